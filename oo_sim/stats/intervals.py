@@ -1,6 +1,6 @@
 """Intervals for means over users and for shares: Student's t, Wilson, Clopper-Pearson.
 
-The unit is always the cluster (the user): rounds of one user depend on each other and never count as a sample.
+The unit is always the cluster (the user): rounds of one user depend on each other, so they are no sample.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ class Interval(NamedTuple):
 
 
 def column(values: ArrayLike, what: str = "values") -> F64:
-    """`values` as a one-dimensional float64 array; ValueError when it is not one, or holds nan or infinity."""
+    """`values` as a float64 vector; ValueError when they are none, or hold nan or infinity."""
     array = np.asarray(values, dtype=np.float64)
     if array.ndim != 1:
         raise ValueError(f"{what}: shape {array.shape} given; one value per user is wanted, a vector")
@@ -59,7 +59,7 @@ def check_level(level: float) -> None:
 def t_interval(mean: float, variance: float, n: int, level: float = 0.95) -> Interval:
     """Student's t interval from the mean and the sample variance (divisor n - 1) of `n` clusters.
 
-    Bounds are nan when n < 2. Source: Student (1908); for clusters, Liang and Zeger (1986) with equal weights.
+    Bounds are nan when n < 2. Source: Student (1908); over clusters, Liang and Zeger (1986).
     """
     check_level(level)
     if n < 2:
@@ -71,7 +71,7 @@ def t_interval(mean: float, variance: float, n: int, level: float = 0.95) -> Int
 def mean_interval(values: ArrayLike, level: float = 0.95) -> Interval:
     """Student's t interval of the mean of one value per user, `values` (n,).
 
-    With one value the bounds are nan; with none the estimate is nan too. ValueError on nan or infinite values.
+    With one value the bounds are nan; with none the estimate is nan too. ValueError on nan or infinity.
     """
     array = column(values)
     n = len(array)
