@@ -1,0 +1,127 @@
+"""Bands, bootstraps and profiles: limits in closed form, seeds honoured, coverage."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from scipy import stats as scipy_stats
+
+from oo_sim.stats import (
+    generator,
+    interquartile_mean,
+    iqm,
+    mean_interval,
+    performance_profile,
+    stratified_bootstrap,
+    sup_t_band,
+)
+
+
+def test_one_point_is_students_t() -> None:
+    """The largest of one statistic is that statistic: the critical value tends to t's (1.984 at 99)."""
+    x = np.random.default_rng(1).normal(size=(100, 1))
+    band = sup_t_band(x, seed=1, samples=40_000)
+    assert band.critical == pytest.approx(1.984, abs=0.04)
+    interval = mean_interval(x[:, 0])
+    assert band.lower[0] == pytest.approx(interval.lower, abs=0.01)
+
+
+def test_independent_points_need_sidaks_width() -> None:
+    """20 independent points: Sidak's normal quantile at 0.95^(1/20) is 3.016."""
+    x = np.random.default_rng(2).normal(size=(1000, 20))
+    assert sup_t_band(x, seed=1, samples=20_000).critical == pytest.approx(3.016, abs=0.06)
+
+
+def test_points_that_move_together_cost_nothing() -> None:
+    x = np.random.default_rng(3).normal(size=(500, 1)) * np.arange(1.0, 11.0)
+    assert sup_t_band(x, seed=1, samples=20_000).critical == pytest.approx(1.96, abs=0.05)
+
+
+def test_seeds_are_honoured_and_units_do_not_matter() -> None:
+    x = np.random.default_rng(4).normal(size=(50, 6))
+    one, again, other = (sup_t_band(x, seed=s).critical for s in (5, 5, 6))
+    assert one == again
+    assert one != other
+    assert sup_t_band(x * 1e6, seed=5).critical == pytest.approx(one)
+    assert sup_t_band(x, seed=np.random.Generator(np.random.Philox(5))).critical == one
+
+
+def test_points_without_spread_have_no_width() -> None:
+    x = np.column_stack([np.full(30, 0.1), np.random.default_rng(5).normal(size=30)])
+    band = sup_t_band(x, seed=1)
+    assert band.lower[0] == band.upper[0] == band.estimate[0]
+    assert band.upper[1] > band.estimate[1]
+    flat = sup_t_band(np.zeros((5, 3)), seed=1)
+    assert (flat.lower == 0.0).all()
+
+
+def test_coverage_of_whole_curves() -> None:
+    """300 random walks of 40 users and 30 points: 285 +- 4 sd (15); once in 16,000 seeds it fails.
+
+    Pointwise intervals hold the whole curve in about 80 %, so the test can tell the two apart.
+    """
+    rng, covered, pointwise = np.random.default_rng(6), 0, 0
+    for i in range(300):
+        walks = rng.normal(size=(40, 30)).cumsum(axis=1)
+        band = sup_t_band(walks, seed=i, samples=400)
+        covered += bool((band.lower <= 0).all() and (band.upper >= 0).all())
+        half = (band.upper - band.estimate) / band.critical * 2.023
+        pointwise += bool((np.abs(band.estimate) <= half).all())
+    assert 270 <= covered <= 299
+    assert pointwise < 265
+
+
+def test_curves_of_the_wrong_shape_are_refused() -> None:
+    for bad in (np.zeros(5), np.zeros((1, 5)), np.zeros((5, 0))):
+        with pytest.raises(ValueError, match="at least 2 users"):
+            sup_t_band(bad, seed=1)
+    with pytest.raises(ValueError, match="1 of 4 values are not finite"):
+        sup_t_band([[1.0, np.nan], [1.0, 2.0]], seed=1)
+
+
+def test_interquartile_mean_drops_a_quarter_at_each_end() -> None:
+    assert interquartile_mean([100.0, 2.0, 4.0, -100.0]) == 3.0
+    assert interquartile_mean(np.arange(12.0).reshape(3, 4)) == 5.5
+    with pytest.raises(ValueError, match="not defined"):
+        interquartile_mean([])
+
+
+def test_iqm_interval_shrinks_with_users_and_repeats() -> None:
+    rng = np.random.default_rng(7)
+    few = [rng.normal(size=40) for _ in range(3)]
+    many = [rng.normal(size=640) for _ in range(3)]
+    first = iqm(few, seed=1, samples=400)
+    assert first == iqm(few, seed=1, samples=400)
+    assert first.lower < first.estimate < first.upper
+    assert 3.0 < first.width / iqm(many, seed=1, samples=400).width < 5.5
+
+
+def test_strata_are_resampled_within_themselves() -> None:
+    """Scenarios without spread give bounds without width, however far apart they lie."""
+    interval = iqm([np.zeros(10), np.full(10, 5.0)], seed=1, samples=100)
+    assert interval.lower == interval.estimate == interval.upper == 2.5
+    drawn = stratified_bootstrap(
+        [np.zeros((3, 2)), np.ones((5, 2))],
+        lambda s: np.concatenate(s).sum(axis=0),
+        seed=generator(1),
+        samples=10,
+    )
+    assert (drawn == 5.0).all()
+    with pytest.raises(ValueError, match="at least one user"):
+        stratified_bootstrap([np.zeros(0)], lambda s: s[0], seed=1)
+
+
+def test_profile_falls_and_brackets_the_truth() -> None:
+    """Normal scores: the share above tau is the normal's tail; 2,000 users are within 4 sd (0.045) of it."""
+    rng = np.random.default_rng(8)
+    scores = [rng.normal(size=1000), rng.normal(size=1000)]
+    profile = performance_profile(scores, [-1.0, 0.0, 1.0], seed=2, samples=300)
+    assert (np.diff(profile.share) < 0).all()
+    np.testing.assert_allclose(profile.share, scipy_stats.norm.sf([-1.0, 0.0, 1.0]), atol=0.045)
+    assert (profile.lower <= profile.share).all()
+    assert (profile.share <= profile.upper).all()
+
+
+def test_profile_counts_strictly_above() -> None:
+    profile = performance_profile([[1.0, 2.0], [2.0, 3.0, 4.0, 5.0]], [2.0], seed=1, samples=10)
+    assert profile.share[0] == pytest.approx((0.0 + 0.75) / 2)
