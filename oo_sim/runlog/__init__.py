@@ -1,0 +1,27 @@
+"""The run directory: manifest and Parquet tables, written whole or not at all, and read back with checks."""
+
+from oo_sim.runlog.errors import RunLogError
+from oo_sim.runlog.events import EventSource, decision_batch, learning_batch
+from oo_sim.runlog.files import EventTable, RunFiles
+from oo_sim.runlog.hashing import content_hash
+from oo_sim.runlog.parts import PartSink
+from oo_sim.runlog.schema import CURVES, DECISIONS, LEARNINGS, SCHEMAS, USERS
+from oo_sim.runlog.writer import RunWriter, check_free
+
+__all__ = [
+    "CURVES",
+    "DECISIONS",
+    "LEARNINGS",
+    "SCHEMAS",
+    "USERS",
+    "EventSource",
+    "EventTable",
+    "PartSink",
+    "RunFiles",
+    "RunLogError",
+    "RunWriter",
+    "check_free",
+    "content_hash",
+    "decision_batch",
+    "learning_batch",
+]

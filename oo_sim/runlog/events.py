@@ -1,0 +1,189 @@
+"""Builds record batches of decisions and learnings from the engine's arrays, without a Python loop over rows.
+
+Shapes: K candidates, d features, n lanes. Candidates are logged as offered: those that stand, in order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple, TypeAlias
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from oo_sim.contract import F64, I64, REACTIONS, Bool, Candidates, Decision
+from oo_sim.runlog.schema import CANDIDATE, DECISIONS, LEARNINGS
+
+Ids: TypeAlias = "Sequence[str] | NDArray[np.str_] | NDArray[np.object_] | pa.Array"
+
+
+class EventSource(NamedTuple):
+    """What all events of one policy in one replicate have in common."""
+
+    label: str
+    policy_hash: str
+    replicate: int
+    propensities: bool = True  # False: probabilities and propensities are not known and logged as null
+    explores: bool = False  # False: `explored` is logged as null
+
+
+def decision_batch(
+    source: EventSource,
+    user_ids: Ids,
+    t: I64,
+    *,
+    candidates: Candidates,
+    decision: Decision,
+    expected: F64,
+    best: F64,
+) -> pa.RecordBatch:
+    """The n lanes' decisions as rows of `DECISIONS`.
+
+    t (n,) are the users' decision numbers, expected (K, n) the true expected rewards and best (n,) the
+    largest among those offered. Raises `pyarrow.ArrowInvalid` where a number does not fit its column.
+    """
+    n = len(t)
+    users, when = _strings(user_ids), _integers(t)
+    sizes = candidates.mask.sum(axis=0)
+    propensity = _nullable(decision.propensity) if source.propensities else pa.nulls(n, pa.float64())
+    lanes = np.arange(n)
+    columns = {
+        "policy": pa.repeat(source.label, n),
+        "policy_hash": pa.repeat(source.policy_hash, n),
+        "replicate": pa.repeat(pa.scalar(source.replicate, pa.int32()), n),
+        "user_id": users,
+        "t": when,
+        "decision_id": _decision_ids(source, users, when),
+        "hour": pa.array(candidates.hour).cast(pa.int8()),
+        "day": pa.array(candidates.day).cast(pa.int8()),
+        "candidates": _ragged(sizes, _standing(candidates, t), "candidates"),
+        "x": _ragged(sizes, _vectors(decision.x, candidates.mask), "x"),
+        "probs": (
+            _ragged(sizes, pa.array(decision.probs.T[candidates.mask.T]), "probs")
+            if source.propensities
+            else pa.nulls(n, DECISIONS.field("probs").type)
+        ),
+        "chosen": pa.array(decision.index).cast(pa.int16()),
+        "propensity": propensity,
+        "score": pa.array(decision.score),
+        "explored": pa.array(decision.explored) if source.explores else pa.nulls(n, pa.bool_()),
+        "expected_reward": pa.array(expected[decision.index, lanes]),
+        "best_expected_reward": pa.array(best),
+        "tip_kind": pc.if_else(pa.array(candidates.is_llm[decision.index, lanes] != 0), "advice", _NO_TEXT),
+    }
+    arrays = [columns[f.name] if f.name in columns else pa.nulls(n, f.type) for f in DECISIONS]
+    return pa.record_batch(arrays, schema=DECISIONS)
+
+
+def learning_batch(
+    source: EventSource,
+    user_ids: Ids,
+    seq: I64,
+    *,
+    t_decided: I64,
+    t_now: I64,
+    x: F64,
+    reaction: I64,
+    reward: F64,
+    learn: Bool,
+) -> pa.RecordBatch:
+    """What was learned in the lanes where learn (n,) is true, as rows of `LEARNINGS`.
+
+    seq (n,) counts what each user's model learned; x (d, n) are the features learned from; reaction (n,)
+    holds codes of `REACTIONS`, anything else is logged as null. May have no rows.
+    """
+    keep = np.flatnonzero(learn)
+    n, d = len(keep), len(x)
+    users, decided = _strings(user_ids).take(pa.array(keep)), _integers(t_decided[keep])
+    columns = {
+        "policy": pa.repeat(source.label, n),
+        "replicate": pa.repeat(pa.scalar(source.replicate, pa.int32()), n),
+        "user_id": users,
+        "seq": pa.array(seq[keep]),
+        "kind": pa.repeat("reward", n),
+        "decision_id": _decision_ids(source, users, decided),
+        "x": _rectangle(np.ascontiguousarray(x.T[keep]), d, LEARNINGS.field("x").type),
+        "reaction": _REACTION_NAMES.take(_reaction_codes(reaction[keep])),
+        "reward": pa.array(reward[keep]),
+        "t_decided": decided,
+        "t_now": _integers(t_now[keep]),
+        "ts": pa.nulls(n, LEARNINGS.field("ts").type),
+    }
+    return pa.record_batch([columns[f.name] for f in LEARNINGS], schema=LEARNINGS)
+
+
+_NO_TEXT = pa.scalar(None, pa.string())
+_REACTION_NAMES = pa.array(REACTIONS)
+
+
+def _strings(ids: Ids) -> pa.Array:
+    return ids if isinstance(ids, pa.Array) else pa.array(ids, pa.string())
+
+
+def _integers(values: I64) -> pa.Array:
+    return pa.array(values).cast(pa.int32())
+
+
+def _nullable(values: F64) -> pa.Array:
+    return pa.array(values, mask=np.isnan(values))
+
+
+def _decision_ids(source: EventSource, users: pa.Array, t: pa.Array) -> pa.Array:
+    prefix = f"{source.label}/{source.replicate}"
+    return pc.binary_join_element_wise(prefix, t.cast(pa.string()), users, "/")
+
+
+def _reaction_codes(reaction: I64) -> pa.Array:
+    return pa.array(reaction, mask=(reaction < 0) | (reaction >= len(REACTIONS)))
+
+
+def _standing(c: Candidates, t: I64) -> pa.StructArray:
+    """The candidates that stand, lane by lane, in one flat array."""
+    stands = c.mask.T
+    is_llm = c.is_llm.T[stands] != 0
+    task = pc.binary_join_element_wise("task", _digits(c.serial.T[stands]), "-")
+    columns = {
+        "id": pc.if_else(pa.array(is_llm), _tip_ids(c, t), pc.coalesce(task, _arm_ids(c))),
+        "source": pc.if_else(pa.array(is_llm), "llm", "todoist"),
+        "task_id": task,
+        "is_overdue": pa.array(c.is_overdue.T[stands] != 0),
+        "task_age_days": pa.array(c.task_age_days.T[stands]),
+        "priority": pa.array(c.priority.T[stands]).cast(pa.int8()),
+    }
+    return pa.StructArray.from_arrays([columns[f.name] for f in CANDIDATE], fields=list(CANDIDATE))
+
+
+def _digits(values: I64) -> pa.Array:
+    """Numbers as text, null where negative."""
+    return pa.array(values, mask=values < 0).cast(pa.string())
+
+
+def _tip_ids(c: Candidates, t: I64) -> pa.Array:
+    """`tip-{t}-{position among the tips}`; what it says about tasks is of no use."""
+    position = np.cumsum(c.is_llm != 0, axis=0).T[c.mask.T] - 1
+    when = pa.array(np.repeat(t, c.mask.sum(axis=0))).cast(pa.string())
+    return pc.binary_join_element_wise("tip", when, pa.array(position).cast(pa.string()), "-")
+
+
+def _arm_ids(c: Candidates) -> pa.Array:
+    """`arm-{position}`, for worlds whose candidates are neither tasks nor tips."""
+    position = np.broadcast_to(np.arange(len(c.mask))[:, None], c.mask.shape).T[c.mask.T]
+    return pc.binary_join_element_wise("arm", pa.array(position).cast(pa.string()), "-")
+
+
+def _vectors(x: F64, mask: Bool) -> pa.ListArray:
+    """x (K, d, n) as one list of d numbers per standing candidate, lane by lane."""
+    rows = x.transpose(2, 0, 1)[mask.T]
+    return _rectangle(rows, x.shape[1], DECISIONS.field("x").type.value_type)
+
+
+def _rectangle(rows: F64, d: int, kind: pa.ListType) -> pa.ListArray:
+    offsets = np.arange(len(rows) + 1, dtype=np.int32) * np.int32(d)
+    return pa.ListArray.from_arrays(pa.array(offsets), pa.array(rows.reshape(-1)), type=kind)
+
+
+def _ragged(sizes: I64, values: pa.Array, column: str) -> pa.ListArray:
+    offsets = np.concatenate(([0], np.cumsum(sizes))).astype(np.int32)
+    return pa.ListArray.from_arrays(pa.array(offsets), values, type=DECISIONS.field(column).type)

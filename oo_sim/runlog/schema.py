@@ -1,0 +1,155 @@
+"""Every column of a run directory's tables, once: curves, users, and the events, decisions and learnings."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+
+import pyarrow as pa
+
+FEATURES_KEY = b"oo_sim.features"
+"""Where the decisions file keeps its feature names, as JSON: policy hash -> names, as policies differ."""
+
+
+def _column(name: str, kind: pa.DataType) -> pa.Field:
+    return pa.field(name, kind, nullable=False)
+
+
+def _optional(name: str, kind: pa.DataType) -> pa.Field:
+    return pa.field(name, kind, nullable=True)
+
+
+def _list(kind: pa.DataType) -> pa.DataType:
+    return pa.list_(_column("item", kind))
+
+
+CURVES = pa.schema(
+    [
+        _column("policy", pa.string()),
+        _column("replicate", pa.int32()),
+        _column("round", pa.int32()),
+        _column("users", pa.int64()),
+        _column("reward", pa.float64()),
+        _column("expected_reward", pa.float64()),
+        _column("regret", pa.float64()),
+        _column("dismiss", pa.int64()),
+        _column("not_helpful", pa.int64()),
+        _column("snooze", pa.int64()),
+        _column("helpful", pa.int64()),
+        _column("done", pa.int64()),
+        _column("none", pa.int64()),
+    ]
+)
+"""One row per policy, replicate and round (from 1): sums over users in that round, counts of reactions."""
+
+USERS = pa.schema(
+    [
+        _column("policy", pa.string()),
+        _column("replicate", pa.int32()),
+        _column("user_id", pa.string()),
+        _optional("segment", pa.string()),
+        _column("round", pa.int32()),
+        _column("reward", pa.float64()),
+        _column("expected_reward", pa.float64()),
+        _column("regret", pa.float64()),
+    ]
+)
+"""One row per policy, replicate, user and checkpoint: what that user has summed up after so many rounds."""
+
+CANDIDATE = pa.struct(
+    [
+        _column("id", pa.string()),
+        _column("source", pa.string()),
+        _optional("task_id", pa.string()),
+        _column("is_overdue", pa.bool_()),
+        _column("task_age_days", pa.float64()),
+        _column("priority", pa.int8()),
+    ]
+)
+"""A candidate as offered; `source` is `todoist` or `llm`, `task_id` is null for a tip about no task."""
+
+DECISIONS = pa.schema(
+    [
+        _column("policy", pa.string()),
+        _column("policy_hash", pa.string()),
+        _column("replicate", pa.int32()),
+        _column("user_id", pa.string()),
+        _column("t", pa.int32()),
+        _column("decision_id", pa.string()),
+        _optional("ts", pa.timestamp("us", tz="UTC")),
+        _column("hour", pa.int8()),
+        _column("day", pa.int8()),
+        _column("candidates", _list(CANDIDATE)),
+        _column("x", _list(_list(pa.float64()))),
+        _optional("probs", _list(pa.float64())),
+        _column("chosen", pa.int16()),
+        _optional("propensity", pa.float64()),
+        _column("score", pa.float64()),
+        _optional("explored", pa.bool_()),
+        _optional("expected_reward", pa.float64()),
+        _optional("best_expected_reward", pa.float64()),
+        _optional("prompt_version", pa.string()),
+        _optional("llm_model", pa.string()),
+        _optional("tip_kind", pa.string()),
+    ]
+)
+"""One row per decision. Null: `ts` and the prompt columns when simulated, the expected rewards when served,
+`probs` and `propensity` where not known, `explored` where the policy has no such notion, `tip_kind` for
+tasks.
+"""
+
+LEARNINGS = pa.schema(
+    [
+        _column("policy", pa.string()),
+        _column("replicate", pa.int32()),
+        _column("user_id", pa.string()),
+        _column("seq", pa.int64()),
+        _column("kind", pa.string()),
+        _optional("decision_id", pa.string()),
+        _optional("x", _list(pa.float64())),
+        _optional("reaction", pa.string()),
+        _optional("reward", pa.float64()),
+        _optional("t_decided", pa.int32()),
+        _column("t_now", pa.int32()),
+        _optional("ts", pa.timestamp("us", tz="UTC")),
+    ]
+)
+"""One row per thing that a user's model learned, in the order of `seq`; `kind` is `reward` or `reset`.
+
+A reset has no x and no reward.
+"""
+
+SCHEMAS: Mapping[str, pa.Schema] = {
+    "curves": CURVES,
+    "users": USERS,
+    "decisions": DECISIONS,
+    "learnings": LEARNINGS,
+}
+EVENTS = ("decisions", "learnings")
+
+
+def with_features(schema: pa.Schema, features: Mapping[str, Sequence[str]]) -> pa.Schema:
+    """The schema with feature names (policy hash -> names) in its metadata, in one canonical spelling."""
+    text = json.dumps({key: list(names) for key, names in features.items()}, sort_keys=True)
+    return schema.with_metadata({FEATURES_KEY: text.encode()})
+
+
+def features_of(schema: pa.Schema) -> dict[str, tuple[str, ...]]:
+    """The feature names (policy hash -> names) in a schema's metadata; empty where there are none."""
+    text = (schema.metadata or {}).get(FEATURES_KEY, b"{}")
+    return {key: tuple(names) for key, names in json.loads(text).items()}
+
+
+def conform(table: pa.Table, schema: pa.Schema) -> pa.Table:
+    """The table with exactly the schema's columns and types. Raises `ValueError` where that loses data."""
+    if set(table.column_names) != set(schema.names):
+        missing = sorted(set(schema.names) - set(table.column_names))
+        extra = sorted(set(table.column_names) - set(schema.names))
+        raise ValueError(f"wrong columns: missing {missing}, unknown {extra}")
+    for field in schema:
+        if not field.nullable and table.column(field.name).null_count:
+            raise ValueError(f"column {field.name} holds nulls and must not")
+    try:
+        return table.select(schema.names).cast(schema)
+    except pa.ArrowException as error:
+        raise ValueError(f"wrong types: {error}") from error

@@ -1,0 +1,171 @@
+"""Writes a run directory under a temporary name and renames it when whole, so none is ever half written."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import threading
+import uuid
+from collections.abc import Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Any, NamedTuple, Self
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from oo_sim.runlog.errors import RunLogError
+from oo_sim.runlog.parts import PartSink, rows_of
+from oo_sim.runlog.schema import EVENTS, SCHEMAS, conform, with_features
+
+ROW_GROUP = {"curves": 1 << 16, "users": 1 << 16, "decisions": 1 << 12, "learnings": 1 << 14}
+"""Rows in a Parquet row group: fixed, so that bytes depend on rows alone; few where rows are wide."""
+_PARTIAL = "oo-sim-partial"
+
+
+class PartKey(NamedTuple):
+    """Where an event part stands in its table; parts are joined in this order."""
+
+    policy: int
+    replicate: int
+    group: int
+
+
+def check_free(out: Path) -> None:
+    """Raise `RunLogError` unless `out` is a new name or an empty directory: no run is ever overwritten."""
+    try:
+        if out.is_symlink() or (out.exists() and not out.is_dir()):
+            raise RunLogError(out, "is in the way: a run directory must be a new name")
+        if out.is_dir() and any(out.iterdir()):
+            raise RunLogError(out, "is not empty, and a run is never overwritten; name a new directory")
+    except OSError as error:
+        raise RunLogError(out, f"cannot be used: {error.strerror}") from error
+
+
+class RunWriter:
+    """A context that writes the run directory `out`; leaving it without `commit` leaves nothing.
+
+    Everything is written beside `out` in `.<name>.oo-sim-partial-<random>`, which survives only a killed
+    process and may then be deleted. `part` may be called, and its sinks written, from several threads, one
+    thread a sink; they must have ended before the context does. Raises `RunLogError` when `out` is taken or
+    cannot be written.
+    """
+
+    def __init__(self, out: Path) -> None:
+        self.out = Path(os.path.abspath(out))
+        check_free(self.out)
+        self.directory = self.out.parent / f".{self.out.name}.{_PARTIAL}-{uuid.uuid4().hex[:8]}"
+        self._parts: dict[str, dict[PartKey, PartSink]] = {name: {} for name in EVENTS}
+        self._dropped: set[int] = set()
+        self._lock = threading.Lock()
+        self._features: Mapping[str, list[str]] | None = None
+
+    def __enter__(self) -> Self:
+        try:
+            (self.directory / "parts").mkdir(parents=True)
+        except OSError as error:
+            raise RunLogError(self.out, f"cannot be written here: {error.strerror}") from error
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for sinks in self._parts.values():
+            for sink in list(sinks.values()):
+                sink.abandon()
+        shutil.rmtree(self.directory, ignore_errors=True)
+
+    def write_manifest(self, manifest: Mapping[str, Any]) -> None:
+        """Write `manifest.json`; must come before `commit`. Raises `ValueError` for what JSON cannot hold."""
+        self._features = {p["hash"]: list(p["features"]["names"]) for p in manifest["policies"]}
+        text = json.dumps(manifest, indent=1, ensure_ascii=False, allow_nan=False)
+        with (self.directory / "manifest.json").open("w", encoding="utf-8") as file:
+            file.write(text + "\n")
+            _sync(file.fileno())
+
+    def write_table(self, name: str, table: pa.Table) -> None:
+        """Write a whole table of `SCHEMAS` as Parquet. Raises `ValueError` where its columns are others."""
+        whole = conform(table, SCHEMAS[name])
+        with self._parquet(name, SCHEMAS[name]) as file:
+            for start in range(0, whole.num_rows, ROW_GROUP[name]):
+                file.write_table(whole.slice(start, ROW_GROUP[name]).combine_chunks())
+
+    def part(self, table: str, policy: int, replicate: int, group: int) -> PartSink:
+        """A sink for the event rows of one policy (by index), replicate and group of users.
+
+        Parts are joined by (policy, replicate, group), so a group must be the same users in the same order
+        however the work was split among blocks and threads; how its rows are batched makes no difference.
+        """
+        key = PartKey(policy, replicate, group)
+        path = self.directory / "parts" / f"{table}-{policy}-{replicate}-{group}.arrow"
+        with self._lock:
+            if key in self._parts[table]:
+                raise ValueError(f"part {tuple(key)} of {table} was opened twice")
+            sink = self._parts[table][key] = PartSink(path, SCHEMAS[table])
+        return sink
+
+    def drop(self, policy: int) -> None:
+        """Forget all event parts of a policy (by index) that failed, those to come as well."""
+        self._dropped.add(policy)
+
+    def commit(self) -> Path:
+        """Join the event parts, make everything durable, and rename to `out`, which is returned."""
+        if self._features is None:
+            raise ValueError("a run directory needs its manifest: call write_manifest before commit")
+        for name in EVENTS:
+            if self._parts[name]:
+                self._join(name, self._features)
+        shutil.rmtree(self.directory / "parts")
+        _sync_directory(self.directory)
+        try:
+            self.directory.rename(self.out)
+        except OSError as error:
+            raise RunLogError(self.out, f"appeared while the run was written: {error.strerror}") from error
+        _sync_directory(self.out.parent)
+        return self.out
+
+    def _join(self, name: str, features: Mapping[str, list[str]]) -> None:
+        schema = SCHEMAS[name]
+        keys = sorted(key for key in self._parts[name] if key.policy not in self._dropped)
+        batches = (batch for key in keys for batch in self._parts[name][key].read())
+        with self._parquet(name, with_features(schema, features) if name == "decisions" else schema) as file:
+            for group in rows_of(batches, schema, ROW_GROUP[name]):
+                file.write_table(group)
+
+    def _parquet(self, name: str, schema: pa.Schema) -> _Parquet:
+        return _Parquet(self.directory / f"{name}.parquet", schema)
+
+
+class _Parquet:
+    """A Parquet file that is on disk for good once its context ends."""
+
+    def __init__(self, path: Path, schema: pa.Schema) -> None:
+        self._path = path
+        self._schema = schema
+
+    def __enter__(self) -> pq.ParquetWriter:
+        self._file = self._path.open("wb")
+        self._writer = pq.ParquetWriter(self._file, self._schema, compression="zstd", compression_level=1)
+        return self._writer
+
+    def __exit__(self, *error: object) -> None:
+        try:
+            self._writer.close()
+            self._file.flush()
+            _sync(self._file.fileno())
+        finally:
+            self._file.close()
+
+
+def _sync(descriptor: int) -> None:
+    os.fsync(descriptor)
+
+
+def _sync_directory(path: Path) -> None:
+    if os.name == "posix":  # elsewhere a directory cannot be opened to be synced
+        descriptor = os.open(path, os.O_RDONLY)
+        try:
+            _sync(descriptor)
+        finally:
+            os.close(descriptor)
