@@ -148,6 +148,9 @@ def _check(path: Path, manifest: object) -> None:
     for index, policy in enumerate(manifest["policies"]):
         if not isinstance(policy, dict) or not isinstance(policy.get("label"), str):
             raise RunLogError(path, f"`policies[{index}]` must be an object with a `label`")
+    for label, rate in manifest["timing"].items():
+        if not isinstance(rate, dict) or not all(isinstance(value, int | float) for value in rate.values()):
+            raise RunLogError(path, f"`timing.{label}` must be an object of numbers, not {rate!r:.40}")
     for label, message in manifest["failures"].items():
         if not isinstance(message, str):
             raise RunLogError(path, f"`failures.{label}` must be a text, not {message!r:.40}")
