@@ -1,0 +1,44 @@
+"""Scenario files: the strict YAML reader, frozen models, what is wrong and where, the schema and the lint."""
+
+from oo_sim.scenario.clock import RandomClock, WalkClock
+from oo_sim.scenario.fields import Normal, Span
+from oo_sim.scenario.loading import load, loads, locate, shipped
+from oo_sim.scenario.models import LinearWorld, TipsWorld
+from oo_sim.scenario.offers import Due, NormalDays, Tasks, Tips
+from oo_sim.scenario.people import Reactions, Segment
+from oo_sim.scenario.problems import Position, Problem, ScenarioError, Source
+from oo_sim.scenario.scenario import Scenario, validate
+from oo_sim.scenario.spec import PolicySpec, SpecError, parse_spec
+from oo_sim.scenario.terms import CANDIDATE_TERMS, CONTEXT_TERMS, SHARED_TERMS, TERMS
+
+__all__ = [
+    "CANDIDATE_TERMS",
+    "CONTEXT_TERMS",
+    "SHARED_TERMS",
+    "TERMS",
+    "Due",
+    "LinearWorld",
+    "Normal",
+    "NormalDays",
+    "PolicySpec",
+    "Position",
+    "Problem",
+    "RandomClock",
+    "Reactions",
+    "Scenario",
+    "ScenarioError",
+    "Segment",
+    "Source",
+    "Span",
+    "SpecError",
+    "Tasks",
+    "Tips",
+    "TipsWorld",
+    "WalkClock",
+    "load",
+    "loads",
+    "locate",
+    "parse_spec",
+    "shipped",
+    "validate",
+]

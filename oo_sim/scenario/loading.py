@@ -1,0 +1,83 @@
+"""Where scenarios come from: files, text, and those that ship with the package."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import oo_sim
+from oo_sim.scenario.decoding import MAX_BYTES
+from oo_sim.scenario.problems import Position, Problem, ScenarioError
+from oo_sim.scenario.reader import read
+from oo_sim.scenario.scenario import Scenario, check
+from oo_sim.scenario.text import did_you_mean, plain
+
+_BARE_NAME = re.compile(r"[A-Za-z0-9_-]+")
+
+
+def load(path_or_name: str | Path) -> Scenario:
+    """The scenario of a file, or the shipped one of that name. Raises ScenarioError with all problems."""
+    path = locate(path_or_name)
+    return loads(_bytes(path), str(path))
+
+
+def loads(text: str | bytes, name: str = "scenario") -> Scenario:
+    """The scenario of a text; messages call it `name`. Raises ScenarioError with all problems."""
+    reading = read(text, name)
+    problems = list(reading.problems)
+    scenario = None
+    if () not in reading.refused:
+        scenario, found = check(reading.data, reading.source)
+        problems += [problem for problem in found if not reading.covers(problem.path)]
+    if problems or scenario is None:
+        raise ScenarioError(problems)
+    return scenario
+
+
+def shipped() -> dict[str, Path]:
+    """The scenarios that ship with the package, by name."""
+    package = Path(oo_sim.__file__).parent
+    for folder in (package / "_scenarios", package.parent / "scenarios"):
+        if folder.is_dir():
+            return {path.stem: path for path in sorted(folder.glob("*.yaml"))}
+    return {}
+
+
+def locate(path_or_name: str | Path) -> Path:
+    """The file that is meant; a bare name such as `quickstart` is a shipped one. Raises ScenarioError."""
+    known, text = shipped(), str(path_or_name)
+    if isinstance(path_or_name, str) and text in known:
+        return known[text]
+    path = Path(path_or_name)
+    if message := _not_a_file(path, text):
+        raise _unreadable(text, message)
+    return path
+
+
+def _not_a_file(path: Path, text: str) -> str:
+    """Why a path can't be read as a file; empty when it can."""
+    try:
+        if path.is_file():
+            return ""
+        if path.is_dir():
+            return "is a directory; name a scenario file in it"
+        if path.exists():
+            return "is no regular file; save the scenario to one"
+    except (OSError, ValueError):
+        return "is no path that can be looked up; name a scenario file"
+    known = shipped()
+    bare = _BARE_NAME.fullmatch(text) is not None
+    hint = did_you_mean(path.stem, known) or f"; shipped scenarios are {', '.join(known)}"
+    return f"there is no such {'scenario or file' if bare else 'file'}{hint}"
+
+
+def _bytes(path: Path) -> bytes:
+    try:
+        with path.open("rb") as file:
+            return file.read(MAX_BYTES + 1)
+    except OSError as error:
+        raise _unreadable(str(path), f"can't be read: {(error.strerror or 'error').lower()}") from None
+
+
+def _unreadable(name: str, message: str) -> ScenarioError:
+    return ScenarioError([Problem(Position(), (), message, plain(name))])
