@@ -145,6 +145,9 @@ def _check(path: Path, manifest: object) -> None:
         value = manifest.get(key)
         if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
             raise RunLogError(path, f"`{key}` must be {_KINDS[kind]}, not {value!r:.40}")
+    for key in ("users", "rounds", "replicates"):
+        if manifest[key] < 1:
+            raise RunLogError(path, f"`{key}` must be at least 1, not {manifest[key]!r:.40}")
     for index, policy in enumerate(manifest["policies"]):
         if not isinstance(policy, dict) or not isinstance(policy.get("label"), str):
             raise RunLogError(path, f"`policies[{index}]` must be an object with a `label`")

@@ -87,6 +87,7 @@ def test_a_foreign_manifest_is_refused(tmp_path: Path, text: str, fault: str) ->
         ("failures", {"linucb": 3}, "`failures.linucb` must be a text, not 3"),
         ("timing", {"linucb": 3}, "`timing.linucb` must be an object of numbers"),
         ("timing", {"linucb": {"seconds": "x"}}, "`timing.linucb` must be an object of numbers"),
+        ("rounds", 0, "`rounds` must be at least 1, not 0"),
         ("seed", None, "`seed` must be a whole number, not None"),
     ],
 )
