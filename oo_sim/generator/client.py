@@ -1,0 +1,211 @@
+"""The client, sync and async: it drives one conversation and turns failures into answers."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import TracebackType
+from typing import NamedTuple, Protocol, Self
+
+import httpx
+
+from oo_sim.generator.context import GenerationContext
+from oo_sim.generator.conversation import Answer, Call, Dialogue, Generation, conversation
+from oo_sim.generator.live import LiveTransport, UnusableAnswerError
+from oo_sim.generator.prompt import Prompt, default_prompt
+from oo_sim.generator.settings import Address, Options
+
+OCCURRENCE = "x-oo-occurrence"
+"""The request header that tells equal requests apart, for gateways that answer repeatably."""
+
+
+class AnyTransport(Protocol):
+    """A transport for sync and async clients alike."""
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        """The answer to a sync client."""
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        """The answer to an async client."""
+
+    def close(self) -> None:
+        """Frees what it holds."""
+
+    async def aclose(self) -> None:
+        """Frees what it holds."""
+
+
+class LostError(httpx.TransportError):
+    """A connection that a transport without a network pretends to have lost."""
+
+    def __init__(self, message: str, latency_ms: float) -> None:
+        super().__init__(message)
+        self.latency_ms = latency_ms
+
+
+class Gateway(NamedTuple):
+    """A gateway to talk to. `latency` says what its latencies are: measured, simulated or recorded."""
+
+    label: str
+    address: Address
+    transport: AnyTransport
+    latency: str = "measured"
+
+    @classmethod
+    def live(cls, address: Address | None = None, connections: int = 16) -> Gateway:
+        """A LiteLLM gateway, by default the one that the environment names."""
+        return cls("live", address or Address.from_env(), LiveTransport(connections))
+
+
+class _Base:
+    def __init__(
+        self, gateway: Gateway, prompt: Prompt | None = None, options: Options | None = None
+    ) -> None:
+        self.gateway = gateway
+        self.prompt = prompt or default_prompt()
+        self.options = options or Options()
+
+    def _dialogue(self, context: GenerationContext, n: int, user_id: str | None) -> Dialogue:
+        return conversation(self.prompt, context, n, self.options, user_id)
+
+    def _request(
+        self, client: httpx.Client | httpx.AsyncClient, call: Call, occurrence: int | None
+    ) -> httpx.Request:
+        headers = {
+            "Authorization": f"Bearer {self.gateway.address.key.get_secret_value()}",
+            "Content-Type": "application/json",
+            "Accept-Encoding": "identity",
+        }
+        if occurrence is not None:
+            headers[OCCURRENCE] = str(occurrence)
+        url = self.gateway.address.url + call.path
+        return client.build_request("POST", url, content=call.body, headers=headers, timeout=call.timeout)
+
+    def _answer(self, response: httpx.Response, watch: _Watch) -> Answer:
+        body = self.gateway.address.redact(response.content)
+        return Answer(response.status_code, body, response.extensions.get("latency_ms", watch.ms))
+
+
+class TipGenerator(_Base):
+    """The sync client; safe to use from several threads, and where a loop is running."""
+
+    def __init__(
+        self, gateway: Gateway, prompt: Prompt | None = None, options: Options | None = None
+    ) -> None:
+        super().__init__(gateway, prompt, options)
+        self._client = httpx.Client(transport=gateway.transport, trust_env=False)  # type: ignore[arg-type]
+
+    def generate(
+        self,
+        context: GenerationContext,
+        n: int = 3,
+        user_id: str | None = None,
+        *,
+        occurrence: int | None = None,
+    ) -> Generation:
+        """At most `n` tips for the context. Raises `GenerationError`; ValueError unless n is 1 to 64."""
+        dialogue = self._dialogue(context, n, user_id)
+        call = next(dialogue)
+        while True:
+            answer = self.exchange(call, occurrence)
+            try:
+                call = dialogue.send(answer)
+            except StopIteration as stop:
+                return stop.value  # type: ignore[no-any-return]
+
+    def exchange(self, call: Call, occurrence: int | None = None) -> Answer:
+        """The answer to one call, or why there is none; it never raises for what the other side does."""
+        with _watched(call, self.gateway) as watch:
+            response = self._client.send(self._request(self._client, call, occurrence))
+            watch.answer = self._answer(response, watch)
+        return watch.answer
+
+    def close(self) -> None:
+        """Closes the connections."""
+        self._client.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+class AsyncTipGenerator(_Base):
+    """The async client; bound to the event loop that it is first used in."""
+
+    def __init__(
+        self, gateway: Gateway, prompt: Prompt | None = None, options: Options | None = None
+    ) -> None:
+        super().__init__(gateway, prompt, options)
+        self._client = httpx.AsyncClient(transport=gateway.transport, trust_env=False)  # type: ignore[arg-type]
+
+    async def generate(
+        self,
+        context: GenerationContext,
+        n: int = 3,
+        user_id: str | None = None,
+        *,
+        occurrence: int | None = None,
+    ) -> Generation:
+        """As `TipGenerator.generate`."""
+        dialogue = self._dialogue(context, n, user_id)
+        call = next(dialogue)
+        while True:
+            answer = await self.exchange(call, occurrence)
+            try:
+                call = dialogue.send(answer)
+            except StopIteration as stop:
+                return stop.value  # type: ignore[no-any-return]
+
+    async def exchange(self, call: Call, occurrence: int | None = None) -> Answer:
+        """As `TipGenerator.exchange`."""
+        with _watched(call, self.gateway) as watch:
+            response = await self._client.send(self._request(self._client, call, occurrence))
+            watch.answer = self._answer(response, watch)
+        return watch.answer
+
+    async def aclose(self) -> None:
+        """Closes the connections."""
+        await self._client.aclose()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.aclose()
+
+
+class _Watch:
+    """Measures a call and holds its answer."""
+
+    def __init__(self) -> None:
+        self._start = time.perf_counter()
+        self.answer = Answer(0, b"", 0.0)
+
+    @property
+    def ms(self) -> float:
+        """Milliseconds since the call began."""
+        return round((time.perf_counter() - self._start) * 1000, 3)
+
+
+@contextmanager
+def _watched(call: Call, gateway: Gateway) -> Iterator[_Watch]:
+    """Turns what can go wrong between the two sides into an answer without a body to read."""
+    watch = _Watch()
+    try:
+        yield watch
+    except httpx.TimeoutException:
+        text = f"the gateway at {gateway.address.url} gave no whole answer within {call.timeout:g} s"
+        watch.answer = Answer(0, text.encode(), call.timeout * 1000, "timeout")
+    except httpx.TransportError as error:
+        text = f"the gateway at {gateway.address.url} cannot be reached: {error or type(error).__name__}"
+        latency = error.latency_ms if isinstance(error, LostError) else watch.ms
+        watch.answer = Answer(0, gateway.address.redact(text.encode()), latency, "unreachable")
+    except UnusableAnswerError as error:
+        watch.answer = Answer(error.status, str(error).encode(), watch.ms, error.failure)

@@ -1,0 +1,166 @@
+"""The contract's dialogue with the gateway, free of I/O: it yields calls, is sent answers, and returns tips.
+
+The sync and the async client both drive this one generator.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Generator
+from typing import NamedTuple, TypeAlias
+
+from oo_sim.generator.context import GenerationContext
+from oo_sim.generator.errors import (
+    GatewayError,
+    GatewayUnreachableError,
+    GenerationError,
+    NoTipsError,
+    Try,
+    Usage,
+    summed,
+)
+from oo_sim.generator.parser import MAX_CHARS, MAX_TIPS, MalformedError, Parsed, Tip, parse
+from oo_sim.generator.prompt import Message, Prompt, capped
+from oo_sim.generator.settings import Options
+from oo_sim.generator.wire import Completion, WireError, error_message, estimate, read_completion
+
+MAX_ECHO = 8000
+"""The most characters of a malformed reply that go back to the model."""
+
+
+class Call(NamedTuple):
+    """A request to make: path, JSON body, and the seconds that the whole exchange may take."""
+
+    path: str
+    body: bytes
+    timeout: float
+
+
+class Answer(NamedTuple):
+    """What came of a call. `status` is 0 where no answer came; `failure` then says why, as does `body`."""
+
+    status: int
+    body: bytes
+    latency_ms: float
+    failure: str | None = None
+
+
+class Generation(NamedTuple):
+    """Tips for one context. Token counts are sums over all tries, as reported."""
+
+    candidates: tuple[Tip, ...]
+    model: str
+    prompt_tokens: int
+    completion_tokens: int
+    prompt_version: str
+    tries: tuple[Try, ...]
+    flags: tuple[str, ...]
+    user_id: str | None = None
+
+
+Dialogue: TypeAlias = Generator[Call, Answer, Generation]
+
+
+def json_body(value: object) -> bytes:
+    """Compact JSON in UTF-8; the same value gives the same bytes."""
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
+
+
+def conversation(
+    prompt: Prompt, context: GenerationContext, n: int, options: Options, user_id: str | None = None
+) -> Dialogue:
+    """Asks until a reply parses, at most `retries` times more. Raises `GenerationError` with all tries."""
+    if not 1 <= n <= MAX_TIPS:
+        raise ValueError(f"n: {n} tips asked for; a whole number from 1 to {MAX_TIPS} is wanted")
+    messages = prompt.messages(context, n)
+    tries: tuple[Try, ...] = ()
+    model = options.model
+    for attempt in range(1, options.retries + 2):
+        answer = yield _call(messages, options, tries, model)
+        try:
+            completion = _completion(answer)
+        except _EndedError as end:
+            last = Try(attempt, answer.status, answer.latency_ms, end.failure, end.message)
+            raise end.kind(end.message, (*tries, last), model) from None
+        model = completion.model or model
+        one = _try(completion, answer, attempt, messages)
+        try:
+            parsed = read_reply(one.reply, completion.refused, n, options)
+        except MalformedError as error:
+            tries = (*tries, one._replace(failure=error.cls, message=error.message))
+            messages = [*messages, *prompt.again(capped(completion.text or "", MAX_ECHO), n)]
+            continue
+        tries = (*tries, one._replace(flags=parsed.flags))
+        return Generation(parsed.tips, model, *summed(tries), prompt.version, tries, parsed.flags, user_id)
+    start = (tries[-1].reply or "")[:200]
+    raise NoTipsError(
+        f"no valid JSON after {len(tries)} tries: {tries[-1].message}; the reply begins: {start}",
+        tries,
+        model,
+    )
+
+
+def read_reply(reply: str | None, refused: bool, n: int, options: Options) -> Parsed:
+    """The tips of a reply under the options' parser; a refusal that the gateway reports has its own class."""
+    try:
+        return parse(reply, n, options.parser, salvage=options.salvage)
+    except MalformedError as error:
+        if refused and error.cls == "empty":
+            raise MalformedError("refusal", "the model refused") from None
+        raise
+
+
+class _EndedError(Exception):
+    """An answer that ends the generation."""
+
+    def __init__(self, kind: type[GenerationError], failure: str, message: str) -> None:
+        super().__init__(message)
+        self.kind = kind
+        self.failure = failure
+        self.message = message
+
+
+def _call(messages: list[Message], options: Options, tries: tuple[Try, ...], model: str) -> Call:
+    left = options.total_timeout - sum(one.latency_ms for one in tries) / 1000
+    if left <= 0:
+        raise GatewayUnreachableError(
+            f"the generation's {options.total_timeout:g} s are used up after {len(tries)} tries", tries, model
+        )
+    body = {"model": options.model, "messages": messages, "temperature": options.temperature}
+    return Call("/chat/completions", json_body(body), min(options.call_timeout, left))
+
+
+def _completion(answer: Answer) -> Completion:
+    if answer.failure is not None:
+        kind = GatewayError if answer.status else GatewayUnreachableError
+        raise _EndedError(kind, answer.failure, answer.body.decode("utf-8", "replace"))
+    if answer.status != 200:
+        message = f"the gateway answered {answer.status}: {error_message(answer.body)}"
+        raise _EndedError(GatewayError, f"http_{answer.status}", message)
+    try:
+        return read_completion(answer.body)
+    except WireError as error:
+        message = f"the gateway answered 200, but {error}"
+        raise _EndedError(GatewayError, "no_completion", message) from None
+
+
+def _try(completion: Completion, answer: Answer, attempt: int, messages: list[Message]) -> Try:
+    estimated = Usage(
+        sum(estimate(message["content"]) for message in messages), estimate(completion.text or "")
+    )
+    return Try(
+        attempt,
+        answer.status,
+        answer.latency_ms,
+        reply=_kept(completion.text),
+        finish_reason=completion.finish_reason,
+        usage=completion.usage,
+        usage_reported=completion.usage_reported,
+        estimate=Usage() if completion.usage_reported else estimated,
+    )
+
+
+def _kept(text: str | None) -> str | None:
+    """The reply as it is kept: what is too long to be read is kept too long, and no longer."""
+    stripped = (text or "").strip()
+    return text if len(stripped) <= MAX_CHARS else stripped[: MAX_CHARS + 1]
