@@ -5,7 +5,9 @@ from oo_sim.runlog.events import EventSource, decision_batch, learning_batch
 from oo_sim.runlog.files import EventTable, RunFiles
 from oo_sim.runlog.hashing import content_hash
 from oo_sim.runlog.parts import PartSink
+from oo_sim.runlog.recorder import Recorder
 from oo_sim.runlog.schema import CURVES, DECISIONS, LEARNINGS, SCHEMAS, USERS
+from oo_sim.runlog.tables import curves_table, users_table
 from oo_sim.runlog.writer import RunWriter, check_free
 
 __all__ = [
@@ -17,11 +19,14 @@ __all__ = [
     "EventSource",
     "EventTable",
     "PartSink",
+    "Recorder",
     "RunFiles",
     "RunLogError",
     "RunWriter",
     "check_free",
     "content_hash",
+    "curves_table",
     "decision_batch",
     "learning_batch",
+    "users_table",
 ]

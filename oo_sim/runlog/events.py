@@ -65,13 +65,13 @@ def decision_batch(
             if source.propensities
             else pa.nulls(n, DECISIONS.field("probs").type)
         ),
-        "chosen": pa.array(decision.index).cast(pa.int16()),
+        "chosen": pa.array(decision.chosen).cast(pa.int16()),
         "propensity": propensity,
         "score": pa.array(decision.score),
         "explored": pa.array(decision.explored) if source.explores else pa.nulls(n, pa.bool_()),
-        "expected_reward": pa.array(expected[decision.index, lanes]),
+        "expected_reward": pa.array(expected[decision.chosen, lanes]),
         "best_expected_reward": pa.array(best),
-        "tip_kind": pc.if_else(pa.array(candidates.is_llm[decision.index, lanes] != 0), "advice", _NO_TEXT),
+        "tip_kind": pc.if_else(pa.array(candidates.is_llm[decision.chosen, lanes] != 0), "advice", _NO_TEXT),
     }
     arrays = [columns[f.name] if f.name in columns else pa.nulls(n, f.type) for f in DECISIONS]
     return pa.record_batch(arrays, schema=DECISIONS)

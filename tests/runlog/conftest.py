@@ -36,7 +36,7 @@ def lanes(n: int, seed: int, K: int = 4, d: int = 3) -> tuple[Candidates, Decisi
     return candidates, Decision(
         x=g.normal(size=(K, d, n)),
         probs=probs,
-        index=index,
+        chosen=index,
         propensity=probs[index, np.arange(n)],
         score=g.normal(size=n),
         explored=g.random(n) < 0.1,

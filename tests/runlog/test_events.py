@@ -49,7 +49,7 @@ def test_a_decision_row_is_its_lane() -> None:
     rows, c, decision = decided()
     for lane, row in enumerate(rows):
         K = int(c.mask[:, lane].sum())
-        chosen = int(decision.index[lane])
+        chosen = int(decision.chosen[lane])
         assert row["candidates"] == [candidate(c, k, lane) for k in range(K)]
         assert row["x"] == decision.x[:K, :, lane].tolist()
         assert row["probs"] == decision.probs[:K, lane].tolist()

@@ -1,0 +1,1 @@
+"""Simulate, compare and serve bandit recommenders."""

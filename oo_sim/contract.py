@@ -1,0 +1,190 @@
+"""The types that rooms share: what a policy, a world and a decision are.
+
+Shapes: K candidates, d features, n lanes. A *lane* is one user in one replicate and is always the last axis.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple, Protocol, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+F64: TypeAlias = NDArray[np.float64]
+I64: TypeAlias = NDArray[np.int64]
+U64: TypeAlias = NDArray[np.uint64]
+Bool: TypeAlias = NDArray[np.bool_]
+
+REACTIONS = ("dismiss", "not_helpful", "snooze", "helpful", "done")
+"""The ladder of reactions, worst first; a reaction's code is its place here."""
+REWARDS = (-1.0, -0.5, 0.0, 0.5, 1.0)
+"""The reward of each reaction, in the order of `REACTIONS`."""
+NO_REACTION = len(REACTIONS)
+"""The code of a decision that drew no reaction: nothing is learned from it."""
+
+MIN_LANES = 2
+"""No policy is called with fewer lanes: NumPy rounds a reduction over one lane differently than over many."""
+MAX_CANDIDATES = 64
+"""The most candidates that a scenario may offer in one decision."""
+MIN_PRIOR = 1e-4
+"""The smallest ridge prior: below it the Sherman-Morrison inverse does not stay accurate."""
+
+
+class Candidates(NamedTuple):
+    """The raw columns of what is offered, before any feature map.
+
+    Float columns hold 0.0 or 1.0 for what is true or false, so that kernels need no narrow types.
+    """
+
+    is_overdue: F64  # (K, n)
+    task_age_days: F64  # (K, n), days since the due date, negative before it
+    priority: F64  # (K, n), 1 to 4, 4 the most urgent
+    is_llm: F64  # (K, n)
+    hour: I64  # (n,), 0 to 23
+    day: I64  # (n,), 0 to 6
+    mask: Bool  # (K, n), False where no candidate stands; those that stand come first
+    serial: I64  # (K, n), the task's serial number, -1 for a tip about no task
+    truth: F64 | None = None  # (K, n), true expected rewards, which only worlds can fill
+    vectors: F64 | None = None  # (K, d, n), where the world offers vectors rather than tips
+
+
+class FeatureMap(NamedTuple):
+    """A named map from raw columns to feature vectors: `encode(candidates, out)` fills `out` (K, d, n)."""
+
+    name: str
+    names: tuple[str, ...]
+    encode: Callable[[Candidates, F64], None]
+
+    @property
+    def d(self) -> int:
+        """The number of features."""
+        return len(self.names)
+
+
+class Batch(NamedTuple):
+    """What a policy sees when it scores: x (K, d, n), mask (K, n), t (n,), the lanes' own decision numbers."""
+
+    x: F64
+    mask: Bool
+    t: I64
+
+
+class Probs(NamedTuple):
+    """Choice probabilities (K, n): `total`, and `explored`, the part of it that is exploration.
+
+    A column of `total` sums to 1, masked candidates have 0, and 0 <= explored <= total.
+    """
+
+    total: F64
+    explored: F64
+
+
+class Learning(NamedTuple):
+    """One reward per lane to learn from, where `learn` is true.
+
+    `tick` is true in the one call a round in which time moves on, and false for further rewards of that round.
+    """
+
+    x: F64  # (d, n), the features of the decision that the reward belongs to
+    reward: F64  # (n,)
+    learn: Bool  # (n,)
+    t_decided: I64  # (n,)
+    t_now: I64  # (n,)
+    tick: bool = True
+
+
+State: TypeAlias = Any
+"""A policy's or world's state: a NamedTuple of arrays whose last axis is the lane."""
+
+
+class Policy(NamedTuple):
+    """A policy is a record of pure functions over batched state; it draws nothing by itself.
+
+    `score` and `update` get the uniforms they ask for in `noise`, as an array (count, n). `update` alone may reuse
+    its state's memory. `parameters` are what a reader needs to build the policy again. `propensities` is False
+    where the probabilities drawn from are one random realisation, so that the propensity is not known.
+    `explores` is False where no part of a choice can be called exploration.
+    """
+
+    name: str
+    features: FeatureMap
+    init: Callable[[int], State]
+    score: Callable[[State, Batch, F64], F64]
+    probs: Callable[[F64, Batch], Probs]
+    update: Callable[[State, Learning, F64], State]
+    noise: tuple[int, int] = (0, 0)
+    parameters: Mapping[str, float | int | str] = {}
+    propensities: bool = True
+    explores: bool = False
+
+
+class Decision(NamedTuple):
+    """What was chosen in each lane, and how it came about."""
+
+    x: F64  # (K, d, n), the features as used
+    probs: F64  # (K, n)
+    chosen: I64  # (n,)
+    propensity: F64  # (n,), the probability that the chosen one was drawn with
+    score: F64  # (n,), the chosen one's score
+    explored: Bool  # (n,)
+
+
+class Draws(Protocol):
+    """Addressed uniforms of a set of lanes: the same address gives the same numbers, in any order, anywhere."""
+
+    def uniforms(self, purpose: np.uint64, t: I64, count: int) -> F64:
+        """Uniforms in [0, 1) of shape (count, n) for the lanes' rounds `t` (n,)."""
+
+
+class Lanes(NamedTuple):
+    """The users of a block: 64-bit hashes of their ids, their serial numbers, and the key of their draws."""
+
+    users: U64  # (n,)
+    first: int  # serial number of the first user in the population
+    seed: int
+    replicate: int
+
+    @property
+    def n(self) -> int:
+        """The number of lanes."""
+        return len(self.users)
+
+
+class Offer(NamedTuple):
+    """What a world offers in a round, with the truth that no policy but the oracle sees."""
+
+    candidates: Candidates
+    expected: F64  # (K, n), true expected rewards; 0 where masked
+    best: F64  # (n,), the largest expected reward among those offered
+
+
+class Response(NamedTuple):
+    """How users reacted. `reaction` is a code of `REACTIONS` or `NO_REACTION`, and -1 in a world without them."""
+
+    reaction: I64  # (n,)
+    reward: F64  # (n,)
+    learn: Bool  # (n,), False where there is nothing to learn
+
+
+class World(NamedTuple):
+    """Where policies live: it offers candidates and answers choices, by pure functions over batched state.
+
+    `features` are the maps that it can fill; `default_features` replaces a policy's own default where set.
+    `own_trajectory` is True where what is offered depends on what was served before: then regret is measured
+    against the best offered on this policy's own way, and reward, not regret, compares policies. `segment_of` says which
+    of `segments` each user belongs to. Rewards are summed as whole multiples of 1 / `scale`, a power of two.
+    """
+
+    name: str
+    arms: int
+    features: Mapping[str, FeatureMap]
+    default_features: str | None
+    own_trajectory: bool
+    has_reactions: bool
+    init: Callable[[Lanes], State]
+    observe: Callable[[State, int], Offer]
+    respond: Callable[[State, int, Decision], tuple[Response, State]]
+    segments: tuple[str, ...] = ()
+    segment_of: Callable[[Lanes], I64] | None = None
+    scale: float = 2.0**36

@@ -1,0 +1,126 @@
+"""Blocks of lanes on threads. Results depend on neither: draws are addressed and sums are integers."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
+from contextlib import AbstractContextManager, nullcontext
+from typing import NamedTuple
+
+import numpy as np
+
+from oo_sim.contract import I64, MIN_LANES, Lanes, Policy, World
+from oo_sim.engine.run import Observer, simulate
+from oo_sim.kernels.draws import hash_users
+from oo_sim.kernels.tally import COLUMNS
+
+BLOCK = 1024
+"""The most lanes in a block: few enough that its arrays stay in the second-level cache, enough to make calls cheap."""
+GROUP = 64
+"""Blocks are cut at multiples of this many users, so that logs can be written group by group whatever the block."""
+_REPORT_ROUNDS = 16
+
+
+class Interrupted(Exception):
+    """The run was told to stop."""
+
+
+class Block(NamedTuple):
+    """`users` users from the user with serial number `first` on, in one replicate."""
+
+    replicate: int
+    first: int
+    users: int
+
+    @property
+    def user_ids(self) -> list[str]:
+        """The ids of the block's users."""
+        return [f"user-{j}" for j in range(self.first, self.first + self.users)]
+
+    def lanes(self, seed: int) -> Lanes:
+        """The block's lanes; a lone user stands twice, because no policy is called with one lane."""
+        users = hash_users(self.user_ids)
+        return Lanes(np.resize(users, max(self.users, MIN_LANES)), self.first, seed, self.replicate)
+
+
+class Result(NamedTuple):
+    """What one policy earned, in whole multiples of 1 / world.scale: sums (replicates, rounds, COLUMNS), totals at the
+    checkpoints (replicates, C, 3, users)."""
+
+    sums: I64
+    totals: I64
+
+
+Watch = Callable[[Block], AbstractContextManager[Observer | None]]
+"""Opens an observer for a block; it is closed when the block is done."""
+
+
+def checkpoints(rounds: int) -> list[int]:
+    """1, 2, 5, 10, 20, 50, ... and the last round."""
+    marks = [m * 10**e for e in range(7) for m in (1, 2, 5)]
+    return [*(m for m in marks if m < rounds), rounds]
+
+
+def blocks(users: int, replicates: int, block: int) -> Iterator[Block]:
+    """Cut the users of every replicate into blocks of about `block` lanes, a multiple of `GROUP`."""
+    size = max(1, round(block / GROUP)) * GROUP
+    for replicate in range(replicates):
+        for first in range(0, users, size):
+            yield Block(replicate, first, min(size, users - first))
+
+
+def run_policy(
+    world: World,
+    policy: Policy,
+    *,
+    seed: int,
+    users: int,
+    rounds: int,
+    replicates: int = 1,
+    threads: int | None = None,
+    block: int | None = None,
+    marks: Sequence[int] | None = None,
+    watch: Watch | None = None,
+    progress: Callable[[int], None] | None = None,
+) -> Result:
+    """Run one policy over all users and replicates.
+
+    `progress` hears, from any thread, how many more decisions are made. Raises what the policy raises, after all
+    threads have stopped; an exception in the calling thread (such as Ctrl-C) stops them too.
+    """
+    marks = marks or checkpoints(rounds)
+    threads = threads or os.cpu_count() or 1
+    block = block or min(BLOCK, -(-users * replicates // threads))
+    result = Result(
+        np.zeros((replicates, rounds, COLUMNS), np.int64),
+        np.empty((replicates, len(marks), 3, users), np.int64),
+    )
+    lock, stop = threading.Lock(), threading.Event()
+
+    def work(part: Block) -> None:
+        def ticked(done: int) -> None:
+            if stop.is_set():
+                raise Interrupted
+            if progress is not None and (done % _REPORT_ROUNDS == 0 or done == rounds):
+                with lock:
+                    progress(part.users * ((done - 1) % _REPORT_ROUNDS + 1))
+
+        with watch(part) if watch else nullcontext() as observer:
+            tally = simulate(world, policy, part.lanes(seed), part.users, rounds, marks, observer, ticked)
+        with lock:
+            result.sums[part.replicate] += tally.sums
+            result.totals[part.replicate, :, :, part.first : part.first + part.users] = tally.totals
+
+    with ThreadPoolExecutor(threads) as pool:
+        futures = [pool.submit(work, part) for part in blocks(users, replicates, block)]
+        try:
+            done, _ = wait(futures, return_when=FIRST_EXCEPTION)
+            for future in done:
+                future.result()
+        finally:
+            stop.set()
+            for future in futures:
+                future.cancel()
+    return result

@@ -1,0 +1,216 @@
+"""The Python entry point: a scenario and some policies in, a `Run` out."""
+
+from __future__ import annotations
+
+import os
+import platform
+import time
+import traceback
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from oo_sim.contract import Policy, World
+from oo_sim.decide import PolicyFault
+from oo_sim.engine import Block, Interrupted, Observer, Result, checkpoints, run_policy
+from oo_sim.entrants import Entrant, entrants
+from oo_sim.report.run import CURVES_PNG, Run
+from oo_sim.runlog import (
+    CURVES,
+    USERS,
+    EventSource,
+    Recorder,
+    RunWriter,
+    content_hash,
+    curves_table,
+    users_table,
+)
+from oo_sim.scenario import Scenario, load
+from oo_sim.worlds import build
+
+Progress = Callable[[str, int, int], None]
+"""Hears, from any thread: the policy's label, decisions made so far, decisions in all."""
+
+_EVENT_BLOCK = 256  # smaller blocks while events are written, so that fewer parts are open at a time
+
+
+def run(
+    scenario: str | Path | Scenario,
+    *,
+    policies: Sequence[str | Policy] | None = None,
+    users: int | None = None,
+    rounds: int | None = None,
+    replicates: int | None = None,
+    seed: int | None = None,
+    threads: int | None = None,
+    events: bool = False,
+    out: str | Path | None = None,
+    block: int | None = None,
+    progress: Progress | None = None,
+    plot: bool = True,
+) -> Run:
+    """Run a scenario (a path, the name of a shipped one, or a Scenario) and return what came of it.
+
+    What is given replaces what stands in the file. With `out`, a new run directory is written there, with `events` also
+    the tables of all decisions and learnings. A policy that fails is listed in `Run.failures`; the others finish.
+    Results depend on the scenario and the seed alone, never on `threads` or `block`.
+
+    Raises ScenarioError, SpecError, UnknownPolicyError, RunLogError, each with what would be right.
+    """
+    source = scenario if isinstance(scenario, Scenario) else load(scenario)
+    specs = list(policies) if policies and all(isinstance(p, str) for p in policies) else None
+    source = source.with_(users=users, rounds=rounds, replicates=replicates, seed=seed, policies=specs)
+    if events and out is None:
+        raise ValueError("events are streamed to files: name a new run directory with out=")
+    world = build(source)
+    taking_part = entrants(world, policies or source.policies)
+    if out is None:
+        return Run(*_results(source, world, taking_part, threads, block, progress, None))
+    with RunWriter(Path(out)) as writer:
+        logged = writer if events else None
+        manifest, curves, people = _results(source, world, taking_part, threads, block, progress, logged)
+        writer.write_table("curves", curves)
+        writer.write_table("users", people)
+        writer.write_manifest(manifest)
+        path = writer.commit()
+    result = Run(manifest, curves, people, path)
+    if plot and result.rows:
+        result.plot().savefig(path / CURVES_PNG)
+    return result
+
+
+def _results(
+    scenario: Scenario,
+    world: World,
+    taking_part: Sequence[Entrant],
+    threads: int | None,
+    block: int | None,
+    progress: Progress | None,
+    log: RunWriter | None,
+) -> tuple[dict[str, Any], pa.Table, pa.Table]:
+    """The manifest, the curves and the users' totals of all policies."""
+    threads = threads or len(os.sched_getaffinity(0))
+    marks = checkpoints(scenario.rounds)
+    each = scenario.users * scenario.replicates * scenario.rounds
+    people = _people(scenario, world)
+    curves, totals = [CURVES.empty_table()], [USERS.empty_table()]
+    failures: dict[str, str] = {}
+    timing: dict[str, dict[str, float]] = {}
+    for j, entrant in enumerate(taking_part):
+        start = time.perf_counter()
+        try:
+            result = run_policy(
+                world,
+                entrant.policy,
+                seed=scenario.seed,
+                users=scenario.users,
+                rounds=scenario.rounds,
+                replicates=scenario.replicates,
+                threads=threads,
+                block=block or (_EVENT_BLOCK if log else None),
+                watch=_watch(log, j, entrant) if log else None,
+                progress=_counted(progress, entrant.label, j * each, len(taking_part) * each),
+            )
+        except Interrupted:
+            raise
+        except Exception as error:
+            failures[entrant.label] = _blame(entrant.label, error)
+            if log:
+                log.drop(j)
+            continue
+        seconds = time.perf_counter() - start
+        timing[entrant.label] = {"seconds": seconds, "decisions_per_second": each / seconds}
+        curves.append(curves_table(entrant.label, result.sums, scenario.users, world.scale))
+        totals.append(users_table(entrant.label, result.totals, marks, *people, world.scale))
+    tables = pa.concat_tables(curves), pa.concat_tables(totals)
+    manifest = _manifest(scenario, world, taking_part, tables, failures, timing, threads)
+    return manifest, *tables
+
+
+def _people(scenario: Scenario, world: World) -> tuple[pa.Array, pa.Array]:
+    """All user ids, and the segment of each."""
+    everybody = Block(0, 0, scenario.users)
+    ids = pa.array(everybody.user_ids, pa.string())
+    if world.segment_of is None:
+        return ids, pa.nulls(scenario.users, pa.string())
+    which = world.segment_of(everybody.lanes(scenario.seed))[: scenario.users]
+    return ids, pa.array(world.segments, pa.string()).take(pa.array(which))
+
+
+def _watch(log: RunWriter, index: int, entrant: Entrant) -> Callable[[Block], Any]:
+    @contextmanager
+    def watch(block: Block) -> Iterator[Observer]:
+        policy = entrant.policy
+        source = EventSource(entrant.label, entrant.hash, block.replicate, policy.propensities, policy.explores)
+        recorder = Recorder(log, index, source, block.first, block.user_ids)
+        yield recorder
+        recorder.close()
+
+    return watch
+
+
+def _counted(progress: Progress | None, label: str, before: int, total: int) -> Callable[[int], None] | None:
+    if progress is None:
+        return None
+    done = before
+
+    def more(decisions: int) -> None:
+        nonlocal done
+        done += decisions
+        progress(label, done, total)
+
+    return more
+
+
+def _blame(label: str, error: Exception) -> str:
+    """What went wrong in a policy, and where in its own code."""
+    if isinstance(error, PolicyFault):
+        return error.what
+    where = traceback.extract_tb(error.__traceback__)[-1]
+    return f"raised {type(error).__name__}: {error} ({Path(where.filename).name}, line {where.lineno})"
+
+
+def _manifest(
+    scenario: Scenario,
+    world: World,
+    taking_part: Sequence[Entrant],
+    tables: tuple[pa.Table, pa.Table],
+    failures: dict[str, str],
+    timing: dict[str, dict[str, float]],
+    threads: int,
+) -> dict[str, Any]:
+    return {
+        "format": 1,
+        "name": scenario.name,
+        "scenario": scenario.canonical(),
+        "scenario_hash": scenario.content_hash(),
+        "policies": [
+            {
+                "label": e.label,
+                "name": e.policy.name,
+                "hash": e.hash,
+                "parameters": dict(e.policy.parameters),
+                "features": {"name": e.policy.features.name, "names": list(e.policy.features.names)},
+            }
+            for e in taking_part
+        ],
+        "seed": scenario.seed,
+        "users": scenario.users,
+        "rounds": scenario.rounds,
+        "replicates": scenario.replicates,
+        "own_trajectory": world.own_trajectory,
+        "has_reactions": world.has_reactions,
+        "versions": {name: version(name) for name in ("oo-sim", "numpy", "numba")}
+        | {"python": platform.python_version()},
+        "content_hash": content_hash(*tables),
+        "failures": failures,
+        "timing": timing,
+        "threads": threads,
+    }
+
+
+__all__ = ["Progress", "Result", "Run", "run"]

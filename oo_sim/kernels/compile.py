@@ -1,0 +1,92 @@
+"""How kernels are compiled: strict IEEE arithmetic, no GIL, and a disk cache that can never serve a stale kernel.
+
+Numba notices an edit to a kernel, but not to another kernel that it calls. So the cache directory is keyed by a hash
+of every source that compiled code can come from: this package and `contract.py`, which is all it may import.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import os
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Literal, TypeVar, cast
+
+import numba
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+_ROOM = Path(__file__).parent
+_FLAGS = ("NUMBA_BOUNDSCHECK", "NUMBA_DISABLE_JIT", "NUMBA_OPT")
+
+
+def source_hash(room: Path = _ROOM) -> str:
+    """Hash of all sources that compiled code can come from, and of the switches that change what is compiled."""
+    digest = hashlib.blake2b(digest_size=8)
+    for path in [*sorted(room.glob("*.py")), room.parent / "contract.py"]:
+        digest.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
+    digest.update(repr([os.environ.get(flag) for flag in _FLAGS]).encode())
+    return digest.hexdigest()
+
+
+def _candidates() -> Iterator[Path]:
+    """Where compiled kernels may be kept, best first: beside the package, else with the user's caches."""
+    if chosen := os.environ.get("NUMBA_CACHE_DIR"):
+        yield Path(chosen)
+    yield _ROOM / "__pycache__"
+    home = os.environ.get("XDG_CACHE_HOME")
+    yield (Path(home) if home else Path.home() / ".cache") / "oo_sim"
+
+
+def _writable(directory: Path) -> bool:
+    """Whether files can be made in the directory, which is made if missing. Asking the permission bits would not
+    notice a read-only mount."""
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=directory):
+            return True
+    except OSError:
+        return False
+
+
+@functools.cache
+def cache_directory() -> Path | None:
+    """Where this process keeps compiled kernels, or None where no directory can be written: then each process
+    compiles anew. A shared temporary directory is never used, because a cached kernel is code."""
+    for parent in _candidates():
+        directory = parent / f"kernels-{source_hash()}"
+        if _writable(directory):
+            return directory
+    return None
+
+
+def _compiled(function: F, inline: Literal["never", "always"]) -> F:
+    directory = cache_directory()
+    compiler = numba.njit(nogil=True, error_model="numpy", fastmath=False, inline=inline, cache=directory is not None)
+    with _cache_in(str(directory or "")):
+        return cast(F, compiler(function))
+
+
+@contextmanager
+def _cache_in(directory: str) -> Iterator[None]:
+    """Numba's cache directory is one setting for the whole process: other people's kernels keep their own."""
+    settings: Any = numba.config
+    saved, settings.CACHE_DIR = settings.CACHE_DIR, directory
+    try:
+        yield
+    finally:
+        settings.CACHE_DIR = saved
+
+
+def kernel(function: F) -> F:
+    """Compile a function on first use, strictly: no fastmath, no contraction, IEEE division, GIL released."""
+    return _compiled(function, "never")
+
+
+def scalar(function: F) -> F:
+    """Compile a function of scalars that is always inlined: a call in a loop over lanes would keep the loop from being
+    vectorised."""
+    return _compiled(function, "always")

@@ -1,0 +1,50 @@
+"""A set of lanes' addressed uniforms, and how a user's id becomes part of an address."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from typing import NamedTuple
+
+import numpy as np
+
+from oo_sim.contract import F64, I64, U64, Lanes
+from oo_sim.kernels import elementary, philox
+
+
+def hash_users(ids: Iterable[str]) -> U64:
+    """The 64-bit BLAKE2b hashes of user ids, as little-endian integers."""
+    return np.frombuffer(
+        b"".join(hashlib.blake2b(i.encode(), digest_size=8).digest() for i in ids), dtype="<u8"
+    ).astype(np.uint64)
+
+
+class LaneDraws(NamedTuple):
+    """The uniforms and normals of lanes whose users hash to `users` (n,), under one seed and replicate."""
+
+    seed: np.uint64
+    replicate: np.uint64
+    users: U64
+
+    @classmethod
+    def of(cls, lanes: Lanes) -> LaneDraws:
+        """The draws of a block of lanes in their own replicate."""
+        return cls(np.uint64(lanes.seed), np.uint64(lanes.replicate), lanes.users)
+
+    @classmethod
+    def of_population(cls, lanes: Lanes) -> LaneDraws:
+        """The draws of a block of lanes that are the same in all replicates."""
+        return cls(np.uint64(lanes.seed), np.uint64(philox.POPULATION), lanes.users)
+
+    def uniforms(self, purpose: np.uint64, t: I64, count: int) -> F64:
+        """Uniforms in [0, 1) of shape (count, n), addressed by `purpose` and the lanes' rounds `t` (n,)."""
+        out = np.empty((count, len(self.users)))
+        if count:
+            philox.uniforms(self.seed, self.replicate, self.users, t, purpose, out)
+        return out
+
+    def normals(self, purpose: np.uint64, t: I64, count: int) -> F64:
+        """Standard normal draws of shape (count, n), addressed likewise."""
+        out = self.uniforms(purpose, t, count)
+        elementary.normals(out, out)
+        return out

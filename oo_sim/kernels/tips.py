@@ -1,0 +1,223 @@
+"""The tips world: clocks, tasks, LLM tips, and the ordered logit by which users react (McCullagh 1980)."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from oo_sim.contract import F64, I64, NO_REACTION, REWARDS, U64, Bool
+from oo_sim.kernels.compile import kernel
+from oo_sim.kernels.elementary import exp, normal_quantile
+from oo_sim.kernels.encode import AGE_LIMIT, DAY_COS, DAY_SIN, HOUR_COS, HOUR_SIN
+from oo_sim.kernels.philox import LOW, TASK, _32, philox, unit32
+
+_TASK_ADDRESS = TASK << np.uint64(16)
+_REWARDS = np.array([*REWARDS, 0.0])
+_STEP = 0.5  # between the rewards of neighbouring reactions
+_CLOCK_TERMS = 4
+_CANDIDATE_TERMS = 4
+_CLOCK_AT = (1, 2, 6, 7)  # where hour_sin, hour_cos, dow_sin, dow_cos stand among the coefficients
+_CANDIDATE_AT = (3, 4, 5, 8)  # where is_overdue, task_age, priority, is_llm stand
+_PRODUCTS_AT = 9
+
+
+@kernel
+def category(uniform: F64, cdf: F64, out: I64) -> None:
+    """Categories (n,) drawn by inverting a cumulative distribution `cdf` (m,) at `uniform` (n,)."""
+    n = len(uniform)
+    out[:] = 0
+    for j in range(len(cdf) - 1):
+        for i in range(n):
+            out[i] += 1 if uniform[i] >= cdf[j] else 0
+
+
+@kernel
+def draw_tasks(
+    seed: np.uint64,
+    replicate: np.uint64,
+    users: U64,
+    serial: I64,
+    priority_cdf: F64,
+    undated: float,
+    priority: F64,
+    due: F64,
+    dated: F64,
+) -> None:
+    """A task's attributes from its serial number (K, n): priority, a uniform for its due date, whether it has one.
+
+    One Philox block a task: its words stand for priority, due date, having a due date, and title.
+    """
+    K, n = serial.shape
+    first, second, third = priority_cdf[0], priority_cdf[1], priority_cdf[2]
+    for k in range(K):
+        for i in range(n):
+            w0, w1, w2, _ = philox(
+                users[i] & LOW, users[i] >> _32, np.uint64(serial[k, i]), _TASK_ADDRESS, seed, replicate
+            )
+            u = unit32(w0)
+            priority[k, i] = 1.0 + (u >= first) + (u >= second) + (u >= third)
+            due[k, i] = unit32(w1)
+            dated[k, i] = 1.0 if unit32(w2) >= undated else 0.0
+
+
+@kernel
+def draw_titles(seed: np.uint64, replicate: np.uint64, users: U64, serial: I64, count: int, title: I64) -> None:
+    """Which of `count` titles each task has, from its serial number; both (K, n)."""
+    K, n = serial.shape
+    for k in range(K):
+        for i in range(n):
+            _, _, _, w3 = philox(
+                users[i] & LOW, users[i] >> _32, np.uint64(serial[k, i]), _TASK_ADDRESS, seed, replicate
+            )
+            title[k, i] = np.int64(unit32(w3) * count)
+
+
+@kernel
+def uniform_quantile(low: float, high: float, values: F64) -> None:
+    """Turn uniforms (K, n) into draws from the uniform distribution on [low, high), in place."""
+    K, n = values.shape
+    for k in range(K):
+        for i in range(n):
+            values[k, i] = low + (high - low) * values[k, i]
+
+
+@kernel
+def gaussian_quantile(mean: float, sd: float, values: F64) -> None:
+    """Turn uniforms (K, n) into normal draws, in place."""
+    K, n = values.shape
+    for k in range(K):
+        for i in range(n):
+            values[k, i] = mean + sd * normal_quantile(values[k, i])
+
+
+@kernel
+def discrete_quantile(support: F64, cdf: F64, values: F64) -> None:
+    """Turn uniforms (K, n) into draws of `support` (m,) with cumulative probabilities `cdf` (m,), in place."""
+    K, n = values.shape
+    drawn = np.empty(n, np.int64)
+    for k in range(K):
+        category(values[k], cdf, drawn)
+        for i in range(n):
+            values[k, i] = support[drawn[i]]
+
+
+@kernel
+def age_tasks(now: F64, due: F64, dated: F64, whole: bool, overdue: F64, age: F64) -> None:
+    """Days since the due date at time `now` (n,), rounded down where `whole`; 0 for tasks without one."""
+    K, n = due.shape
+    for k in range(K):
+        for i in range(n):
+            days = now[i] - due[k, i]
+            days = np.floor(days) if whole else days
+            age[k, i] = days if dated[k, i] > 0.0 else 0.0
+            overdue[k, i] = 1.0 if age[k, i] > 0.0 else 0.0
+
+
+@kernel
+def place_tips(
+    tasks: I64,
+    tips: I64,
+    about: F64,
+    about_task: bool,
+    overdue: F64,
+    age: F64,
+    priority: F64,
+    is_llm: F64,
+    serial: I64,
+    mask: Bool,
+) -> None:
+    """Put `tips` (n,) LLM tips right after the first `tasks` (n,) tasks, and mask what lies beyond.
+
+    A tip has the default features, or, where `about_task`, those of the task that the uniform `about` (tips, n) picks.
+    """
+    K, n = mask.shape
+    for k in range(K):
+        for i in range(n):
+            beyond = k >= tasks[i]
+            overdue[k, i] = 0.0 if beyond else overdue[k, i]
+            age[k, i] = 0.0 if beyond else age[k, i]
+            priority[k, i] = 1.0 if beyond else priority[k, i]
+            serial[k, i] = -1 if beyond else serial[k, i]
+            mask[k, i] = k < tasks[i] + tips[i]
+            is_llm[k, i] = 1.0 if beyond and mask[k, i] else 0.0
+    if about_task:
+        for i in range(n):
+            for j in range(tips[i] if tasks[i] > 0 else 0):
+                k, source = tasks[i] + j, int(about[j, i] * tasks[i])
+                overdue[k, i] = overdue[source, i]
+                age[k, i] = age[source, i]
+                priority[k, i] = priority[source, i]
+                serial[k, i] = serial[source, i]
+
+
+@kernel
+def expected_rewards(
+    coefficients: F64,
+    hour: I64,
+    day: I64,
+    overdue: F64,
+    age: F64,
+    priority: F64,
+    is_llm: F64,
+    mask: Bool,
+    cuts: F64,
+    answers: float,
+    odds: F64,
+    expected: F64,
+    best: F64,
+) -> None:
+    """odds = e^u and the expected reward of each candidate (K, n), and the best of those that stand (n,).
+
+    `coefficients` (25, n): the intercept, then the terms of oo7x; u is their sum. P(reaction <= j) = 1 / (1 + e^u cuts_j)
+    with cuts_j = e^-c_j; the rewards are evenly spaced, so E = (1 - sum_j P(reaction <= j) / 2) times the probability
+    that the user `answers`.
+    """
+    K, n = mask.shape
+    clock = np.empty((_CLOCK_TERMS, n))
+    for i in range(n):
+        clock[0, i] = HOUR_SIN[hour[i]]
+        clock[1, i] = HOUR_COS[hour[i]]
+        clock[2, i] = DAY_SIN[day[i]]
+        clock[3, i] = DAY_COS[day[i]]
+    base = coefficients[0].copy()
+    for c in range(_CLOCK_TERMS):
+        for i in range(n):
+            base[i] += clock[c, i] * coefficients[_CLOCK_AT[c], i]
+    slope = np.empty((_CANDIDATE_TERMS, n))
+    for a in range(_CANDIDATE_TERMS):
+        for i in range(n):
+            slope[a, i] = coefficients[_CANDIDATE_AT[a], i]
+        for c in range(_CLOCK_TERMS):
+            for i in range(n):
+                slope[a, i] += clock[c, i] * coefficients[_PRODUCTS_AT + c * _CANDIDATE_TERMS + a, i]
+    for i in range(n):
+        slope[1, i] /= AGE_LIMIT
+        slope[2, i] /= 3.0
+        best[i] = -np.inf
+    c0, c1, c2, c3 = cuts[0], cuts[1], cuts[2], cuts[3]
+    for k in range(K):
+        for i in range(n):
+            u = base[i] + slope[0, i] * overdue[k, i] + slope[1, i] * min(max(age[k, i], 0.0), AGE_LIMIT)
+            u += slope[2, i] * (priority[k, i] - 1.0) + slope[3, i] * is_llm[k, i]
+            e = exp(u)
+            below = 1.0 / (1.0 + e * c0) + 1.0 / (1.0 + e * c1) + 1.0 / (1.0 + e * c2) + 1.0 / (1.0 + e * c3)
+            value = answers * (1.0 - _STEP * below)
+            odds[k, i] = e
+            expected[k, i] = value if mask[k, i] else 0.0
+            best[i] = max(best[i], value if mask[k, i] else -np.inf)
+
+
+@kernel
+def react(
+    odds: F64, index: I64, cuts: F64, silence: float, uniform: F64, reaction: I64, reward: F64, learn: Bool
+) -> None:
+    """Draw the reaction to the chosen candidate: `uniform[0]` places it on the ladder, `uniform[1]` < silence: none."""
+    n = len(index)
+    for i in range(n):
+        e = odds[index[i], i]
+        code = 0
+        for j in range(len(cuts)):
+            code += 1 if uniform[0, i] >= 1.0 / (1.0 + e * cuts[j]) else 0
+        answered = uniform[1, i] >= silence
+        reaction[i] = code if answered else NO_REACTION
+        reward[i] = _REWARDS[reaction[i]]
+        learn[i] = answered

@@ -1,0 +1,5 @@
+"""Policies, one short file each, and the registry of their names."""
+
+from oo_sim.policies.registry import ALIASES, POLICIES, UnknownPolicyError, factory, make
+
+__all__ = ["ALIASES", "POLICIES", "UnknownPolicyError", "factory", "make"]

@@ -1,0 +1,27 @@
+"""Checks of policy parameters, shared by all factories."""
+
+from __future__ import annotations
+
+import math
+
+from oo_sim.contract import MIN_PRIOR
+
+
+def number(name: str, value: object, low: float, high: float = math.inf) -> float:
+    """The value as a float if it is a number in [low, high]; else ValueError that says what would be right."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value <= high or math.isinf(value):
+        bounds = f"from {low:g} to {high:g}" if high < math.inf else f"of at least {low:g}"
+        raise ValueError(f"{name} must be a number {bounds}, not {value!r}")
+    return float(value)
+
+
+def integer(name: str, value: object, low: int, high: int) -> int:
+    """The value if it is an integer in [low, high]; else ValueError that says what would be right."""
+    if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
+        raise ValueError(f"{name} must be a whole number from {low} to {high}, not {value!r}")
+    return value
+
+
+def ridge_prior(value: object) -> float:
+    """A ridge prior of at least 1e-4: below it the inverse would not stay accurate."""
+    return number("prior", value, MIN_PRIOR, 1e9)

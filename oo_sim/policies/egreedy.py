@@ -1,0 +1,57 @@
+"""Epsilon-greedy and greedy on a ridge regression (Sutton & Barto 2018, section 2.2, with linear values)."""
+
+from __future__ import annotations
+
+from oo_sim.contract import F64, Batch, FeatureMap, Policy
+from oo_sim.features import feature_map
+from oo_sim.policies import checks, explore, ridge
+
+
+def _mean(state: ridge.Ridge, batch: Batch, noise: F64) -> F64:
+    return ridge.mean(state, batch.x)
+
+
+def egreedy(epsilon: float = 0.1, decay: float = 0.0, features: str | FeatureMap = "oo7", prior: float = 1.0) -> Policy:
+    """With probability epsilon_t = epsilon / (1 + decay t) any candidate, else the highest x' theta."""
+    phi = feature_map(features)
+    epsilon, decay = checks.number("epsilon", epsilon, 0.0, 1.0), checks.number("decay", decay, 0.0)
+    prior = checks.ridge_prior(prior)
+    return Policy(
+        "egreedy",
+        phi,
+        ridge.init(phi.d, prior),
+        _mean,
+        explore.epsilon_greedy(epsilon, decay),
+        ridge.update,
+        parameters={"epsilon": epsilon, "decay": decay, "features": phi.name, "prior": prior},
+        explores=True,
+    )
+
+
+def greedy(features: str | FeatureMap = "oo7", prior: float = 1.0) -> Policy:
+    """Always the highest x' theta, the first on a tie: what a recommender without exploration earns."""
+    phi, prior = feature_map(features), checks.ridge_prior(prior)
+    return Policy(
+        "greedy",
+        phi,
+        ridge.init(phi.d, prior),
+        _mean,
+        explore.greedy,
+        ridge.update,
+        parameters={"features": phi.name, "prior": prior},
+    )
+
+
+def softmax(temperature: float = 0.1, features: str | FeatureMap = "oo7", prior: float = 1.0) -> Policy:
+    """Boltzmann exploration: candidates in proportion to exp(x' theta / temperature)."""
+    phi, prior = feature_map(features), checks.ridge_prior(prior)
+    temperature = checks.number("temperature", temperature, 1e-6)
+    return Policy(
+        "softmax",
+        phi,
+        ridge.init(phi.d, prior),
+        _mean,
+        explore.softmax(temperature),
+        ridge.update,
+        parameters={"temperature": temperature, "features": phi.name, "prior": prior},
+    )

@@ -1,0 +1,29 @@
+"""LinUCB with one theta shared by all candidates (Li, Chu, Langford & Schapire 2010, Alg. 1 with a shared model)."""
+
+from __future__ import annotations
+
+from oo_sim.contract import F64, Batch, FeatureMap, Policy
+from oo_sim.features import feature_map
+from oo_sim.kernels.ridge import upper_confidence
+from oo_sim.policies import checks, explore, ridge
+
+
+def linucb(alpha: float = 1.0, features: str | FeatureMap = "oo5", prior: float = 1.0) -> Policy:
+    """score = x' theta + alpha sqrt(x' A^-1 x); the highest is served, the first on a tie."""
+    phi = feature_map(features)
+    alpha, prior = checks.number("alpha", alpha, 0.0), checks.ridge_prior(prior)
+
+    def score(state: ridge.Ridge, batch: Batch, noise: F64) -> F64:
+        mean, variance = ridge.mean_and_variance(state, batch.x)
+        upper_confidence(mean, variance, alpha)
+        return mean
+
+    return Policy(
+        "linucb",
+        phi,
+        ridge.init(phi.d, prior),
+        score,
+        explore.greedy,
+        ridge.update,
+        parameters={"alpha": alpha, "features": phi.name, "prior": prior},
+    )

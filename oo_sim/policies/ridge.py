@@ -1,0 +1,51 @@
+"""The linear policies' model of reward, one ridge regression a lane. Private policies may build on it as well."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+
+from oo_sim.contract import F64, Learning
+from oo_sim.kernels import ridge
+
+
+class Ridge(NamedTuple):
+    """A^-1 as its upper triangle (d (d + 1) / 2, n), b (d, n) and theta = A^-1 b (d, n)."""
+
+    inverse: F64
+    b: F64
+    theta: F64
+
+
+def init(d: int, prior: float) -> Callable[[int], Ridge]:
+    """A maker of fresh states for n lanes: A = prior I, b = 0."""
+
+    def fresh(n: int) -> Ridge:
+        inverse = np.zeros((d * (d + 1) // 2, n))
+        inverse[np.cumsum([0, *range(d, 1, -1)])[:d]] = 1.0 / prior
+        return Ridge(inverse, np.zeros((d, n)), np.zeros((d, n)))
+
+    return fresh
+
+
+def mean(state: Ridge, x: F64) -> F64:
+    """x' theta (K, n) for x (K, d, n)."""
+    out = np.empty((x.shape[0], x.shape[2]))
+    ridge.ridge_mean(state.theta, x, out)
+    return out
+
+
+def mean_and_variance(state: Ridge, x: F64) -> tuple[F64, F64]:
+    """x' theta and x' A^-1 x, both (K, n), for x (K, d, n)."""
+    K, _, n = x.shape
+    means, variances = np.empty((K, n)), np.empty((K, n))
+    ridge.ridge_moments(state.inverse, state.theta, x, means, variances)
+    return means, variances
+
+
+def update(state: Ridge, learning: Learning, noise: F64) -> Ridge:
+    """Learn from the lanes with a reward, in the state's own memory."""
+    ridge.ridge_update(*state, learning.x, learning.reward, learning.learn)
+    return state

@@ -1,0 +1,61 @@
+"""Linear Thompson sampling with a Gaussian posterior (Agrawal & Goyal 2013)."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from oo_sim.contract import F64, Batch, FeatureMap, Policy, Probs
+from oo_sim.features import feature_map
+from oo_sim.kernels import choice
+from oo_sim.kernels.elementary import normals
+from oo_sim.kernels.ridge import cholesky, ridge_mean, times_factor
+from oo_sim.policies import checks, explore, ridge
+
+
+def thompson(scale: float = 0.5, samples: int = 1, features: str | FeatureMap = "oo7", prior: float = 1.0) -> Policy:
+    """Draw from the win shares of `samples` posterior samples theta ~ N(theta, scale^2 A^-1), one theta a sample.
+
+    One sample is the textbook rule: the score is then the sampled x' theta, and the propensity is not known. With more
+    the choice has the same distribution, and score and propensity are the candidate's share of wins.
+    """
+    phi, prior = feature_map(features), checks.ridge_prior(prior)
+    scale, samples = checks.number("scale", scale, 0.0), checks.integer("samples", samples, 1, 1000)
+
+    def sampled(state: ridge.Ridge, batch: Batch, noise: F64) -> F64:
+        """Scores (samples, K, n) under one posterior sample each."""
+        K, d, n = batch.x.shape
+        z, factor = np.empty(noise.shape), np.empty(state.inverse.shape)
+        normals(noise, z)
+        z *= scale
+        cholesky(state.inverse, factor)
+        out = np.empty((samples, K, n))
+        for m in range(samples):
+            theta = state.theta.copy()
+            times_factor(factor, z[m * d : (m + 1) * d], theta)
+            ridge_mean(theta, batch.x, out[m])
+        return out
+
+    def shares(state: ridge.Ridge, batch: Batch, noise: F64) -> F64:
+        total = np.empty(batch.mask.shape)
+        choice.win_shares(sampled(state, batch, noise), batch.mask, total)
+        return total
+
+    def single(state: ridge.Ridge, batch: Batch, noise: F64) -> F64:
+        scores: F64 = sampled(state, batch, noise)[0]
+        return scores
+
+    return Policy(
+        "thompson",
+        phi,
+        ridge.init(phi.d, prior),
+        single if samples == 1 else shares,
+        explore.greedy if samples == 1 else _as_drawn,
+        ridge.update,
+        noise=(samples * phi.d, 0),
+        parameters={"scale": scale, "samples": samples, "features": phi.name, "prior": prior},
+        propensities=samples > 1,
+    )
+
+
+def _as_drawn(scores: F64, batch: Batch) -> Probs:
+    return Probs(scores, np.zeros(scores.shape))

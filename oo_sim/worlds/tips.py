@@ -1,0 +1,237 @@
+"""The tips world: users of weighted segments are offered tasks and LLM tips, and react on an ordered logit."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import NamedTuple
+
+import numpy as np
+
+from oo_sim.contract import F64, I64, REACTIONS, Candidates, Decision, Lanes, Offer, Response, World
+from oo_sim.features import FEATURES
+from oo_sim.kernels import philox, tips
+from oo_sim.kernels.draws import LaneDraws
+from oo_sim.kernels.elementary import exp
+from oo_sim.scenario import Due, Span, TipsWorld
+from oo_sim.worlds.clock import Clock, clock
+from oo_sim.worlds.population import coefficients, cumulative, segment_of
+
+_DONE = REACTIONS.index("done")
+
+
+class Plan(NamedTuple):
+    """What a scenario says, in the form in which each round needs it."""
+
+    spec: TipsWorld
+    tick: Clock
+    due: Callable[[F64], None]  # turns uniforms into days until due, in place
+    priorities: F64  # (4,), cumulative
+    cuts: F64  # (4,), e^-c of the cut points c
+    serials: I64  # (tasks, 1), the first tasks' serial numbers
+
+    @property
+    def tasks(self) -> int:
+        """The most tasks on offer."""
+        return self.spec.tasks.count.max
+
+    @property
+    def tips(self) -> int:
+        """The most tips on offer."""
+        return self.spec.tips.count.max
+
+    @property
+    def backlog(self) -> bool:
+        """Whether tasks stay until they are done."""
+        return self.spec.tasks.mode == "backlog"
+
+    @property
+    def about_task(self) -> bool:
+        """Whether a tip has the features of a task."""
+        return self.spec.tips.features == "task"
+
+
+class TaskRows(NamedTuple):
+    """The rows (tasks, n) of the candidates' columns in which tasks stand, and what only the world knows of them."""
+
+    overdue: F64
+    age: F64
+    priority: F64
+    serial: I64
+    due: F64  # in days since the first round; since now where tasks are fresh every round
+    dated: F64  # 1 where the task has a due date
+
+
+class TipsState(NamedTuple):
+    """The lanes' draws, rounds and preferences, the tasks at hand, and memory for what is offered in a round."""
+
+    draws: LaneDraws
+    rounds: I64  # (n,)
+    now: F64  # (n,), days since the first round; stays 0 where tasks are fresh every round
+    arrived: I64  # (n,), tasks that a backlog has seen so far
+    coefficients: F64  # (25, n)
+    candidates: Candidates
+    tasks: TaskRows
+    odds: F64  # (K, n), e^u
+    expected: F64  # (K, n)
+    best: F64  # (n,)
+
+
+def build(spec: TipsWorld) -> World:
+    """The world that the scenario's `world` describes."""
+    plan = Plan(
+        spec,
+        clock(spec.clock),
+        _due(spec.tasks.due_in_days),
+        cumulative(spec.tasks.priority),
+        np.array([exp(-c) for c in spec.reactions.cut_points]),
+        np.arange(spec.tasks.count.max)[:, None],
+    )
+    return World(
+        name="tips",
+        arms=plan.tasks + plan.tips,
+        features={name: FEATURES[name] for name in ("oo5", "oo7", "oo7x", "none", "truth")},
+        default_features=None,
+        own_trajectory=plan.backlog,
+        has_reactions=True,
+        init=partial(_init, plan),
+        observe=partial(_observe, plan),
+        respond=partial(_respond, plan),
+        segments=tuple(segment.name for segment in spec.segments),
+        segment_of=partial(segment_of, spec.segments),
+    )
+
+
+def _init(plan: Plan, lanes: Lanes) -> TipsState:
+    K, n, tasks = plan.tasks + plan.tips, lanes.n, plan.tasks
+    expected = np.zeros((K, n))
+    c = Candidates(
+        is_overdue=np.zeros((K, n)),
+        task_age_days=np.zeros((K, n)),
+        priority=np.zeros((K, n)),
+        is_llm=np.zeros((K, n)),
+        hour=np.zeros(n, np.int64),
+        day=np.zeros(n, np.int64),
+        mask=np.ones((K, n), np.bool_),
+        serial=np.full((K, n), -1),
+        truth=expected,
+    )
+    rows = TaskRows(
+        c.is_overdue[:tasks],
+        c.task_age_days[:tasks],
+        c.priority[:tasks],
+        c.serial[:tasks],
+        np.zeros((tasks, n)),
+        np.zeros((tasks, n)),
+    )
+    state = TipsState(
+        LaneDraws.of(lanes),
+        rounds=np.zeros(n, np.int64),
+        now=np.zeros(n),
+        arrived=np.full(n, tasks),
+        coefficients=coefficients(plan.spec.segments, lanes),
+        candidates=c,
+        tasks=rows,
+        odds=np.empty((K, n)),
+        expected=expected,
+        best=np.empty(n),
+    )
+    rows.serial[:] = plan.serials
+    _draw_tasks(plan, state.draws, rows.serial, rows.priority, rows.due, rows.dated)
+    _place_tips(plan, state)
+    return state
+
+
+def _observe(plan: Plan, state: TipsState, t: int) -> Offer:
+    c, tasks = state.candidates, state.tasks
+    state.rounds[:] = t
+    time = plan.tick(state.draws, state.rounds, c.hour, c.day)
+    if plan.backlog:
+        state.now[:] = time
+    else:
+        np.add(plan.serials, t * plan.tasks, out=tasks.serial)
+        _draw_tasks(plan, state.draws, tasks.serial, tasks.priority, tasks.due, tasks.dated)
+    tips.age_tasks(state.now, tasks.due, tasks.dated, plan.spec.tasks.whole_days, tasks.overdue, tasks.age)
+    if plan.about_task or _varies(plan.spec.tasks.count) or _varies(plan.spec.tips.count):
+        _place_tips(plan, state)
+    tips.expected_rewards(
+        state.coefficients,
+        c.hour,
+        c.day,
+        c.is_overdue,
+        c.task_age_days,
+        c.priority,
+        c.is_llm,
+        c.mask,
+        plan.cuts,
+        1.0 - plan.spec.reactions.no_reaction,
+        state.odds,
+        state.expected,
+        state.best,
+    )
+    return Offer(c, state.expected, state.best)
+
+
+def _respond(plan: Plan, state: TipsState, t: int, decision: Decision) -> tuple[Response, TipsState]:
+    n = len(decision.chosen)
+    response = Response(np.empty(n, np.int64), np.empty(n), np.empty(n, np.bool_))
+    uniform = state.draws.uniforms(philox.REACTION, state.rounds, 2)
+    tips.react(state.odds, decision.chosen, plan.cuts, plan.spec.reactions.no_reaction, uniform, *response)
+    if plan.backlog:
+        _replace_done(plan, state, decision.chosen, response.reaction)
+    return response, state
+
+
+def _replace_done(plan: Plan, state: TipsState, chosen: I64, reaction: I64) -> None:
+    """A task that was done leaves, and the user's next task takes its place."""
+    lanes = np.flatnonzero((reaction == _DONE) & (chosen < plan.tasks))
+    slots, tasks = chosen[lanes], state.tasks
+    priority, due, dated = (np.empty((1, len(chosen))) for _ in range(3))
+    _draw_tasks(plan, state.draws, state.arrived[None, :], priority, due, dated)
+    tasks.serial[slots, lanes] = state.arrived[lanes]
+    tasks.priority[slots, lanes] = priority[0, lanes]
+    tasks.due[slots, lanes] = state.now[lanes] + due[0, lanes]
+    tasks.dated[slots, lanes] = dated[0, lanes]
+    state.arrived[lanes] += 1
+
+
+def _draw_tasks(plan: Plan, draws: LaneDraws, serial: I64, priority: F64, due: F64, dated: F64) -> None:
+    tips.draw_tasks(*draws, serial, plan.priorities, plan.spec.tasks.no_due_date, priority, due, dated)
+    plan.due(due)
+
+
+def _place_tips(plan: Plan, state: TipsState) -> None:
+    rounds, c = state.rounds, state.candidates
+    uniform = state.draws.uniforms(philox.COUNT, rounds, 2)
+    tips.place_tips(
+        _counts(plan.spec.tasks.count, uniform[0]),
+        _counts(plan.spec.tips.count, uniform[1]),
+        state.draws.uniforms(philox.TIP, rounds, plan.tips if plan.about_task else 0),
+        plan.about_task,
+        c.is_overdue,
+        c.task_age_days,
+        c.priority,
+        c.is_llm,
+        c.serial,
+        c.mask,
+    )
+
+
+def _varies(span: Span) -> bool:
+    return span.min < span.max
+
+
+def _counts(span: Span, uniform: F64) -> I64:
+    counts: I64 = span.min + (uniform * (span.max - span.min + 1)).astype(np.int64)
+    return counts
+
+
+def _due(spec: Due) -> Callable[[F64], None]:
+    """Turns uniforms (tasks, n) into days until due, in place."""
+    if spec.normal is not None:
+        return partial(tips.gaussian_quantile, spec.normal.mean, spec.normal.sd)
+    if spec.weights is not None:
+        days, weights = zip(*spec.weights, strict=True)
+        return partial(tips.discrete_quantile, np.array(days, dtype=np.float64), cumulative(weights))
+    assert spec.uniform is not None
+    return partial(tips.uniform_quantile, *spec.uniform)
