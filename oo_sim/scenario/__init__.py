@@ -2,12 +2,14 @@
 
 from oo_sim.scenario.clock import RandomClock, WalkClock
 from oo_sim.scenario.fields import Normal, Span
+from oo_sim.scenario.lint import lint
 from oo_sim.scenario.loading import load, loads, locate, shipped
 from oo_sim.scenario.models import LinearWorld, TipsWorld
 from oo_sim.scenario.offers import Due, NormalDays, Tasks, Tips
 from oo_sim.scenario.people import Reactions, Segment
 from oo_sim.scenario.problems import Position, Problem, ScenarioError, Source
 from oo_sim.scenario.scenario import Scenario, validate
+from oo_sim.scenario.schema import json_schema
 from oo_sim.scenario.spec import PolicySpec, SpecError, parse_spec
 from oo_sim.scenario.terms import CANDIDATE_TERMS, CONTEXT_TERMS, SHARED_TERMS, TERMS
 
@@ -35,6 +37,8 @@ __all__ = [
     "Tips",
     "TipsWorld",
     "WalkClock",
+    "json_schema",
+    "lint",
     "load",
     "loads",
     "locate",

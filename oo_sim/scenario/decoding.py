@@ -31,13 +31,9 @@ def decoded(text: str | bytes) -> str:
     text = text.removeprefix(_BOM)
     if found := _CONTROL.search(text):
         advice = "take it out, or write it as an escape in double quotes"
-        raise StopReadingError(
-            _position(text, found.start()), f"the character {plain(found[0])} is refused; {advice}"
-        )
+        raise StopReadingError(_position(text, found.start()), f"the character {plain(found[0])} is refused; {advice}")
     if found := _DIRECTIVE.match(text):
-        raise StopReadingError(
-            _position(text, found.end() - 1), "a % directive is refused; leave the line out"
-        )
+        raise StopReadingError(_position(text, found.end() - 1), "a % directive is refused; leave the line out")
     return text
 
 

@@ -80,8 +80,9 @@ def _short_or_long(short: dict[str, Any], long: dict[str, Any], required: list[s
 
 
 Listed = BeforeValidator(_listed)
-Number: TypeAlias = Annotated[float, AfterValidator(_without_negative_zero)]
-Share: TypeAlias = Annotated[Number, Field(ge=0, le=1)]
+Unsigned = AfterValidator(_without_negative_zero)
+"""Makes -0.0 the 0.0 that it equals; stands last, so that bounds are seen by the schema."""
+Share: TypeAlias = Annotated[float, Field(ge=0, le=1), Unsigned]
 
 
 class Span(Frozen):
@@ -99,8 +100,8 @@ class Span(Frozen):
 class Normal(Frozen):
     """A preference coefficient: normal over users, the same for all of them when sd is 0."""
 
-    mean: Annotated[Number, Field(ge=-MAX_COEFFICIENT, le=MAX_COEFFICIENT)]
-    sd: Annotated[Number, Field(ge=0, le=MAX_COEFFICIENT)] = 0.0
+    mean: Annotated[float, Field(ge=-MAX_COEFFICIENT, le=MAX_COEFFICIENT), Unsigned]
+    sd: Annotated[float, Field(ge=0, le=MAX_COEFFICIENT), Unsigned] = 0.0
 
 
 _COUNT = {"type": "integer", "minimum": 0, "maximum": MAX_COUNT}

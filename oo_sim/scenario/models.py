@@ -9,7 +9,7 @@ from pydantic import Field
 
 from oo_sim.contract import MAX_CANDIDATES
 from oo_sim.scenario.clock import Clock, RandomClock
-from oo_sim.scenario.fields import Fault, Frozen, Listed, Number
+from oo_sim.scenario.fields import Fault, Frozen, Listed, Unsigned
 from oo_sim.scenario.offers import Tasks, Tips
 from oo_sim.scenario.people import Reactions, Segment
 
@@ -35,18 +35,14 @@ class TipsWorld(Frozen):
             message = "a round may have nothing to offer; let tasks and tips make at least 1 together"
             yield Fault(("tasks", "count"), message)
         if self.tips.features == "task" and self.tasks.count.max == 0:
-            yield Fault(
-                ("tips", "features"), "is task, and there are no tasks; write default, or offer tasks"
-            )
+            yield Fault(("tips", "features"), "is task, and there are no tasks; write default, or offer tasks")
         yield from self._segment_faults()
 
     def _segment_faults(self) -> Iterator[Fault]:
         first: dict[str, int] = {}
         for i, segment in enumerate(self.segments):
             if first.setdefault(segment.name, i) != i:
-                message = (
-                    f"'{segment.name}' is the name of segments[{first[segment.name]}] too; use a name once"
-                )
+                message = f"'{segment.name}' is the name of segments[{first[segment.name]}] too; use a name once"
                 yield Fault(("segments", i, "name"), message)
         if not any(segment.weight for segment in self.segments):
             yield Fault(("segments",), "the weights of all segments are 0; make at least one positive")
@@ -61,21 +57,19 @@ class LinearWorld(Frozen):
     candidates: Annotated[int, Field(ge=1, le=MAX_CANDIDATES)] = 10
     contexts: Literal["ball", "gaussian"] = "ball"
     noise: Literal["gaussian", "bernoulli"] = "gaussian"
-    noise_sd: Annotated[Number, Field(ge=0, le=1000)] = 0.1
-    theta_norm: Annotated[Number, Field(ge=0, le=1000)] = 1.0
+    noise_sd: Annotated[float, Field(ge=0, le=1000), Unsigned] = 0.1
+    theta_norm: Annotated[float, Field(ge=0, le=1000), Unsigned] = 1.0
 
     def faults(self) -> Iterator[Fault]:
         """Bernoulli rewards need mean rewards within -1..1."""
         if self.noise != "bernoulli":
             return
         if "noise_sd" in self.model_fields_set:
-            yield Fault(("noise_sd",), "is for noise: gaussian only; leave it out", on_key=True)
+            yield Fault(("noise_sd",), "goes with noise: gaussian only; leave it out", on_key=True)
         if self.contexts != "ball":
             yield Fault(("contexts",), "must be ball with noise: bernoulli, so that means stay within -1..1")
         if self.theta_norm > 1:
-            message = (
-                f"is {self.theta_norm:g}; at most 1 with noise: bernoulli, so that means stay within -1..1"
-            )
+            message = f"is {self.theta_norm:g}; at most 1 with noise: bernoulli, so that means stay within -1..1"
             yield Fault(("theta_norm",), message)
 
 

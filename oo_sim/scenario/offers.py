@@ -8,7 +8,7 @@ from typing import Annotated, Literal, TypeAlias
 from pydantic import Field
 
 from oo_sim.scenario.fields import Count, Fault, Frozen, Listed, Share, Span
-from oo_sim.scenario.weights import Days, DayWeights, PriorityWeights
+from oo_sim.scenario.weights import Days, DayWeights, Duration, PriorityWeights
 
 Title: TypeAlias = Annotated[str, Field(min_length=1, max_length=200)]
 
@@ -17,7 +17,7 @@ class NormalDays(Frozen):
     """Days until due, normally distributed."""
 
     mean: Days
-    sd: Annotated[Days, Field(ge=0)]
+    sd: Duration
 
 
 class Due(Frozen):

@@ -15,8 +15,8 @@ from oo_sim.scenario.fields import (
     Fault,
     Frozen,
     Listed,
-    Number,
     Share,
+    Unsigned,
     refuse,
 )
 from oo_sim.scenario.terms import TERMS, normalised
@@ -26,7 +26,7 @@ from oo_sim.scenario.weights import Weight
 NAME = r"^[a-z0-9_-]{1,64}$"
 _ALL_TERMS = f"; terms are {', '.join(TERMS[:9])} and products such as {TERMS[9]}"
 CUTS = len(REACTIONS) - 1
-Cut: TypeAlias = Annotated[Number, Field(ge=-100, le=100)]
+Cut: TypeAlias = Annotated[float, Field(ge=-100, le=100), Unsigned]
 
 
 class Reactions(Frozen):

@@ -1,4 +1,4 @@
-"""The strict YAML reader: plain data (dict with text keys, list, scalar), and where each key and value stands.
+"""The strict YAML reader: plain data (dict with text keys, list, scalar), and where each of it stands.
 
 It walks PyYAML's events, never its recursive composer, so that depth and size are bounded as they arise. No
 anchors, aliases, tags, merge keys, directives, duplicate keys or second document.
@@ -99,9 +99,7 @@ class _Walk:
             raise StopReadingError(*explain_syntax(error)) from None
         except (ValueError, OverflowError):  # PyYAML hands an escape such as "\UFFFFFFFF" to chr() as it is
             position = Position(loader.line + 1, loader.column + 1)
-            raise StopReadingError(
-                position, "an escape that stands for no character; use single quotes"
-            ) from None
+            raise StopReadingError(position, "an escape that stands for no character; use single quotes") from None
         if () not in self.reading.places:
             raise StopReadingError(Position(1, 1), "the file is empty; a scenario starts with `version: 1`")
 
@@ -213,6 +211,4 @@ def _refused_mark(event: yaml.NodeEvent) -> str:
     if event.anchor is not None:
         return f"the anchor &{clip(event.anchor)} is refused; write values out where they are needed"
     tag = getattr(event, "tag", None)
-    return (
-        f"the tag {clip(tag)} is refused; leave it out, or put the text in quotes" if tag is not None else ""
-    )
+    return f"the tag {clip(tag)} is refused; leave it out, or put the text in quotes" if tag is not None else ""

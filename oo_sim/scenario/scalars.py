@@ -74,11 +74,9 @@ def _refuse_ambiguous(word: str) -> None:
     lower = word.lower()
     if lower in _SWITCHES:
         truth = "true" if lower in {"y", "yes", "on", "true"} else "false"
-        raise ScalarError(
-            f"{word}: some readers take it for {truth}, some for text; write {truth} or '{word}'"
-        )
+        raise ScalarError(f"{word}: some readers take it for {truth}, some for text; write {truth} or '{word}'")
     if lower in _NULLS:
-        raise ScalarError(f"{word} is null to some readers; leave the key out, or quote it: '{word}'")
+        raise ScalarError(f"{word}: some readers take it for null; leave the key out, or quote the text: '{word}'")
     if _NOT_FINITE.fullmatch(word):
         raise ScalarError(f"{word}: infinities and NaN are refused; write a finite number, or quote the text")
     for pattern, why in _AMBIGUOUS:

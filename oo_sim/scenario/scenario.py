@@ -5,9 +5,9 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator, Mapping
-from typing import Annotated, Any, Literal, TypeAlias
+from typing import Annotated, Any, TypeAlias
 
-from pydantic import AfterValidator, Field, PrivateAttr, ValidationError
+from pydantic import AfterValidator, Field, PrivateAttr, ValidationError, WithJsonSchema
 
 from oo_sim.scenario.explain import problems_of
 from oo_sim.scenario.fields import Fault, Frozen, Listed, refuse
@@ -17,6 +17,7 @@ from oo_sim.scenario.problems import Problem, ScenarioError, Source
 from oo_sim.scenario.spec import PolicySpec, SpecError, parse_spec
 from oo_sim.scenario.text import did_you_mean
 
+VERSION = 1
 OVERRIDES = ("users", "rounds", "replicates", "seed", "policies", "name", "description")
 """What `Scenario.with_` may change."""
 
@@ -29,13 +30,20 @@ def _spelled(text: str) -> str:
         raise
 
 
+def _known(version: int) -> int:
+    if version != VERSION:
+        refuse([Fault((), f"is {version}; must be {VERSION}, the only version there is")])
+    return version
+
+
+Version: TypeAlias = Annotated[int, AfterValidator(_known), WithJsonSchema({"const": VERSION})]
 Spec: TypeAlias = Annotated[str, AfterValidator(_spelled)]
 
 
 class Scenario(Frozen):
     """A world, its population, the policies to run, and how long. Frozen; `with_` gives a changed one."""
 
-    version: Literal[1]
+    version: Version
     name: Annotated[str, Field(pattern=NAME)]
     description: Annotated[str, Field(max_length=2000)] = ""
     users: int = Field(ge=1, le=10_000_000)
@@ -107,6 +115,6 @@ def check(data: Any, source: Source) -> tuple[Scenario | None, list[Problem]]:
     try:
         scenario = Scenario.model_validate(data)
     except ValidationError as error:
-        return None, list(problems_of(error, Scenario, source))
+        return None, problems_of(error, Scenario, data, source)
     scenario._source = source
     return scenario, []

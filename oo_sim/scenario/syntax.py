@@ -54,8 +54,10 @@ def explain_syntax(error: yaml.MarkedYAMLError) -> tuple[Position, str]:
     said = error.problem or error.context or "not readable"
     mark = error.problem_mark or error.context_mark
     opened = ""
+    if error.context_mark is not None and "expected ':'" in said:
+        mark = error.context_mark
     if error.context_mark is not None and _OPENINGS.search(said):
-        if "stream" in said and "scalar" in (error.context or ""):
+        if "scalar" in (error.context or ""):
             mark = error.context_mark
         else:
             opened = f" (opened on line {error.context_mark.line + 1})"

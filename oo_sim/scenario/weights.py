@@ -7,7 +7,7 @@ from typing import Annotated, Any, TypeAlias
 
 from pydantic import BeforeValidator, Field, PlainSerializer, WithJsonSchema
 
-from oo_sim.scenario.fields import Fault, Number, refuse
+from oo_sim.scenario.fields import Fault, Unsigned, refuse
 from oo_sim.scenario.problems import Path
 from oo_sim.scenario.scalars import ScalarError, read_number
 from oo_sim.scenario.text import clip, describe
@@ -16,36 +16,37 @@ MAX_DAYS = 36_500
 MAX_WEIGHT = 1e9
 _WEIGHT_SCHEMA = {"type": "number", "minimum": 0, "maximum": MAX_WEIGHT}
 
-Days: TypeAlias = Annotated[Number, Field(ge=-MAX_DAYS, le=MAX_DAYS)]
-Weight: TypeAlias = Annotated[Number, Field(ge=0, le=MAX_WEIGHT)]
+Days: TypeAlias = Annotated[float, Field(ge=-MAX_DAYS, le=MAX_DAYS), Unsigned]
+Duration: TypeAlias = Annotated[float, Field(ge=0, le=MAX_DAYS), Unsigned]
+Weight: TypeAlias = Annotated[float, Field(ge=0, le=MAX_WEIGHT), Unsigned]
 
 
 def weight_faults(weights: Iterable[tuple[Path, Any]]) -> Iterator[Fault]:
-    """What is wrong with weights, each with its path: finite, none negative, not all 0."""
-    total, sound = 0.0, True
+    """What is wrong with single weights, each with its path: numbers, finite, none negative."""
     for path, weight in weights:
         if isinstance(weight, bool) or not isinstance(weight, int | float):
             yield Fault(path, f"must be a weight (a number), not {describe(weight)}")
-            sound = False
         elif not 0 <= weight <= MAX_WEIGHT:
             yield Fault(path, f"is {describe(weight)}; a weight is from 0 to 1e9")
-            sound = False
-        else:
-            total += weight
-    if sound and total <= 0:
-        yield Fault((), "all weights are 0; make at least one positive")
+
+
+def _some_positive(weights: Iterable[float]) -> None:
+    if not any(weights):
+        refuse([Fault((), "all weights are 0; make at least one positive")])
 
 
 def _by_index(value: Any, low: int, size: int, what: str) -> tuple[float, ...]:
     """Weights of `size` things counted from `low`: a list, or a mapping with 0 for what it leaves out."""
     if isinstance(value, list | tuple):
         refuse(_list_faults(value, size, what))
+        _some_positive(value)
         return tuple(float(weight) for weight in value)
     if not isinstance(value, Mapping):
         wanted = f"a mapping {{{what}: weight}} or a list of {size} weights"
         refuse([Fault((), f"must be {wanted}, not {describe(value)}")])
     keys = {str(low + i): i for i in range(size)}
     refuse(_mapping_faults(value, keys, what))
+    _some_positive(value.values())
     weights = [0.0] * size
     for key, weight in value.items():
         weights[keys[str(key)]] = float(weight)
@@ -82,6 +83,7 @@ def _by_days(value: Any) -> tuple[tuple[float, float], ...]:
         else:
             found[days] = (key, weight)
     refuse([*faults, *weight_faults(((key,), weight) for key, weight in found.values())])
+    _some_positive(weight for _, weight in found.values())
     return tuple((days, float(found[days][1])) for days in sorted(found))
 
 

@@ -1,0 +1,161 @@
+"""`oo-sim scenario`: check scenario files, show them with every default, list those shipped, print the schema."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from oo_sim.scenario import Problem, Scenario
+
+INVALID = 2
+"""The exit code for invalid input."""
+
+app = typer.Typer(no_args_is_help=True, help="Check, show and list scenario files.")
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
+
+
+@app.command()
+def validate(
+    files: Annotated[list[str], typer.Argument(metavar="FILE...", help="Scenario files or shipped names.")],
+    as_json: Json = False,
+) -> None:
+    """Print all that is wrong with each file (exit code 2 then), and warnings about what looks wrong.
+
+    Example: oo-sim scenario validate scenarios/quickstart.yaml
+    """
+    results = [_checked(file) for file in files]
+    if as_json:
+        _print_json([result for _, result in results])
+    else:
+        for text, _ in results:
+            typer.echo(text)
+    if not all(result["valid"] for _, result in results):
+        raise typer.Exit(INVALID)
+
+
+@app.command()
+def show(
+    scenario: Annotated[str, typer.Argument(metavar="FILE|NAME", help="A scenario file or shipped name.")],
+    as_json: Json = False,
+) -> None:
+    """Print a scenario with every default resolved; what is printed is a scenario file again.
+
+    Example: oo-sim scenario show quickstart
+    """
+    loaded = _load(scenario)
+    if as_json:
+        _print_json(loaded.canonical() | {"content_hash": loaded.content_hash()})
+        return
+    typer.echo("\n".join(_lines(loaded.canonical())))
+    typer.echo(f"# content hash: {loaded.content_hash()}")
+
+
+@app.command()
+def schema() -> None:
+    """Print the JSON Schema of scenario files, for editors.
+
+    Example: oo-sim scenario schema > scenario.schema.json
+    """
+    from oo_sim.scenario import json_schema  # noqa: PLC0415 (keeps --help fast)
+
+    _print_json(json_schema())
+
+
+@app.command("list")
+def list_(as_json: Json = False) -> None:
+    """List the scenarios that ship with the package.
+
+    Example: oo-sim scenario list
+    """
+    from oo_sim.scenario import shipped  # noqa: PLC0415 (keeps --help fast)
+
+    rows = [_summary(_load(name)) for name in shipped()]
+    if as_json:
+        _print_json(rows)
+    else:
+        _print_table(rows)
+
+
+def _load(name: str) -> Scenario:
+    """The scenario, or the end of the command with all that is wrong on stderr."""
+    from oo_sim.scenario import ScenarioError, load  # noqa: PLC0415 (keeps --help fast)
+
+    try:
+        return load(name)
+    except ScenarioError as error:
+        typer.echo(str(error), err=True)
+        raise typer.Exit(INVALID) from None
+
+
+def _checked(name: str) -> tuple[str, dict[str, Any]]:
+    """What validate says of one file, as text and as data."""
+    from oo_sim.scenario import ScenarioError, lint, load  # noqa: PLC0415 (keeps --help fast)
+
+    try:
+        warnings = lint(load(name))
+    except ScenarioError as error:
+        return str(error), {"file": name, "valid": False, "problems": _data(error.problems), "warnings": []}
+    lines = [f"{_visible(name)}: valid", *(f"warning: {warning}" for warning in warnings)]
+    return "\n".join(lines), {"file": name, "valid": True, "problems": [], "warnings": _data(warnings)}
+
+
+def _data(problems: Sequence[Problem]) -> list[dict[str, Any]]:
+    return [
+        {"file": p.file, "path": p.where, "message": p.message} | p.position._asdict()  # line and column
+        for p in problems
+    ]
+
+
+def _summary(scenario: Scenario) -> dict[str, Any]:
+    return {
+        "name": scenario.name,
+        "description": scenario.description,
+        "users": scenario.users,
+        "rounds": scenario.rounds,
+        "policies": list(scenario.policies),
+    }
+
+
+def _lines(value: Any, indent: str = "", lead: str = "") -> list[str]:
+    """Plain data as YAML lines; a mapping or list of plain values takes one line."""
+    if not isinstance(value, dict | list) or _is_flat(value):
+        return [f"{indent}{lead}{_visible(json.dumps(value, ensure_ascii=False))}"]
+    lines = [f"{indent}{lead}".rstrip()] if lead else []
+    deeper = f"{indent}  " if lead else indent
+    pairs = [(f"{key}: ", value[key]) for key in value] if isinstance(value, dict) else [("- ", v) for v in value]
+    for key, item in pairs:
+        lines += _lines(item, deeper, key)
+    return lines
+
+
+def _is_flat(value: dict[str, Any] | list[Any]) -> bool:
+    items = value.values() if isinstance(value, dict) else value
+    return not any(isinstance(item, dict | list) for item in items)
+
+
+def _visible(text: str) -> str:
+    from oo_sim.scenario.text import plain  # noqa: PLC0415 (keeps --help fast)
+
+    return plain(text)
+
+
+def _print_json(value: Any) -> None:
+    typer.echo(json.dumps(value, indent=2, allow_nan=False))
+
+
+def _print_table(rows: list[dict[str, Any]]) -> None:
+    from rich.console import Console  # noqa: PLC0415 (keeps --help fast)
+    from rich.table import Table  # noqa: PLC0415
+    from rich.text import Text  # noqa: PLC0415
+
+    table = Table("name", "description", "users", "rounds", "policies")
+    for row in rows:
+        numbers = (f"{row['users']:,}", f"{row['rounds']:,}")
+        cells = (row["name"], row["description"], *numbers, " ".join(row["policies"]))
+        table.add_row(*(Text(_visible(cell)) for cell in cells))
+    Console(highlight=False).print(table)
