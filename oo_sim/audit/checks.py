@@ -1,0 +1,187 @@
+"""The checks that need no model: numbering, features, what was learned, rewards, draws."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import numpy as np
+
+from oo_sim.audit.arrays import F64, I64, TOLERANCE, U64, Bool, differs
+from oo_sim.audit.features import derive, plausible
+from oo_sim.audit.philox import decision_uniforms
+from oo_sim.audit.report import Finding
+from oo_sim.audit.rows import Decisions, Learnings
+
+_ROUNDING = 1e-12
+"""A uniform this near to a boundary may fall on either side of it."""
+
+
+class Learner(NamedTuple):
+    """What the log's manifest says of learning: is every simulated reward that of a reaction?"""
+
+    reactions: bool
+
+
+def order(d: Decisions, complete: Bool) -> Finding:
+    """Decision numbers count 0, 1, 2 ... in every lane; lanes that lost rows (`complete` false) are not
+    judged.
+    """
+    first = np.r_[True, d.lane[1:] != d.lane[:-1]] if len(d.t) else np.zeros(0, np.bool_)
+    due = np.where(first, 0, np.r_[0, d.t[:-1] + 1][: len(d.t)])
+    return Finding("order", complete, d.t != due, lambda i: d.t[i], lambda i: f"{due[i]}, the user's next")
+
+
+def learning_order(m: Learnings, complete: Bool) -> Finding:
+    """Sequence numbers rise one by one in every lane, and what is learned is not older than it can be."""
+    n = len(m.seq)
+    follows = np.r_[False, m.lane[1:] == m.lane[:-1]] if n else np.zeros(0, np.bool_)
+    before = np.r_[0, np.arange(n - 1)][:n].astype(np.int64)
+    gap = np.where(follows, m.seq != m.seq[before] + 1, ~np.isin(m.seq, (0, 1)))
+    back = follows & (m.t_now < m.t_now[before])
+    early = ~m.reset & (m.t_decided > m.t_now)
+    return Finding(
+        "order",
+        complete,
+        gap | back | early,
+        lambda i: f"learning seq {m.seq[i]}, t_decided {m.t_decided[i]}, t_now {m.t_now[i]}",
+        lambda i: f"seq {m.seq[before[i]] + 1 if follows[i] else 0}, t_now neither falling nor before t_decided",
+    )
+
+
+def features(d: Decisions, names: tuple[str, ...]) -> Finding:
+    """The logged vectors follow from the raw columns."""
+    x = derive(names, d.hour, d.day, d.is_overdue, d.age, d.priority, d.is_llm)
+    wrong = differs(d.x, x) & d.standing[:, :, None]
+
+    def first(i: int) -> tuple[int, int]:
+        candidate, feature = np.argwhere(wrong[i])[0]
+        return int(candidate), int(feature)
+
+    return Finding(
+        "features",
+        np.ones(len(d.t), np.bool_),
+        np.asarray(wrong.any(axis=(1, 2))),
+        lambda i: f"{names[first(i)[1]]} {d.x[i][first(i)]:.17g} of candidate {first(i)[0]}",
+        lambda i: f"{x[i][first(i)]:.17g} at hour {d.hour[i]}, day {d.day[i]}",
+    )
+
+
+def learned(m: Learnings, d: Decisions, names: tuple[str, ...] | None, complete: Bool) -> Finding:
+    """What was learned is the chosen candidate's vector, once; a served reward brings its own hour, so that
+    its vector need only be one that some hour and candidate can give.
+    """
+    at = _find(d, m.lane, m.t_decided)
+    known = at >= 0
+    own = np.zeros_like(m.x)
+    own[known] = d.x[at[known], d.chosen[at[known]]]
+    simulated = ~known | differs(m.x, own).any(axis=1) | _again(m)
+    wrong = np.where(m.served, ~plausible(names or (), m.x), simulated)
+    return Finding(
+        "learned",
+        ~m.reset & (m.served | complete),
+        wrong,
+        lambda i: m.x[i],
+        lambda i: _own(i, m, own, known),
+    )
+
+
+def _own(i: int, m: Learnings, own: F64, known: Bool) -> object:
+    if m.served[i]:
+        return "a vector that an hour, a day and a candidate can give"
+    if not known[i]:
+        return f"nothing: there is no decision {m.t_decided[i]}"
+    same = not differs(m.x[i], own[i]).any()
+    return "learned once only" if same else own[i]
+
+
+def _again(m: Learnings) -> Bool:
+    """Which learnings repeat a decision that was learned before."""
+    keys = m.lane << 32 | (m.t_decided + 1)
+    once = np.zeros(len(keys), np.bool_)
+    once[np.unique(np.where(m.reset, -1 - np.arange(len(keys)), keys), return_index=True)[1]] = True
+    return ~once
+
+
+def reward(m: Learnings, learner: Learner) -> Finding:
+    """The reward is that of the reaction; where rewards are reactions they lie within -1 to 1."""
+    worth = np.isfinite(m.reaction)
+    ranged = m.served | learner.reactions
+    unnamed = ~worth & ~m.served & learner.reactions
+    wrong = (worth & (m.reward != m.reaction)) | (ranged & (np.abs(m.reward) > 1.0)) | unnamed
+    return Finding(
+        "reward",
+        ~m.reset & (worth | ranged),
+        wrong,
+        lambda i: m.reward[i],
+        lambda i: m.reaction[i] if worth[i] else "a reaction's reward, -1 to 1, with its reaction",
+    )
+
+
+def draw(d: Decisions, seed: int, replicate: I64, users: U64, share: F64 | None) -> Iterator[Finding]:
+    """The candidate is where the first uniform falls in the cumulative probabilities; the flag is the
+    second's.
+
+    `replicate` and `users` (hashed) are those of each row; `share` (n,) is the probability of being drawn by
+    exploration, for the candidate chosen, where the policy says it.
+    """
+    u = decision_uniforms(seed, replicate, users, d.t)
+    judged = d.has_probs
+    sums = np.cumsum(np.where(judged[:, None], d.probs, 0.0), axis=1)
+    last = d.probs.shape[1] - 1 - np.argmax((d.probs > 0.0)[:, ::-1], axis=1)
+
+    def pick(uniform: F64) -> I64:
+        return np.asarray(np.minimum((sums <= uniform[:, None]).sum(axis=1), last))
+
+    low, high = pick(u[0] - _ROUNDING), pick(u[0] + _ROUNDING)
+    due = pick(u[0])
+    yield Finding(
+        "draw",
+        judged,
+        (d.chosen != due) & (d.chosen != low) & (d.chosen != high),
+        lambda i: f"candidate {d.chosen[i]}",
+        lambda i: f"candidate {due[i]} at uniform {u[0, i]:.17g}",
+    )
+    if share is None:
+        return
+    own = np.where(judged, d.probs[np.arange(len(d.t)), d.chosen], d.propensity)
+    flag = u[1] * own < share
+    sure = np.abs(u[1] * own - share) > _ROUNDING
+    yield Finding(
+        "explored",
+        ~np.isnan(own),
+        (d.explored < 0) | (sure & (d.explored != flag)),
+        lambda i: _flag(int(d.explored[i])),
+        lambda i: f"{_flag(int(flag[i]))} at uniform {u[1, i]:.17g}",
+    )
+
+
+def _flag(value: int) -> str:
+    return {-1: "null", 0: "not explored", 1: "explored"}[value]
+
+
+def sums(d: Decisions) -> Iterator[Finding]:
+    """Probabilities sum to 1, and the propensity is that of the candidate chosen."""
+    judged = d.has_probs
+    total = np.where(judged[:, None], d.probs, 0.0).sum(axis=1)
+    yield Finding(
+        "probs", judged, np.abs(total - 1.0) > TOLERANCE, lambda i: f"a sum of {total[i]:.17g}", lambda i: "1"
+    )
+    own = d.probs[np.arange(len(d.t)), d.chosen]
+    yield Finding("propensity", judged, differs(d.propensity, own), lambda i: d.propensity[i], lambda i: float(own[i]))
+
+
+def best(d: Decisions) -> Finding:
+    """The oracle serves the highest true expected reward, and the vectors it saw are those rewards."""
+    seen = d.x[np.arange(len(d.t)), d.chosen, 0]
+    wrong = differs(d.expected, d.best) | differs(seen, d.expected)
+    return Finding("best", np.ones(len(d.t), np.bool_), wrong, lambda i: d.expected[i], lambda i: float(d.best[i]))
+
+
+def _find(d: Decisions, lane: I64, t: I64) -> I64:
+    """Where in `d` the decisions (lane, t) stand; -1 where they do not."""
+    if len(d.t) == 0:
+        return np.full(len(lane), -1)
+    keys, wanted = d.lane << 32 | (d.t + 1), lane << 32 | (t + 1)
+    at = np.minimum(np.searchsorted(keys, wanted), len(keys) - 1)
+    return np.where((keys[at] == wanted) & (t >= 0), at, -1)

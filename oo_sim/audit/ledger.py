@@ -1,0 +1,91 @@
+"""Gathers findings over shards of a log into a report."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import numpy as np
+
+from oo_sim.audit.arrays import I64
+from oo_sim.audit.report import CHECKS, Count, Finding, PolicyReport, Refused, Report, Rows, Wrong
+
+_PRECEDENCE = {check: place for place, check in enumerate(CHECKS)}
+
+
+class _Page:
+    """What is known of one policy so far."""
+
+    def __init__(self) -> None:
+        self.decisions = 0
+        self.counts: dict[str, Count] = {}
+        self.firsts: dict[str, Wrong] = {}
+        self.notes: dict[str, None] = {}
+
+
+class Ledger:
+    """Counts findings and keeps the first wrong decision of each check: the smallest t, then the first user."""
+
+    def __init__(self) -> None:
+        self._pages: dict[str, _Page] = {}
+        self._refused: dict[tuple[str, str], Refused] = {}
+
+    def _page(self, policy: str) -> _Page:
+        return self._pages.setdefault(policy, _Page())
+
+    def decisions(self, policy: str, count: int, notes: Iterable[str] = ()) -> None:
+        """Adds to a policy's decisions, and notes what is not checked about them."""
+        page = self._page(policy)
+        page.decisions += count
+        page.notes.update(dict.fromkeys(notes))
+
+    def add(self, policy: str, rows: Rows, finding: Finding) -> None:
+        """Adds one check's outcome over `rows`."""
+        page, check = self._page(policy), finding.check
+        wrong = np.flatnonzero(finding.wrong & finding.judged)
+        before = page.counts.get(check, Count())
+        page.counts[check] = Count(before.judged + int(finding.judged.sum()), before.wrong + len(wrong))
+        if len(wrong) == 0:
+            return
+        i = int(wrong[np.argmin(rows.t[wrong])])
+        found = Wrong(
+            check,
+            policy,
+            int(rows.replicates[rows.lane[i]]),
+            rows.users[rows.lane[i]],
+            int(rows.t[i]),
+            _text(finding.logged(i)),
+            _text(finding.expected(i)),
+        )
+        known = page.firsts.get(check)
+        if known is None or found.t < known.t:
+            page.firsts[check] = found
+
+    def refuse(self, table: str, reason: str, rows: I64) -> None:
+        """Counts rows (their numbers in the table) that cannot be judged."""
+        if len(rows) == 0:
+            return
+        known = self._refused.get((table, reason))
+        first = int(rows.min()) if known is None else min(known.first_row, int(rows.min()))
+        count = len(rows) + (known.count if known else 0)
+        self._refused[table, reason] = Refused(table, reason, count, first)
+
+    def report(self) -> Report:
+        """All of it."""
+        policies = tuple(_policy_report(label, page) for label, page in self._pages.items())
+        return Report(policies, tuple(self._refused.values()))
+
+
+def _policy_report(label: str, page: _Page) -> PolicyReport:
+    order = sorted(page.counts, key=_PRECEDENCE.__getitem__)
+    firsts = {check: page.firsts[check] for check in order if check in page.firsts}
+    first = min(firsts.values(), key=lambda wrong: wrong.t, default=None)
+    counts = {check: page.counts[check] for check in order}
+    return PolicyReport(label, page.decisions, counts, first, firsts, tuple(page.notes))
+
+
+def _text(value: object) -> str:
+    if isinstance(value, float | np.floating):
+        return repr(float(value))
+    if isinstance(value, np.ndarray):
+        return "[" + ", ".join(f"{number:.10g}" for number in value.tolist()) + "]"
+    return str(value)

@@ -1,0 +1,129 @@
+"""What an audit found: counts by check, each policy's first wrong decision, and rows that were refused."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from typing import Any, NamedTuple
+
+from oo_sim.audit.arrays import I64, Bool
+
+CHECKS: Mapping[str, str] = {
+    "order": "a user's decisions and learnings are numbered without gaps, and time does not run back",
+    "features": "the logged vectors follow from the candidates, the hour and the day",
+    "learned": "what was learned is the vector of the decision that it belongs to, once",
+    "reward": "the reward is that of the reaction, and within -1 to 1",
+    "score": "the score follows from what the user's model had learned",
+    "argmax": "the greedy choice has the highest score",
+    "tie": "of identical candidates the first is served",
+    "probs": "the probabilities sum to 1 and are the policy's",
+    "propensity": "the propensity is the probability of the candidate chosen",
+    "explored": "the exploration flag follows from the second uniform",
+    "draw": "the candidate chosen follows from the first uniform",
+    "best": "the oracle serves the highest true expected reward",
+    "rate": "exploration is as frequent as the probabilities say (e-value)",
+    "choice": "exploration picks candidates as often as the probabilities say (e-value)",
+}
+"""Every check by name, in the order in which a decision that fails several is described."""
+
+
+class Rows(NamedTuple):
+    """Who and when, for rows that are checked together."""
+
+    users: tuple[str, ...]  # of each lane
+    replicates: I64  # of each lane
+    lane: I64  # (n,)
+    t: I64  # (n,)
+
+
+class Finding(NamedTuple):
+    """One check over rows: which were judged, which are wrong, and how to describe a wrong one by its index."""
+
+    check: str
+    judged: Bool
+    wrong: Bool
+    logged: Callable[[int], object]
+    expected: Callable[[int], object]
+
+
+@dataclass(frozen=True)
+class Wrong:
+    """One decision (or learning) that does not follow: `t` is the user's decision number, from 0."""
+
+    check: str
+    policy: str
+    replicate: int
+    user_id: str
+    t: int
+    logged: str
+    expected: str
+
+    def __str__(self) -> str:
+        where = f"user {self.user_id}, replicate {self.replicate}, decision {self.t}"
+        return f"{self.policy}: {where}: {self.check}: logged {self.logged}; should be {self.expected}"
+
+
+@dataclass(frozen=True)
+class Count:
+    """How many rows a check judged, and how many were wrong."""
+
+    judged: int = 0
+    wrong: int = 0
+
+
+@dataclass(frozen=True)
+class Refused:
+    """Rows that no audit can judge, by reason; `first_row` counts from 0 in its table."""
+
+    table: str
+    reason: str
+    count: int
+    first_row: int
+
+    def __str__(self) -> str:
+        return f"{self.table}: {self.count} rows refused, the first is row {self.first_row}: {self.reason}"
+
+
+@dataclass(frozen=True)
+class PolicyReport:
+    """One policy's counts; `first` is the first wrong decision, `firsts` that of each check; `notes` say what
+    was not checked, and why.
+    """
+
+    label: str
+    decisions: int
+    checks: Mapping[str, Count]
+    first: Wrong | None
+    firsts: Mapping[str, Wrong]
+    notes: tuple[str, ...]
+
+    @property
+    def wrong(self) -> int:
+        """How many findings there are, over all checks."""
+        return sum(count.wrong for count in self.checks.values())
+
+
+@dataclass(frozen=True)
+class Report:
+    """The audit of a whole log."""
+
+    policies: tuple[PolicyReport, ...]
+    refused: tuple[Refused, ...]
+
+    @property
+    def violations(self) -> int:
+        """How many findings there are, over all policies."""
+        return sum(policy.wrong for policy in self.policies)
+
+    @property
+    def clean(self) -> bool:
+        """No finding and no row refused."""
+        return not self.violations and not self.refused
+
+    def to_dict(self) -> dict[str, Any]:
+        """The report as plain JSON values."""
+        return {"clean": self.clean, "violations": self.violations} | asdict(self)
+
+
+class UnusableLogError(ValueError):
+    """A log cannot be read as one: columns are missing, types are wrong, or a file is damaged."""

@@ -1,0 +1,140 @@
+"""The audit itself: a log's decisions derived again, shard by shard, and what does not follow."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+import pyarrow as pa
+
+from oo_sim.audit import checks, model
+from oo_sim.audit.arrays import I64, Bool
+from oo_sim.audit.evalues import ALPHA, Evidence
+from oo_sim.audit.features import derivable
+from oo_sim.audit.ledger import Ledger
+from oo_sim.audit.philox import user_words
+from oo_sim.audit.report import Finding, Report, Rows, UnusableLogError
+from oo_sim.audit.rows import Decisions, Learnings, decisions, learnings
+from oo_sim.audit.rules import Rule, rules, undescribed
+from oo_sim.audit.shards import Shard, shards
+from oo_sim.audit.sources import Source, TableSource
+
+SHARD_ROWS = 200_000
+"""Rows (decisions and learnings) that are held at once."""
+_NO_SEED = f"there is no seed: exploration is tested by e-values, each at alpha {ALPHA:g}"
+
+
+def audit_tables(decided: pa.Table, learned: pa.Table, manifest: Mapping[str, Any]) -> Report:
+    """Audits a log in memory; see `audit`."""
+    return audit(TableSource(decided, "decisions"), TableSource(learned, "learnings"), manifest)
+
+
+def audit(
+    decided: Source,
+    learned: Source,
+    manifest: Mapping[str, Any],
+    *,
+    rows: int = SHARD_ROWS,
+    progress: Callable[[int], None] | None = None,
+) -> Report:
+    """Derives every decision of a log again and reports what does not follow.
+
+    `manifest` describes the policies (label, name, parameters, features), the seed and whether rewards are
+    reactions; what it does not say is not checked, and the report says so. Without a seed, draws cannot be
+    derived, and exploration is tested by e-values instead. `progress` is told how many decisions a shard
+    had. Raises UnusableLogError where the log cannot be read; rows that cannot be judged are refused in the
+    report.
+    """
+    known, seed = rules(manifest), _seed(manifest)
+    ledger = Ledger()
+    evidence: dict[str, Evidence] = {}
+    for shard in shards(decided, learned, rows, ledger.refuse):
+        rule = known.get(shard.policy) or undescribed(shard.policy)
+        part = _part(shard, rule, ledger)
+        learner = checks.Learner(bool(manifest.get("has_reactions", False)))
+        for finding, about in _findings(part, rule, learner):
+            ledger.add(shard.policy, about, finding)
+        judge = evidence.setdefault(shard.policy, Evidence()).judge
+        for finding in judge(part.decisions) if seed is None else _draws(part, rule, seed):
+            ledger.add(shard.policy, part.decided, finding)
+        notes = rule.notes if seed is not None else (*rule.notes, _NO_SEED)
+        ledger.decisions(shard.policy, len(part.decisions.t), notes)
+        if progress is not None:
+            progress(len(part.decisions.t))
+    return ledger.report()
+
+
+class _Part(NamedTuple):
+    """A shard as arrays; `gaps` are lanes with refused decisions, `holes` lanes with refused learnings."""
+
+    decisions: Decisions
+    learnings: Learnings
+    decided: Rows
+    learned: Rows
+    gaps: Bool
+    holes: Bool
+
+
+def _part(shard: Shard, rule: Rule, ledger: Ledger) -> _Part:
+    names = rule.names
+    d = decisions(
+        shard.decisions,
+        None if names is None else len(names),
+        names is not None and derivable(names),
+        ledger.refuse,
+    )
+    m = learnings(shard.learnings, d.x.shape[2], ledger.refuse)
+    users = tuple(lane.user_id for lane in shard.lanes)
+    replicates = np.array([lane.replicate for lane in shard.lanes], np.int64)
+    return _Part(
+        d,
+        m,
+        Rows(users, replicates, d.lane, d.t),
+        Rows(users, replicates, m.lane, np.where(m.t_decided >= 0, m.t_decided, np.maximum(m.t_now, 0))),
+        _short(shard.decisions, d.lane, len(users)),
+        _short(shard.learnings, m.lane, len(users)),
+    )
+
+
+def _short(table: pa.Table, kept: I64, lanes: int) -> Bool:
+    """Which lanes lost rows."""
+    before = np.bincount(table["lane"].to_numpy(), minlength=lanes)
+    return np.asarray(before != np.bincount(kept, minlength=lanes))
+
+
+def _findings(part: _Part, rule: Rule, learner: checks.Learner) -> Iterator[tuple[Finding, Rows]]:
+    """Every check that needs no seed, with the rows that it is about."""
+    d, m = part.decisions, part.learnings
+    yield checks.order(d, ~part.gaps[d.lane]), part.decided
+    yield checks.learning_order(m, ~part.holes[m.lane]), part.learned
+    if rule.names is not None and derivable(rule.names):
+        yield checks.features(d, rule.names), part.decided
+    yield checks.learned(m, d, rule.names, ~part.gaps[m.lane]), part.learned
+    yield checks.reward(m, learner), part.learned
+    for finding in checks.sums(d):
+        yield finding, part.decided
+    if rule.family == "oracle":
+        yield checks.best(d), part.decided
+    if rule.ridge or rule.family == "oracle":
+        sure = ~part.holes[d.lane]
+        for finding in model.findings(d, model.scored(d, m, rule), rule, sure):
+            yield finding, part.decided
+    elif rule.family == "random":
+        everywhere = np.ones(len(d.t), np.bool_)
+        for finding in model.probabilities(d, d.probs, rule, d.chosen, everywhere):
+            yield finding, part.decided
+
+
+def _draws(part: _Part, rule: Rule, seed: int) -> Iterator[Finding]:
+    d = part.decisions
+    words = user_words(part.decided.users)
+    share = model.explored_share(d, rule)
+    yield from checks.draw(d, seed, part.decided.replicates[d.lane], words[d.lane], share)
+
+
+def _seed(manifest: Mapping[str, Any]) -> int | None:
+    seed = manifest.get("seed")
+    if seed is None or (isinstance(seed, int) and not isinstance(seed, bool)):
+        return seed
+    raise UnusableLogError(f"manifest: seed is {seed!r}; a whole number is wanted")

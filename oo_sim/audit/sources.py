@@ -1,0 +1,162 @@
+"""Where a log's rows come from: a table in memory, or Parquet files read a row group at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Protocol
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from oo_sim.audit.report import UnusableLogError
+
+KEYS = ("policy", "replicate", "user_id")
+COLUMNS = {
+    "decisions": (
+        *KEYS,
+        *("t", "ts", "hour", "day", "candidates", "x", "probs", "chosen", "propensity", "score", "explored"),
+        *("expected_reward", "best_expected_reward"),
+    ),
+    "learnings": (*KEYS, "seq", "kind", "x", "reaction", "reward", "t_decided", "t_now", "ts"),
+}
+"""The columns that an audit reads."""
+
+
+class Source(Protocol):
+    """A table in chunks that can be read in any order, again and again."""
+
+    @property
+    def chunks(self) -> int:
+        """How many chunks there are."""
+
+    def read(self, chunk: int, columns: Sequence[str]) -> pa.Table:
+        """Some columns of one chunk. Raises UnusableLogError where it cannot be read."""
+
+
+class TableSource:
+    """A table in memory, in chunks of `rows`. Raises UnusableLogError unless it has a log's columns."""
+
+    def __init__(self, table: pa.Table | pa.RecordBatch, name: str, rows: int = 1 << 14) -> None:
+        whole = pa.Table.from_batches([table]) if isinstance(table, pa.RecordBatch) else table
+        check_schema(whole.schema, name)
+        self._table, self._rows = whole, rows
+
+    @property
+    def chunks(self) -> int:
+        """How many chunks there are."""
+        return -(-int(self._table.num_rows) // self._rows)
+
+    def read(self, chunk: int, columns: Sequence[str]) -> pa.Table:
+        """Some columns of one chunk."""
+        return self._table.select(list(columns)).slice(chunk * self._rows, self._rows)
+
+
+class ParquetSource:
+    """Parquet files of one schema, read by row group; only what is asked for is decoded.
+
+    Raises UnusableLogError, naming the file, where one is damaged, lacks columns, or differs from the first.
+    """
+
+    def __init__(self, paths: Sequence[Path], name: str) -> None:
+        self._groups: list[tuple[Path, pq.ParquetFile, int]] = []
+        first: pa.Schema | None = None
+        for path in paths:
+            file = _open(path)
+            schema = file.schema_arrow.remove_metadata()
+            check_schema(schema, name, str(path))
+            if first is not None and not schema.equals(first):
+                raise UnusableLogError(f"{path}: its columns are not those of {paths[0]}; a log has one schema")
+            first = schema
+            self._groups += [(path, file, group) for group in range(file.metadata.num_row_groups)]
+
+    @property
+    def chunks(self) -> int:
+        """How many row groups there are."""
+        return len(self._groups)
+
+    def read(self, chunk: int, columns: Sequence[str]) -> pa.Table:
+        """Some columns of one row group."""
+        path, file, group = self._groups[chunk]
+        try:
+            return file.read_row_group(group, columns=_leaves(file, columns))
+        except (pa.ArrowException, OSError) as error:
+            raise UnusableLogError(f"{path}: row group {group} is damaged: {_first_line(error)}") from error
+
+
+def check_schema(schema: pa.Schema, name: str, where: str = "") -> None:
+    """UnusableLogError unless the schema has every column that the audit reads, of a type that fits."""
+    where = where or name
+    missing = [column for column in COLUMNS[name] if column not in schema.names]
+    if missing:
+        raise UnusableLogError(f"{where}: no column {', '.join(missing)}; a table of {name} has them")
+    for column in COLUMNS[name]:
+        kind, wanted = schema.field(column).type, _wanted(column, name)
+        if not _fits(kind, wanted):
+            raise UnusableLogError(f"{where}: column {column} is {kind}; {wanted} is wanted")
+
+
+def _wanted(column: str, name: str) -> str:
+    if column == "x":
+        return "list of numbers" if name == "learnings" else "list of list of numbers"
+    return _KINDS.get(column, "number")
+
+
+def _fits(kind: pa.DataType, wanted: str) -> bool:
+    while wanted.startswith("list of "):
+        if not pa.types.is_list(kind):
+            return False
+        kind, wanted = kind.value_type, wanted.removeprefix("list of ")
+    if wanted == "candidates":
+        fields = {field.name for field in kind} if pa.types.is_struct(kind) else set()
+        return set(_STRUCT) <= fields and all(_fits(kind.field(f).type, _KINDS[f]) for f in _STRUCT)
+    return bool(_TESTS[wanted](kind))
+
+
+_STRUCT = ("source", "is_overdue", "task_age_days", "priority")
+_KINDS = {
+    **dict.fromkeys(("policy", "user_id", "kind", "reaction", "source"), "text"),
+    **dict.fromkeys(("replicate", "t", "hour", "day", "chosen", "seq", "t_decided", "t_now"), "whole number"),
+    **dict.fromkeys(("explored", "is_overdue"), "true or false"),
+    **dict.fromkeys(("task_age_days", "priority"), "number"),
+    "candidates": "list of candidates",
+    "probs": "list of numbers",
+    "ts": "time",
+}
+
+
+def _number(kind: pa.DataType) -> bool:
+    return bool(pa.types.is_floating(kind) or pa.types.is_integer(kind) or pa.types.is_null(kind))
+
+
+_TESTS: Mapping[str, Callable[[pa.DataType], bool]] = {
+    "text": lambda kind: pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_null(kind),
+    "whole number": lambda kind: pa.types.is_integer(kind) or pa.types.is_null(kind),
+    "true or false": lambda kind: pa.types.is_boolean(kind) or pa.types.is_null(kind),
+    "time": lambda kind: pa.types.is_timestamp(kind) or pa.types.is_null(kind),
+    "number": _number,
+    "numbers": _number,
+}
+
+
+def _open(path: Path) -> pq.ParquetFile:
+    try:
+        return pq.ParquetFile(path)
+    except FileNotFoundError as error:
+        raise UnusableLogError(f"{path}: is missing") from error
+    except (pa.ArrowException, OSError) as error:
+        raise UnusableLogError(f"{path}: is no readable Parquet file: {_first_line(error)}") from error
+
+
+def _leaves(file: pq.ParquetFile, columns: Sequence[str]) -> list[str]:
+    """The paths of the leaves to decode: of candidates, only the fields that are judged."""
+    paths = (file.schema.column(i).path for i in range(len(file.schema)))
+    return [
+        path
+        for path in paths
+        if (root := path.split(".")[0]) in columns and (root != "candidates" or path.split(".")[-1] in _STRUCT)
+    ]
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0][:200]

@@ -1,0 +1,76 @@
+"""A log that is right passes every check, for every policy, however it is cut into shards."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pyarrow as pa
+import pytest
+
+from oo_sim.audit import CHECKS, TableSource, audit, audit_tables
+
+from .simulator import DEFAULTS, Simulator
+
+BASE = {"order", "learned", "reward", "probs", "propensity", "draw"}
+RIDGE = BASE | {"features", "score"}
+JUDGED = {
+    "linucb": RIDGE | {"argmax", "tie"},
+    "egreedy": RIDGE | {"argmax", "tie", "explored"},
+    "greedy": RIDGE | {"argmax", "tie"},
+    "softmax": RIDGE,
+    "random": BASE | {"features", "explored"},
+    "oracle": BASE | {"score", "argmax", "tie", "best"},
+}
+
+
+@pytest.mark.parametrize("policy", DEFAULTS)
+def test_every_policy_passes_what_is_checked_of_it(policy: str) -> None:
+    simulator = Simulator(policy)
+    report = audit_tables(*simulator.run(), simulator.manifest())
+    assert report.clean, report
+    (found,) = report.policies
+    assert set(found.checks) == JUDGED[policy]
+    assert found.decisions == 500
+    assert all(count.judged > 0 for count in found.checks.values())
+    assert found.checks["draw"].judged == 500
+
+
+@pytest.mark.parametrize(
+    ("policy", "parameters"),
+    [
+        ("linucb", {"alpha": 0.3, "prior": 0.1, "features": "oo7x"}),
+        ("egreedy", {"epsilon": 1.0}),
+        ("egreedy", {"decay": 0.5, "features": "oo7x"}),
+        ("softmax", {"temperature": 1e-3}),
+    ],
+)
+def test_other_parameters_pass_too(policy: str, parameters: dict[str, Any]) -> None:
+    simulator = Simulator(policy, **parameters)
+    assert audit_tables(*simulator.run(), simulator.manifest()).clean
+
+
+@pytest.mark.parametrize("by_user", [False, True])
+@pytest.mark.parametrize("rows", [1, 37, 10_000])
+def test_shards_and_row_order_change_nothing(rows: int, by_user: bool) -> None:
+    """A time-ordered and a user-ordered log, in small chunks and shards, give the same report."""
+    simulators = [Simulator("linucb", users=5, rounds=20), Simulator("egreedy", users=5, rounds=20)]
+    tables = [simulator.run() for simulator in simulators]
+    manifest = simulators[0].manifest()
+    manifest["policies"] += simulators[1].manifest()["policies"]
+    decided, learned = (pa.concat_tables(parts) for parts in zip(*tables, strict=True))
+    whole = audit_tables(decided, learned, manifest)
+    if by_user:
+        decided = decided.sort_by([("policy", "descending"), ("user_id", "descending")])
+        learned = learned.sort_by([("user_id", "ascending"), ("seq", "descending")])
+    report = audit(TableSource(decided, "decisions", 16), TableSource(learned, "learnings", 16), manifest, rows=rows)
+    assert report.clean
+    assert {p.label: p.checks for p in report.policies} == {p.label: p.checks for p in whole.policies}
+
+
+def test_an_empty_log_is_clean() -> None:
+    simulator = Simulator("linucb", users=0)
+    assert audit_tables(*simulator.run(), simulator.manifest()).policies == ()
+
+
+def test_checks_are_described() -> None:
+    assert all(CHECKS.values())
