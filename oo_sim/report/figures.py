@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import warnings
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
@@ -19,6 +20,7 @@ from oo_sim.report.series import Line, regret_lines, reward_lines
 from oo_sim.report.style import FAINT, FONT, GRID, INK, Look, label_ends, looks
 from oo_sim.report.summary import size
 from oo_sim.report.text import plain
+from oo_sim.runlog import RunLogError
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -66,6 +68,18 @@ def png(figure: Figure) -> bytes:
         warnings.filterwarnings("ignore", message="Glyph .* missing from")
         figure.savefig(buffer, format="png", dpi=DPI, metadata={"Software": None})
     return buffer.getvalue()
+
+
+def save_png(figure: Figure, path: Path) -> None:
+    """Write the figure as PNG, whole or not at all. Raises `RunLogError` when it cannot be written."""
+    image = png(figure)
+    partial = path.with_name(f".{path.name}.oo-sim-partial")
+    try:
+        partial.write_bytes(image)
+        partial.replace(path)
+    except OSError as error:
+        partial.unlink(missing_ok=True)
+        raise RunLogError(path, f"cannot be written: {error.strerror}") from error
 
 
 def _names_width(runs: Sequence[Results]) -> float:
@@ -128,9 +142,7 @@ def _panel(axes: Axes, lines: Sequence[Line], style: Mapping[str, Look]) -> None
             markersize=4.5,
             label=plain(line.label, _NAME),
         )
-        axes.fill_between(
-            line.x, line.y - line.half, line.y + line.half, color=look.color, alpha=0.16, linewidth=0
-        )
+        axes.fill_between(line.x, line.y - line.half, line.y + line.half, color=look.color, alpha=0.16, linewidth=0)
 
 
 def _marks(points: int) -> list[int]:

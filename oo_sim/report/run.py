@@ -81,16 +81,12 @@ class Run:
 
     def _files(self) -> RunFiles:
         if self.path is None:
-            raise RunLogError(
-                Path(self.manifest["name"]), "is a run in memory, without events; give it `out`"
-            )
+            raise RunLogError(Path(self.manifest["name"]), "is a run in memory, without events; give it `out`")
         return RunFiles(self.path)
 
     def __repr__(self) -> str:
         where = "in memory" if self.path is None else str(self.path)
-        return (
-            f"<Run {plain(self.manifest['name'])}: {len(self.rows)} policies, {size(self.manifest)}, {where}>"
-        )
+        return f"<Run {plain(self.manifest['name'])}: {len(self.rows)} policies, {size(self.manifest)}, {where}>"
 
     def _repr_html_(self) -> str:
         from oo_sim.report.figures import png  # noqa: PLC0415 (as in `plot`)

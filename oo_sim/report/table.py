@@ -42,9 +42,7 @@ def cells(row: PolicySummary) -> tuple[str, ...]:
 def terminal_table(manifest: Mapping[str, Any], rows: Sequence[PolicySummary]) -> Group:
     """The table, failures and notes, for a rich console. No text from files is read as markup."""
     title = Text(f"{plain(manifest['name'])}: {size(manifest)}", style="bold")
-    table = Table(
-        box=box.SIMPLE_HEAD, title=title, title_justify="left", pad_edge=False, padding=(0, 1, 0, 0)
-    )
+    table = Table(box=box.SIMPLE_HEAD, title=title, title_justify="left", pad_edge=False, padding=(0, 1, 0, 0))
     for index, header in enumerate(HEADERS):
         table.add_column(header, justify="right" if index else "left", overflow="fold", no_wrap=bool(index))
     for row in rows:
@@ -75,13 +73,10 @@ def as_dict(manifest: Mapping[str, Any], rows: Sequence[PolicySummary], path: st
 def html_table(manifest: Mapping[str, Any], rows: Sequence[PolicySummary]) -> str:
     """The table, failures and notes as an HTML fragment; all text is escaped."""
     head = "".join(f"<th>{html.escape(header)}</th>" for header in HEADERS)
-    body = "".join(
-        "<tr>" + "".join(f"<td>{html.escape(cell)}</td>" for cell in cells(row)) + "</tr>" for row in rows
-    )
+    body = "".join("<tr>" + "".join(f"<td>{html.escape(cell)}</td>" for cell in cells(row)) + "</tr>" for row in rows)
     title = html.escape(f"{plain(manifest['name'])}: {size(manifest)}")
     failed = "".join(
-        f"<p><strong>{html.escape(name)} failed:</strong> {html.escape(why)}</p>"
-        for name, why in _failures(manifest)
+        f"<p><strong>{html.escape(name)} failed:</strong> {html.escape(why)}</p>" for name, why in _failures(manifest)
     )
     foot = "".join(f"<p><small>{html.escape(note)}</small></p>" for note in notes(manifest))
     caption = f"<caption>{title}</caption>"

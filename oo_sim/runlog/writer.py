@@ -53,9 +53,10 @@ class RunWriter:
     """
 
     def __init__(self, out: Path) -> None:
-        self.out = Path(os.path.abspath(out))
-        check_free(self.out)
-        self.directory = self.out.parent / f".{self.out.name}.{_PARTIAL}-{uuid.uuid4().hex[:8]}"
+        check_free(out)
+        self.out = out
+        self._target = Path(os.path.abspath(out))  # so that a change of the working directory changes nothing
+        self.directory = self._target.parent / f".{self._target.name}.{_PARTIAL}-{uuid.uuid4().hex[:8]}"
         self._parts: dict[str, dict[PartKey, PartSink]] = {name: {} for name in EVENTS}
         self._dropped: set[int] = set()
         self._lock = threading.Lock()
@@ -119,10 +120,10 @@ class RunWriter:
         shutil.rmtree(self.directory / "parts")
         _sync_directory(self.directory)
         try:
-            self.directory.rename(self.out)
+            self.directory.rename(self._target)
         except OSError as error:
             raise RunLogError(self.out, f"appeared while the run was written: {error.strerror}") from error
-        _sync_directory(self.out.parent)
+        _sync_directory(self._target.parent)
         return self.out
 
     def _join(self, name: str, features: Mapping[str, list[str]]) -> None:

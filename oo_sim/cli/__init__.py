@@ -1,0 +1,126 @@
+"""The command line: which commands there are, and what becomes of errors, Ctrl-C and a closed pipe.
+
+A command's module is imported only when the command is called, so that `oo-sim --help` stays fast.
+"""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+import importlib.util
+import os
+import sys
+from typing import Annotated, Any, NamedTuple
+
+import typer
+from typer.core import TyperCommand, TyperGroup
+
+from oo_sim import __version__
+
+
+class Entry(NamedTuple):
+    """Where a command lives, and its line in the help. Its module has an `app`: the command itself, a group of
+    subcommands, or several commands by their own names."""
+
+    module: str
+    help: str
+
+
+COMMANDS = {
+    "run": Entry("oo_sim.cli.run", "Run scenarios: synthetic users meet policies."),
+    "show": Entry("oo_sim.cli.show", "Print the table of a run."),
+    "plot": Entry("oo_sim.cli.show", "Draw the curves of runs."),
+    "scenario": Entry("oo_sim.cli.scenario", "Check, show and list scenario files."),
+    "bench": Entry("oo_sim.cli.bench", "Measure decisions per second."),
+}
+"""Every command; one whose module is not there is left out."""
+
+_INPUT_ERRORS = (
+    ("oo_sim.runlog", "RunLogError"),
+    ("oo_sim.scenario", "ScenarioError"),
+    ("oo_sim.scenario", "SpecError"),
+    ("oo_sim.policies", "UnknownPolicyError"),
+)
+"""Errors whose message is all that a user needs."""
+
+INVALID = 2
+INTERRUPTED = 130  # 128 + SIGINT, as shells have it
+PIPE_CLOSED = 141  # 128 + SIGPIPE
+
+
+class Commands(TyperGroup):
+    """A group that imports a command's module when the command is called, and ends errors well."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        """The names of the commands, for the help."""
+        return [name for name, entry in COMMANDS.items() if importlib.util.find_spec(entry.module)]
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        """A stand-in that knows its help alone; `resolve_command` finds the command itself."""
+        return TyperCommand(cmd_name, help=COMMANDS[cmd_name].help) if cmd_name in COMMANDS else None
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        """The command that is called, with its arguments."""
+        name, known = args[0], self.list_commands(ctx)
+        if name not in known:
+            close = difflib.get_close_matches(name, known, n=1)
+            hint = f"Did you mean {close[0]!r}?" if close else f"There are {', '.join(known)}."
+            ctx.fail(f"No such command {name!r}. {hint}")
+        return name, _load(name), args[1:]
+
+    def invoke(self, ctx: Any) -> Any:
+        """Call the command. Known errors are one message and exit code 2; Ctrl-C ends with 130."""
+        try:
+            result = super().invoke(ctx)
+            sys.stdout.flush()
+            return result
+        except KeyboardInterrupt:
+            typer.echo("Stopped: interrupted.", err=True)
+            raise typer.Exit(INTERRUPTED) from None
+        except BrokenPipeError:
+            # Whatever is left in the buffer goes nowhere, or the interpreter would complain at its end.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            raise typer.Exit(PIPE_CLOSED) from None
+        except _known_errors() as error:
+            typer.echo(str(error), err=True)
+            raise typer.Exit(INVALID) from None
+
+
+def _load(name: str) -> Any:
+    command = typer.main.get_command(importlib.import_module(COMMANDS[name].module).app)
+    return getattr(command, "commands", {}).get(name, command)
+
+
+def _known_errors() -> tuple[type[Exception], ...]:
+    """The input errors that can have been raised: those of modules that are imported."""
+    homes = ((sys.modules.get(module), name) for module, name in _INPUT_ERRORS)
+    return tuple(getattr(home, name) for home, name in homes if hasattr(home, name))
+
+
+app = typer.Typer(
+    cls=Commands,
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    epilog="Exit codes: 0 all well, 1 a policy failed, 2 usage or invalid input, 130 interrupted.",
+)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"oo-sim {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _oo_sim(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """Simulate, compare and serve bandit recommenders."""
+
+
+def main() -> None:
+    """The command `oo-sim`."""
+    app(prog_name="oo-sim")
