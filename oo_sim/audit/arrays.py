@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 F64: TypeAlias = NDArray[np.float64]
+I32: TypeAlias = NDArray[np.int32]
 I64: TypeAlias = NDArray[np.int64]
 U64: TypeAlias = NDArray[np.uint64]
 Bool: TypeAlias = NDArray[np.bool_]
@@ -18,4 +19,7 @@ TOLERANCE = 1e-9
 
 def differs(logged: F64, derived: F64) -> Bool:
     """Where `logged` is not `derived` within the tolerance; nan differs from everything."""
-    return np.asarray(~(np.abs(logged - derived) <= TOLERANCE * np.maximum(1.0, np.abs(derived))))
+    gap, limit = np.asarray(logged - derived), np.abs(derived)
+    np.maximum(limit, 1.0, out=limit)
+    limit *= TOLERANCE
+    return np.asarray(~(np.abs(gap, out=gap) <= limit))

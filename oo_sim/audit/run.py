@@ -20,8 +20,10 @@ from oo_sim.audit.rules import Rule, rules, undescribed
 from oo_sim.audit.shards import Shard, shards
 from oo_sim.audit.sources import Source, TableSource
 
-SHARD_ROWS = 200_000
-"""Rows (decisions and learnings) that are held at once."""
+SHARD_NUMBERS = 5_000_000
+"""About how many numbers of vectors are held at once, in one array; some ten arrays of that size are."""
+_CANDIDATES = 8
+"""What a decision is taken to offer when shards are sized."""
 _NO_SEED = f"there is no seed: exploration is tested by e-values, each at alpha {ALPHA:g}"
 
 
@@ -35,7 +37,7 @@ def audit(
     learned: Source,
     manifest: Mapping[str, Any],
     *,
-    rows: int = SHARD_ROWS,
+    numbers: int = SHARD_NUMBERS,
     progress: Callable[[int], None] | None = None,
 ) -> Report:
     """Derives every decision of a log again and reports what does not follow.
@@ -48,8 +50,13 @@ def audit(
     """
     known, seed = rules(manifest), _seed(manifest)
     ledger = Ledger()
+
+    def width(policy: str) -> int:
+        rule = known.get(policy) or undescribed(policy)
+        return _CANDIDATES * max(4, 16 if rule.names is None else len(rule.names))
+
     evidence: dict[str, Evidence] = {}
-    for shard in shards(decided, learned, rows, ledger.refuse):
+    for shard in shards(decided, learned, numbers, width, ledger.refuse):
         rule = known.get(shard.policy) or undescribed(shard.policy)
         part = _part(shard, rule, ledger)
         learner = checks.Learner(bool(manifest.get("has_reactions", False)))

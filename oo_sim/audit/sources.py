@@ -28,7 +28,7 @@ class Source(Protocol):
 
     @property
     def chunks(self) -> int:
-        """How many chunks there are."""
+        """How many chunks there are, at least one."""
 
     def read(self, chunk: int, columns: Sequence[str]) -> pa.Table:
         """Some columns of one chunk. Raises UnusableLogError where it cannot be read."""
@@ -45,7 +45,7 @@ class TableSource:
     @property
     def chunks(self) -> int:
         """How many chunks there are."""
-        return -(-int(self._table.num_rows) // self._rows)
+        return max(1, -(-int(self._table.num_rows) // self._rows))
 
     def read(self, chunk: int, columns: Sequence[str]) -> pa.Table:
         """Some columns of one chunk."""
@@ -69,14 +69,19 @@ class ParquetSource:
                 raise UnusableLogError(f"{path}: its columns are not those of {paths[0]}; a log has one schema")
             first = schema
             self._groups += [(path, file, group) for group in range(file.metadata.num_row_groups)]
+        if first is None:
+            raise UnusableLogError(f"there is no file of {name}")
+        self._empty = first.empty_table()
 
     @property
     def chunks(self) -> int:
-        """How many row groups there are."""
-        return len(self._groups)
+        """How many row groups there are; a log without any has one empty chunk."""
+        return max(1, len(self._groups))
 
     def read(self, chunk: int, columns: Sequence[str]) -> pa.Table:
         """Some columns of one row group."""
+        if not self._groups:
+            return self._empty.select(list(columns))
         path, file, group = self._groups[chunk]
         try:
             return file.read_row_group(group, columns=_leaves(file, columns))

@@ -1,0 +1,86 @@
+"""The rows of each shard, read from the log where users stand together, through temporary files where they
+do not.
+
+A simulated log keeps a group of users together, so that each chunk is read about once. A served log is
+ordered by time: every chunk holds everybody. Its rows are sorted into one temporary file a shard, in one
+pass over the log.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+
+from oo_sim.audit.arrays import I32, I64
+from oo_sim.audit.lanes import Index
+
+_REREADS = 2
+"""A log is spilled when its chunks would be read more often than this, on average."""
+_TOGETHER = 32
+"""Chunks that are sorted together before they are spilled."""
+
+
+def shard_tables(index: Index, place: I64, cuts: I64) -> Iterator[pa.Table]:
+    """Yields one table for each shard, with a column `lane` that counts within it.
+
+    `place` (lanes,) orders the lanes; shard i has the lanes at places cuts[i] to cuts[i + 1].
+    """
+    shards = [_shards(lanes, place, cuts) for lanes in index.lanes]
+    reads = sum(len(np.unique(shard[shard >= 0])) for shard in shards)
+    spilled = reads > _REREADS * len(shards) + len(cuts)
+    tables = _through_files(index, shards, len(cuts) - 1) if spilled else _direct(index, shards, len(cuts) - 1)
+    at = np.concatenate([*index.lanes, np.zeros(0, np.int32)])
+    for table, first in zip(tables, cuts[:-1].tolist(), strict=True):
+        yield table.append_column("lane", pa.array(place[at[table["row"].to_numpy()]] - first))
+
+
+def _shards(lanes: I32, place: I64, cuts: I64) -> I32:
+    """The shard of each row; -1 where it is about nobody."""
+    shard = np.searchsorted(cuts, place[lanes], "right") - 1
+    return np.where(lanes >= 0, shard, -1).astype(np.int32)
+
+
+def _direct(index: Index, shards: list[I32], count: int) -> Iterator[pa.Table]:
+    holds: list[list[int]] = [[] for _ in range(count)]
+    for chunk, shard in enumerate(shards):
+        for i in np.unique(shard[shard >= 0]).tolist():
+            holds[i].append(chunk)
+    for i, chunks in enumerate(holds):
+        parts = [index.read(chunk).filter(pa.array(shards[chunk] == i)) for chunk in chunks]
+        yield pa.concat_tables(parts) if parts else index.empty()
+
+
+def _through_files(index: Index, shards: list[I32], count: int) -> Iterator[pa.Table]:
+    """Sorts some chunks at a time by shard, writes each shard's rows to a file, and reads the files back by
+    shard.
+    """
+    with tempfile.TemporaryDirectory(prefix="oo-sim-audit-") as directory:
+        files: list[list[Path]] = [[] for _ in range(count)]
+        for first in range(0, len(shards), _TOGETHER):
+            chunks = range(first, min(first + _TOGETHER, len(shards)))
+            shard = np.concatenate([shards[chunk] for chunk in chunks])
+            table = pa.concat_tables([index.read(chunk) for chunk in chunks])
+            table = table.take(pa.array(np.argsort(shard, kind="stable")))
+            edges = np.searchsorted(np.sort(shard), np.arange(count + 1))
+            for i in np.flatnonzero(np.diff(edges)).tolist():
+                files[i].append(Path(directory) / f"{i}-{first}.arrow")
+                _write(files[i][-1], table.slice(edges[i], edges[i + 1] - edges[i]))
+        for paths in files:
+            yield pa.concat_tables([_read(path) for path in paths]) if paths else index.empty()
+
+
+def _write(path: Path, table: pa.Table) -> None:
+    options = pa.ipc.IpcWriteOptions(compression="lz4")
+    with pa.OSFile(str(path), "wb") as file, pa.ipc.new_file(file, table.schema, options=options) as writer:
+        writer.write_table(table)
+
+
+def _read(path: Path) -> pa.Table:
+    with pa.OSFile(str(path)) as file, pa.ipc.open_file(file) as reader:
+        table = reader.read_all()
+    path.unlink()
+    return table
