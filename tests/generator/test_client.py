@@ -1,4 +1,4 @@
-"""The contract's dialogue: what is sent, what comes back, which status a failure has, and that no key leaks."""
+"""The contract's dialogue: what is sent, what comes back, which status a failure has; no key leaks."""
 
 from __future__ import annotations
 
