@@ -59,9 +59,7 @@ class Gateway(NamedTuple):
 
 
 class _Base:
-    def __init__(
-        self, gateway: Gateway, prompt: Prompt | None = None, options: Options | None = None
-    ) -> None:
+    def __init__(self, gateway: Gateway, prompt: Prompt | None = None, options: Options | None = None) -> None:
         self.gateway = gateway
         self.prompt = prompt or default_prompt()
         self.options = options or Options()
@@ -69,9 +67,7 @@ class _Base:
     def _dialogue(self, context: GenerationContext, n: int, user_id: str | None) -> Dialogue:
         return conversation(self.prompt, context, n, self.options, user_id)
 
-    def _request(
-        self, client: httpx.Client | httpx.AsyncClient, call: Call, occurrence: int | None
-    ) -> httpx.Request:
+    def _request(self, client: httpx.Client | httpx.AsyncClient, call: Call, occurrence: int | None) -> httpx.Request:
         headers = {
             "Authorization": f"Bearer {self.gateway.address.key.get_secret_value()}",
             "Content-Type": "application/json",
@@ -90,9 +86,7 @@ class _Base:
 class TipGenerator(_Base):
     """The sync client; safe to use from several threads, and where a loop is running."""
 
-    def __init__(
-        self, gateway: Gateway, prompt: Prompt | None = None, options: Options | None = None
-    ) -> None:
+    def __init__(self, gateway: Gateway, prompt: Prompt | None = None, options: Options | None = None) -> None:
         super().__init__(gateway, prompt, options)
         self._client = httpx.Client(transport=gateway.transport, trust_env=False)  # type: ignore[arg-type]
 
@@ -137,9 +131,7 @@ class TipGenerator(_Base):
 class AsyncTipGenerator(_Base):
     """The async client; bound to the event loop that it is first used in."""
 
-    def __init__(
-        self, gateway: Gateway, prompt: Prompt | None = None, options: Options | None = None
-    ) -> None:
+    def __init__(self, gateway: Gateway, prompt: Prompt | None = None, options: Options | None = None) -> None:
         super().__init__(gateway, prompt, options)
         self._client = httpx.AsyncClient(transport=gateway.transport, trust_env=False)  # type: ignore[arg-type]
 

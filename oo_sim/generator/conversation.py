@@ -145,9 +145,7 @@ def _completion(answer: Answer) -> Completion:
 
 
 def _try(completion: Completion, answer: Answer, attempt: int, messages: list[Message]) -> Try:
-    estimated = Usage(
-        sum(estimate(message["content"]) for message in messages), estimate(completion.text or "")
-    )
+    estimated = Usage(sum(estimate(message["content"]) for message in messages), estimate(completion.text or ""))
     return Try(
         attempt,
         answer.status,

@@ -38,9 +38,7 @@ class Try(NamedTuple):
 
 def summed(tries: tuple[Try, ...]) -> Usage:
     """The reported tokens of all tries together."""
-    return Usage(
-        sum(one.usage.prompt_tokens for one in tries), sum(one.usage.completion_tokens for one in tries)
-    )
+    return Usage(sum(one.usage.prompt_tokens for one in tries), sum(one.usage.completion_tokens for one in tries))
 
 
 class GenerationError(Exception):

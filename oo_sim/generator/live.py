@@ -111,9 +111,7 @@ class LiveTransport(httpx.BaseTransport, httpx.AsyncBaseTransport):
             try:
                 body += decode(chunk, self._max_bytes + 1 - len(body))
             except zlib.error:
-                raise UnusableAnswerError(
-                    response.status_code, "undecodable", "the answer's gzip is broken"
-                ) from None
+                raise UnusableAnswerError(response.status_code, "undecodable", "the answer's gzip is broken") from None
             if len(body) > self._max_bytes:
                 raise UnusableAnswerError(
                     response.status_code, "too_large", f"the answer is larger than {self._max_bytes} bytes"
@@ -128,6 +126,4 @@ def _decoder(response: httpx.Response) -> Any:
         return lambda chunk, most: chunk[:most]
     if encoding in ("gzip", "x-gzip"):
         return zlib.decompressobj(wbits=31).decompress
-    raise UnusableAnswerError(
-        response.status_code, "undecodable", "the answer has an encoding that was not asked for"
-    )
+    raise UnusableAnswerError(response.status_code, "undecodable", "the answer has an encoding that was not asked for")

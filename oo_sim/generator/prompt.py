@@ -92,9 +92,7 @@ def parse_prompt(name: str, text: str) -> Prompt:
     """The template in `text`: three sections, each behind a line such as `--- system ---`."""
     head, *rest = _SECTION.split(text.replace("\r\n", "\n"))
     if head.strip() or rest[::2] != _SECTIONS:
-        raise PromptError(
-            f"{name}: the sections must be --- {' ---, --- '.join(_SECTIONS)} ---, in this order"
-        )
+        raise PromptError(f"{name}: the sections must be --- {' ---, --- '.join(_SECTIONS)} ---, in this order")
     sections = [Template(section) for section in rest[1::2]]
     for section, template in zip(_SECTIONS, sections, strict=True):
         allowed = {"n", "canary"} if section == "correction" else _FIELDS

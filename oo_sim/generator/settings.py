@@ -61,13 +61,9 @@ def normalised(url: str, what: str = "URL") -> str:
     except httpx.InvalidURL:
         raise GeneratorInputError(f"{what}: is no URL; one such as {DEFAULT_URL} is wanted") from None
     if parsed.userinfo:
-        raise GeneratorInputError(
-            f"{what}: holds a user name or password; put the key into LITELLM_MASTER_KEY"
-        )
+        raise GeneratorInputError(f"{what}: holds a user name or password; put the key into LITELLM_MASTER_KEY")
     if parsed.query or parsed.fragment:
-        raise GeneratorInputError(
-            f"{what}: holds a query or fragment; only scheme, host, port and path are wanted"
-        )
+        raise GeneratorInputError(f"{what}: holds a query or fragment; only scheme, host, port and path are wanted")
     if parsed.scheme not in ("http", "https") or not parsed.host:
         raise GeneratorInputError(f"{what}: must begin with http:// or https:// and name a host")
     path = "/".join(part for part in parsed.path.split("/") if part)

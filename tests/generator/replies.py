@@ -146,9 +146,7 @@ REPLIES = (
     # around it
     Reply("prose before", f"Sure! Here are two tips:\n\n{TWO}", "prose", "repair"),
     Reply("prose behind", f"{TWO}\n\nLet me know if you want more.", "prose", "repair"),
-    Reply(
-        "prose with brackets", f"From your list [ferns, tax] and {{notes}} I chose:\n{TWO}", "prose", "repair"
-    ),
+    Reply("prose with brackets", f"From your list [ferns, tax] and {{notes}} I chose:\n{TWO}", "prose", "repair"),
     Reply("assignment", f"tips = {TWO};", "prose", "repair"),
     Reply("think block", f'<think>Two tasks. ["draft"]? No.</think>\n{TWO}', "prose", "repair"),
     Reply("think block, other name", f"<Reasoning effort='low'>{{hm</Reasoning>{TWO}", "prose", "repair"),
@@ -178,9 +176,7 @@ REPLIES = (
     Reply("list of boxes", "- [ ] Water the ferns\n- [ ] Open the letter", "prose", "ambiguous"),
     # syntax that can be read in one way only
     Reply("trailing comma", f"[{A}, {B},]", "syntax", "repair"),
-    Reply(
-        "trailing comma in an object", '[{"id": "a", "content": "Go.",}]', "syntax", "repair", 1, one("Go.")
-    ),
+    Reply("trailing comma in an object", '[{"id": "a", "content": "Go.",}]', "syntax", "repair", 1, one("Go.")),
     Reply("missing comma", f"[{A} {B}]", "syntax", "repair"),
     Reply("line comment", f"[{A}, // the plants\n{B}]", "syntax", "repair"),
     Reply("block comment", f"[/* two */ {A}, {B}]", "syntax", "repair"),
@@ -207,9 +203,7 @@ REPLIES = (
     Reply("apostrophe in quotes", "[{'id': 'a', 'content': 'Don't wait'}]", "syntax", "syntax"),
     Reply("curly quotes", "[{\u201cid\u201d: \u201ca\u201d}]", "syntax", "syntax"),
     Reply("NaN", '[{"id": "a", "content": "Go.", "score": NaN}]', "values", "values"),
-    Reply(
-        "Infinity in broken JSON", '[{"id": "a", "content": "Go.", "score": Infinity,}]', "values", "values"
-    ),
+    Reply("Infinity in broken JSON", '[{"id": "a", "content": "Go.", "score": Infinity,}]', "values", "values"),
     Reply("bad escape", r'[{"id": "a", "content": "Open D:\Xmas"}]', "syntax", "syntax"),
     Reply("long number", '[{"id": ' + "9" * 5000 + ', "content": "Go."}]', "values", "values"),
     Reply(
@@ -220,9 +214,7 @@ REPLIES = (
         1,
         one("Stay."),
     ),
-    Reply(
-        "key twice in broken JSON", '[{"id": "a", "content": "Go.", "content": "Stay.",}]', "syntax", "values"
-    ),
+    Reply("key twice in broken JSON", '[{"id": "a", "content": "Go.", "content": "Stay.",}]', "syntax", "values"),
     Reply(
         "same tip twice",
         '[{"id": "a", "content": "Go."}, {"id": "b", "content": "go. "}]',
@@ -232,9 +224,7 @@ REPLIES = (
         (("a", "Go."), ("b", "go. ")),
     ),
     Reply("stray closing bracket", f"{TWO}]", "prose", "syntax"),
-    Reply(
-        "array in a broken array", '[{"id": "a", "tags": [{"content": "Go."}], "x": y}]', "syntax", "syntax"
-    ),
+    Reply("array in a broken array", '[{"id": "a", "tags": [{"content": "Go."}], "x": y}]', "syntax", "syntax"),
     # items
     Reply("null item", f"[null, {A}]", "item", "item"),
     Reply("no content", f'[{A}, {{"id": "b", "rationale": "Because."}}]', "item", "item"),

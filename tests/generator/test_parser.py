@@ -16,9 +16,7 @@ from .replies import REPLIES, TWO, A, B, Reply
 TAKEN = {"accept", "repair", "salvage"}
 
 
-def outcome(
-    text: str | None, n: int, policy: ParserPolicy, salvage: bool = False
-) -> tuple[str, Parsed | None]:
+def outcome(text: str | None, n: int, policy: ParserPolicy, salvage: bool = False) -> tuple[str, Parsed | None]:
     """The outcome or the class of the refusal, and what was parsed."""
     try:
         parsed = parse(text, n, policy, salvage=salvage)
@@ -59,16 +57,12 @@ def test_salvage_keeps_what_is_complete_and_only_when_asked_for(text: str, conte
     assert (got, len(parsed.tips if parsed else ())) == ("salvage", contents)
 
 
-@pytest.mark.parametrize(
-    "text", [f"[{A}, ...]", f"[{A}, {{'id': x}}]", f"{TWO} [{A},", "[", "[1, 2", f"[{A}, 5]"]
-)
+@pytest.mark.parametrize("text", [f"[{A}, ...]", f"[{A}, {{'id': x}}]", f"{TWO} [{A},", "[", "[1, 2", f"[{A}, 5]"])
 def test_salvage_guesses_nothing(text: str) -> None:
     assert outcome(text, 2, "lenient", salvage=True)[1] is None
 
 
-TEXTS = st.text(
-    st.characters(exclude_categories=["Cs", "Cc", "Cf", "Zs", "Zl", "Zp", "Co", "Cn"]), min_size=1
-)
+TEXTS = st.text(st.characters(exclude_categories=["Cs", "Cc", "Cf", "Zs", "Zl", "Zp", "Co", "Cn"]), min_size=1)
 ITEMS = st.lists(
     st.fixed_dictionaries({"id": TEXTS, "content": TEXTS}, optional={"rationale": TEXTS}),
     min_size=1,
@@ -79,15 +73,11 @@ ITEMS = st.lists(
 
 @settings(max_examples=80, deadline=None)
 @given(ITEMS, st.booleans(), st.booleans())
-def test_whatever_json_says_comes_out_as_it_was(
-    items: list[dict[str, str]], ascii_only: bool, fenced: bool
-) -> None:
+def test_whatever_json_says_comes_out_as_it_was(items: list[dict[str, str]], ascii_only: bool, fenced: bool) -> None:
     text = json.dumps(items, ensure_ascii=ascii_only)
     for policy in ("faithful", "lenient"):
         parsed = parse(f"```json\n{text}\n```" if fenced else text, 6, policy)
-        assert [(tip.id, tip.content) for tip in parsed.tips] == [
-            (item["id"], item["content"]) for item in items
-        ]
+        assert [(tip.id, tip.content) for tip in parsed.tips] == [(item["id"], item["content"]) for item in items]
         assert [tip.rationale for tip in parsed.tips] == [item.get("rationale") for item in items]
         assert ("fewer" in parsed.flags) == (len(items) < 6)
 

@@ -82,9 +82,7 @@ def test_the_contract_is_in_the_prompt() -> None:
     assert (system["role"], user["role"]) == ("system", "user")
     assert "Sunday, 08:00" in user["content"]
     assert "Tasks: 1, 1 of them overdue." in user["content"]
-    assert blocks(user["content"])[0] == [
-        {"content": "Call", "priority": 4, "due": "2026-01-30", "overdue": True}
-    ]
+    assert blocks(user["content"])[0] == [{"content": "Call", "priority": 4, "due": "2026-01-30", "overdue": True}]
     assert "Write 2 tips." in user["content"]
     assert default_prompt().canary in system["content"]
 

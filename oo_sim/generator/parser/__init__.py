@@ -43,9 +43,7 @@ def parse(reply: str | None, n: int, policy: ParserPolicy = "faithful", *, salva
     if not text:
         raise MalformedError("empty", "the reply is empty")
     if len(text) > MAX_CHARS:
-        raise MalformedError(
-            "too_long", f"the reply has {len(text)} characters; at most {MAX_CHARS} are read"
-        )
+        raise MalformedError("too_long", f"the reply has {len(text)} characters; at most {MAX_CHARS} are read")
     if policy == "faithful":
         items, flags = read_faithful(text)
         return Parsed(*read_items(items, n, flags), "accept")
@@ -62,6 +60,4 @@ def _check(n: int, policy: str, salvage: bool) -> None:
     if policy not in POLICIES:
         raise ValueError(f"parser policy {policy!r} is unknown; there are {', '.join(POLICIES)}")
     if salvage and policy != "lenient":
-        raise ValueError(
-            "salvage belongs to the lenient parser; the faithful one keeps nothing of a broken reply"
-        )
+        raise ValueError("salvage belongs to the lenient parser; the faithful one keeps nothing of a broken reply")

@@ -38,9 +38,7 @@ def _inside(text: str) -> tuple[Any, str | None]:
 
 
 def _classed(error: json.JSONDecodeError, text: str) -> MalformedError:
-    return MalformedError(
-        _class(error, text), f"no JSON: {error.msg} at character {error.pos + 1} of {len(text)}"
-    )
+    return MalformedError(_class(error, text), f"no JSON: {error.msg} at character {error.pos + 1} of {len(text)}")
 
 
 def _class(error: json.JSONDecodeError, text: str) -> str:

@@ -23,9 +23,7 @@ def read_items(
     if unique:
         kept = _different(contents, kept, flags, salvage)
     ids = _ids([items[index] for index in kept], flags)
-    tips = tuple(
-        Tip(id_, contents[at], _rationale(items[at], flags)) for id_, at in zip(ids, kept, strict=True)
-    )
+    tips = tuple(Tip(id_, contents[at], _rationale(items[at], flags)) for id_, at in zip(ids, kept, strict=True))
     if len(tips) < n:
         flags.append("fewer")
     return tips, tuple(dict.fromkeys(flags))
@@ -58,9 +56,7 @@ def _different(contents: list[str], kept: list[int], flags: list[str], salvage: 
         first.setdefault(" ".join(contents[index].split()).casefold(), index)
     if len(first) < len(kept):
         if not salvage:
-            raise MalformedError(
-                "duplicate", f"{len(kept) - len(first)} of {len(kept)} tips repeat another one"
-            )
+            raise MalformedError("duplicate", f"{len(kept) - len(first)} of {len(kept)} tips repeat another one")
         flags.append("salvaged")
     return list(first.values())
 

@@ -108,11 +108,7 @@ class Reader:
             return str(value)
         match = _SINGLE.match(self.text, self.pos)
         if match is None:
-            raise (
-                TruncatedError()
-                if self.text.find("'", self.pos + 1) < 0
-                else self._wrong("the end of a quotation")
-            )
+            raise (TruncatedError() if self.text.find("'", self.pos + 1) < 0 else self._wrong("the end of a quotation"))
         self.repairs.append("python_literal")
         body = _QUOTED.sub(_double_quoted, match[1])
         try:

@@ -1,0 +1,216 @@
+"""Cassettes: the exchanges with a live gateway as JSON lines, recorded once and replayed exactly.
+
+A line holds a request's address (a hash of path and body, and its occurrence), the request, and the answer or the
+way it failed. Only headers on an allowlist are kept, and the bearer key is redacted, so a cassette holds no secrets
+but those that users wrote into their tasks.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import threading
+from pathlib import Path
+from time import perf_counter
+from typing import IO, Any, NamedTuple
+
+import httpx
+
+from oo_sim.generator.client import OCCURRENCE, AnyTransport, Gateway, LostError
+from oo_sim.generator.errors import GeneratorInputError
+from oo_sim.generator.live import LiveTransport, UnusableAnswerError
+from oo_sim.generator.mock.transport import Occurrences
+from oo_sim.generator.settings import Address
+
+FORMAT = 1
+KEPT_HEADERS = (
+    "content-type",
+    "llm_provider-retry-after",
+    "x-litellm-attempted-fallbacks",
+    "x-litellm-attempted-retries",
+    "x-litellm-model-group",
+    "x-litellm-overhead-duration-ms",
+    "x-litellm-response-duration-ms",
+)
+
+
+class CassetteMissError(Exception):
+    """A replay was asked for a request that was never recorded."""
+
+
+class Take(NamedTuple):
+    """One recorded exchange. `failure` is timeout, unreachable, or the failure of an unusable answer."""
+
+    key: str
+    occurrence: int
+    path: str
+    request: str
+    status: int
+    headers: dict[str, str]
+    body: str
+    latency_ms: float
+    failure: str | None = None
+
+
+def request_key(path: str, body: bytes) -> str:
+    """The address of a request, whatever its occurrence."""
+    return hashlib.blake2b(path.encode() + b"\0" + body, digest_size=12).hexdigest()
+
+
+def read_cassette(path: Path) -> dict[tuple[str, int], Take]:
+    """All takes by address. A last line cut off by a crash is left out. Raises `GeneratorInputError`."""
+    try:
+        text = path.read_bytes().decode()
+    except OSError as error:
+        raise GeneratorInputError(f"cassette {path}: cannot be read: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise GeneratorInputError(f"cassette {path}: is no UTF-8 text") from None
+    takes: dict[tuple[str, int], Take] = {}
+    for number, line in enumerate(text.split("\n")[:-1], 1):
+        take = _take(path, number, line)
+        if takes.setdefault((take.key, take.occurrence), take) is not take:
+            raise GeneratorInputError(f"cassette {path}: line {number} records a request that came before")
+    return takes
+
+
+class PlayerTransport(httpx.BaseTransport, httpx.AsyncBaseTransport):
+    """Replays a cassette; what it does not hold is a `CassetteMissError`."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._takes = read_cassette(path)
+        self._occurrences = Occurrences()
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        """The recorded answer, or the recorded failure."""
+        path, body, occurrence = _address(request, self._occurrences)
+        take = self._takes.get((request_key(path, body), occurrence))
+        if take is None:
+            raise CassetteMissError(self._missing(path, body, occurrence))
+        return replayed(take, request)
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        """As `handle_request`."""
+        return self.handle_request(request)
+
+    def _missing(self, path: str, body: bytes, occurrence: int) -> str:
+        key = request_key(path, body)
+        others = sorted(at for known, at in self._takes if known == key)
+        why = f"it holds occurrences {others} of it" if others else "contexts, prompt or options have changed since"
+        return f"cassette {self._path}: holds no answer to request {key}, occurrence {occurrence}: {why}"
+
+
+class RecorderTransport(httpx.BaseTransport):
+    """Passes requests on to `inner` and records what comes of them; what the cassette holds it replays.
+
+    So a recording that was interrupted goes on where it stopped. For sync clients.
+    """
+
+    def __init__(self, inner: AnyTransport, path: Path, address: Address) -> None:
+        self._inner = inner
+        self._address = address
+        self._takes = read_cassette(path) if path.exists() else {}
+        self._occurrences = Occurrences()
+        self._lock = threading.Lock()
+        self._file = _opened(path)
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        """The answer, recorded before it is handed on."""
+        path, body, occurrence = _address(request, self._occurrences)
+        take = self._takes.get((request_key(path, body), occurrence))
+        if take is None:
+            take = self._made(request, path, body, occurrence)
+            line = json.dumps(take._asdict(), ensure_ascii=False)
+            with self._lock:
+                self._file.write(f"{line}\n".encode())
+                self._file.flush()
+        return replayed(take, request)
+
+    def close(self) -> None:
+        """Closes the cassette and the inner transport."""
+        self._file.close()
+        self._inner.close()
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        """Refused: recording writes files."""
+        raise RuntimeError("recording is for sync clients")
+
+    async def aclose(self) -> None:
+        """As `close`."""
+        self.close()
+
+    def _made(self, request: httpx.Request, path: str, body: bytes, occurrence: int) -> Take:
+        start = perf_counter()
+        status, headers, text, failure = 0, {}, "", None
+        try:
+            got = self._inner.handle_request(request)
+            status = got.status_code
+            headers = {name: got.headers[name] for name in KEPT_HEADERS if name in got.headers}
+            text = self._redacted(got.content.decode("utf-8", "replace"))
+        except httpx.TimeoutException:
+            failure = "timeout"
+        except httpx.TransportError as error:
+            failure, text = "unreachable", self._redacted(str(error) or type(error).__name__)
+        except UnusableAnswerError as error:
+            status, failure, text = error.status, error.failure, str(error)
+        latency = round((perf_counter() - start) * 1000, 3)
+        asked = self._redacted(body.decode("utf-8", "replace"))
+        return Take(request_key(path, body), occurrence, path, asked, status, headers, text, latency, failure)
+
+    def _redacted(self, text: str) -> str:
+        return self._address.redact(text.encode("utf-8", "replace")).decode()
+
+
+def replayed(take: Take, request: httpx.Request) -> httpx.Response:
+    """The take as httpx has it. Raises what was raised when it was recorded."""
+    if take.failure == "timeout":
+        raise httpx.ReadTimeout("recorded", request=request)
+    if take.failure == "unreachable":
+        raise LostError(take.body, take.latency_ms)
+    if take.failure is not None:
+        raise UnusableAnswerError(take.status, take.failure, take.body)
+    return httpx.Response(
+        take.status, headers=take.headers, content=take.body.encode(), extensions={"latency_ms": take.latency_ms}
+    )
+
+
+def cassette_gateway(path: Path) -> Gateway:
+    """A gateway that replays a cassette."""
+    return Gateway("cassette", Address("http://cassette.invalid"), PlayerTransport(path), "recorded")
+
+
+def recording_gateway(path: Path, address: Address, connections: int = 16) -> Gateway:
+    """A live gateway whose exchanges are recorded."""
+    recorder = RecorderTransport(LiveTransport(connections), path, address)
+    return Gateway("live", address, recorder, "measured")
+
+
+def _address(request: httpx.Request, occurrences: Occurrences) -> tuple[str, bytes, int]:
+    """Path, body and occurrence of a request; the path without whatever stands before the API's own."""
+    path = "/" + "/".join(request.url.path.split("/")[-2:] if "chat" in request.url.path else ["embeddings"])
+    body = request.read()
+    return path, body, occurrences.of(path, body, request.headers.get(OCCURRENCE))
+
+
+def _opened(path: Path) -> IO[bytes]:
+    """The cassette, to be written on; half a line that a crash left behind is cut off."""
+    try:
+        file = path.open("ab+")
+        file.seek(0)
+        file.truncate(file.read().rfind(b"\n") + 1)
+    except OSError as error:
+        raise GeneratorInputError(f"cassette {path}: cannot be written: {error.strerror}") from None
+    return file
+
+
+def _take(path: Path, number: int, line: str) -> Take:
+    try:
+        take = Take(**json.loads(line))
+    except (ValueError, TypeError, RecursionError):
+        raise GeneratorInputError(f"cassette {path}: line {number} is no recorded exchange") from None
+    if not all(isinstance(value, kind) for value, kind in zip(take, _KINDS, strict=True)):
+        raise GeneratorInputError(f"cassette {path}: line {number} holds a field of the wrong type")
+    return take
+
+
+_KINDS: tuple[Any, ...] = (str, int, str, str, int, dict, str, int | float, str | None)
