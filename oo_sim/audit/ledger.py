@@ -23,8 +23,7 @@ class _Page:
 
 
 class Ledger:
-    """Counts findings and keeps the first wrong decision of each check: the smallest t, then the first user.
-    """
+    """Counts findings and keeps the first wrong decision of each check: the smallest t, then the first user."""
 
     def __init__(self) -> None:
         self._pages: dict[str, _Page] = {}

@@ -37,8 +37,7 @@ class Rows(NamedTuple):
 
 
 class Finding(NamedTuple):
-    """One check over rows: which were judged, which are wrong, and how to describe a wrong one by its index.
-    """
+    """One check over rows: which were judged, which are wrong, and how to describe a wrong one by its index."""
 
     check: str
     judged: Bool

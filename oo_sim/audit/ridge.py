@@ -117,8 +117,7 @@ def _walk(walk: _Walk, decisions: I64, segment: I64, position: I64, prior: float
 
 
 def mean_and_width(state: States, x: F64, width: bool) -> tuple[F64, F64]:
-    """theta'x and sqrt(x' A^-1 x), both (n, K), of candidates `x` (n, K, d); widths are 0 where not wanted.
-    """
+    """theta'x and sqrt(x' A^-1 x), both (n, K), of candidates `x` (n, K, d); widths are 0 where not wanted."""
     right = state.b[:, :, None]
     if width:
         right = np.concatenate([right, x.transpose(0, 2, 1)], axis=2)

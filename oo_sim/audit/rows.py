@@ -18,8 +18,7 @@ from oo_sim.audit.refusals import REWARDS, Refuse
 
 
 class Decisions(NamedTuple):
-    """n decisions. Probabilities and expected rewards are nan, and `explored` is -1, where the log has none.
-    """
+    """n decisions. Probabilities and expected rewards are nan, and `explored` is -1, where the log has none."""
 
     row: I64
     lane: I64
