@@ -1,21 +1,13 @@
 """Simulate, compare and serve bandit recommenders: one policy code, in simulation as in service.
 
 What is used most can be had from here; each name is imported when it is first used, so `import oo_sim` is cheap.
+Their types stand in `__init__.pyi`.
 """
 
 from __future__ import annotations
 
 import importlib
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    from oo_sim.contract import Policy
-    from oo_sim.experiment import run
-    from oo_sim.policies import POLICIES
-    from oo_sim.report import Run, load_run
-    from oo_sim.runlog import RunLogError
-    from oo_sim.scenario import Scenario, ScenarioError
-    from oo_sim.scenario import load as load_scenario
+from typing import Any
 
 __version__ = "0.1.0"
 

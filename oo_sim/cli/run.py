@@ -79,6 +79,9 @@ def run(
         runs.append(result)
         if not (as_json or quiet):
             print_table(result)
+        if quiet:
+            for label, problem in result.failures.items():
+                typer.echo(f"{label} failed: {problem}", err=True)
         if not as_json:
             typer.echo(str(directory) if quiet else f"Run directory: {directory}")
     if as_json:

@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from rich.console import Group
 
-from oo_sim.report.summary import PolicySummary, size, summarise
+from oo_sim.report.summary import PolicySummary, labels, size, summarise
 from oo_sim.report.table import as_dict, html_table, terminal_table
 from oo_sim.report.text import plain
 from oo_sim.runlog import EventTable, RunFiles, RunLogError
@@ -103,6 +103,7 @@ def load_run(path: str | Path) -> Run:
     tables = {name: files.table(name) for name in ("curves", "users")}
     for name, table in tables.items():
         _check_finite(files.path / f"{name}.parquet", table)
+    _check_policies(files.path, files.manifest, tables)
     return Run(files.manifest, tables["curves"], tables["users"], files.path)
 
 
@@ -110,6 +111,17 @@ def _check_finite(path: Path, table: pa.Table) -> None:
     for name in ("reward", "expected_reward", "regret"):
         if not pc.all(pc.is_finite(table.column(name)), min_count=0).as_py():
             raise RunLogError(path, f"column {name} holds numbers that are not finite")
+
+
+def _check_policies(path: Path, manifest: Mapping[str, Any], tables: Mapping[str, pa.Table]) -> None:
+    """Both tables must hold the policies of the manifest that did not fail, and each round some user."""
+    expected = {label for label in labels(manifest) if label not in manifest["failures"]}
+    for name, table in tables.items():
+        found = set(pc.unique(table.column("policy")).to_pylist())
+        if found != expected:
+            raise RunLogError(path / f"{name}.parquet", f"holds policies {sorted(found)}, not {sorted(expected)}")
+    if pc.any(pc.less(tables["curves"].column("users"), 1)).as_py():
+        raise RunLogError(path / "curves.parquet", "has rounds without users")
 
 
 def _flat(row: PolicySummary) -> dict[str, Any]:

@@ -74,9 +74,7 @@ class RunFiles:
 
     def _events(self, name: str) -> EventTable:
         if not self.has_events:
-            raise RunLogError(
-                self.path, f"holds no {name}: the run was made without events; run with --events"
-            )
+            raise RunLogError(self.path, f"holds no {name}: the run was made without events; run with --events")
         return EventTable(self.path / f"{name}.parquet", name)
 
 
@@ -153,10 +151,10 @@ def _check(path: Path, manifest: object) -> None:
             raise RunLogError(path, f"`policies[{index}]` must be an object with a `label`")
     for label, rate in manifest["timing"].items():
         if not isinstance(rate, dict) or not all(isinstance(value, int | float) for value in rate.values()):
-            raise RunLogError(path, f"`timing.{label}` must be an object of numbers, not {rate!r:.40}")
+            raise RunLogError(path, f"`timing[{label!r:.40}]` must be an object of numbers, not {rate!r:.40}")
     for label, message in manifest["failures"].items():
         if not isinstance(message, str):
-            raise RunLogError(path, f"`failures.{label}` must be a text, not {message!r:.40}")
+            raise RunLogError(path, f"`failures[{label!r:.40}]` must be a text, not {message!r:.40}")
 
 
 def _first_line(error: Exception) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import os
 import re
@@ -156,6 +157,7 @@ def test_a_failed_policy_is_exit_code_1(call: Call, experiment: FakeExperiment) 
     assert answer.code == 1
     assert "mine failed: score returned NaN in lane 3" in answer.out
     assert call("show", "runs/toy-1").code == 0
+    assert call("run", "toy", "-q") == (1, "runs/toy-2\n", "mine failed: score returned NaN in lane 3\n")
 
 
 def test_an_existing_directory_is_refused(call: Call, experiment: FakeExperiment) -> None:
@@ -297,7 +299,13 @@ def test_the_public_names_are_pinned() -> None:
     assert oo_sim.load_run is load_run
     assert set(oo_sim.__all__) <= set(dir(oo_sim))
     with pytest.raises(AttributeError, match="no attribute 'runs'"):
-        oo_sim.runs  # noqa: B018
+        oo_sim.runs  # type: ignore[attr-defined]  # noqa: B018
+
+
+def test_the_stub_names_what_there_is() -> None:
+    tree = ast.parse((ROOT / "oo_sim" / "__init__.pyi").read_text())
+    typed = {alias.asname for node in tree.body if isinstance(node, ast.ImportFrom) for alias in node.names}
+    assert typed | {"__version__"} == set(oo_sim.__all__)
 
 
 def test_importing_the_package_is_cheap() -> None:

@@ -48,17 +48,14 @@ def tables(policies: Sequence[str], users: int, rounds: int, replicates: int) ->
     )
 
 
-def manifest(
-    policies: Sequence[str], users: int, rounds: int, replicates: int, **changes: Any
-) -> dict[str, Any]:
+def manifest(policies: Sequence[str], users: int, rounds: int, replicates: int, **changes: Any) -> dict[str, Any]:
     features = {"name": "oo5", "names": ["a"]}
     return {
         "format": 1,
         "name": "toy",
         "scenario": {},
         "policies": [
-            {"label": p, "name": p.split(":")[0], "hash": p, "parameters": {}, "features": features}
-            for p in policies
+            {"label": p, "name": p.split(":")[0], "hash": p, "parameters": {}, "features": features} for p in policies
         ],
         "seed": 1,
         "users": users,

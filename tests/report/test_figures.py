@@ -53,9 +53,7 @@ def test_the_band_is_the_interval_of_the_table(build: BuildRun) -> None:
     run.users["regret"] *= 1 + run.users["user_id"].str[-1].astype(float)
     line = regret_lines(run.manifest, run.curves, run.users)[0]
     assert line.half[-1] == pytest.approx(run.rows[0].regret_per_user.width / 2)
-    assert np.isnan(
-        regret_lines(build(users=1).manifest, build(users=1).curves, build(users=1).users)[0].half
-    ).all()
+    assert np.isnan(regret_lines(build(users=1).manifest, build(users=1).curves, build(users=1).users)[0].half).all()
 
 
 @given(st.lists(st.floats(0, 1), min_size=1, max_size=30), st.floats(0.001, 0.2))

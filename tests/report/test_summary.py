@@ -45,9 +45,7 @@ def test_one_user_has_no_interval(build: BuildRun) -> None:
 
 
 def test_rows_keep_the_manifests_order_and_leave_out_what_failed(build: BuildRun) -> None:
-    run = build(
-        ("random", "linucb", "egreedy"), missing=["linucb"], failures={"linucb": "score returned NaN"}
-    )
+    run = build(("random", "linucb", "egreedy"), missing=["linucb"], failures={"linucb": "score returned NaN"})
     assert [row.policy for row in run.rows] == ["random", "egreedy"]
     assert run.failures == {"linucb": "score returned NaN"}
     assert run.as_dict()["failures"] == run.failures

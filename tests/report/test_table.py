@@ -116,6 +116,12 @@ def test_events_of_a_run_in_memory_are_refused(build: BuildRun) -> None:
         build().learnings()
 
 
+def test_tables_of_other_policies_are_refused(tmp_path: Path) -> None:
+    _, users = tables(["linucb"], 4, 10, 1)
+    with pytest.raises(RunLogError, match=r"users\.parquet: holds policies \['linucb'\], not \['linucb', 'oracle'\]"):
+        load_run(write(tmp_path / "run", users))
+
+
 def test_numbers_that_are_not_finite_are_refused(tmp_path: Path) -> None:
     _, users = tables(["linucb", "oracle"], 4, 10, 1)
     place = users.schema.get_field_index("regret")

@@ -79,9 +79,7 @@ def manifest(**changes: Any) -> dict[str, Any]:
         "format": 1,
         "name": "toy",
         "scenario": {"name": "toy"},
-        "policies": [
-            {"label": "linucb", "name": "linucb", "hash": "hash-1", "parameters": {}, "features": features}
-        ],
+        "policies": [{"label": "linucb", "name": "linucb", "hash": "hash-1", "parameters": {}, "features": features}],
         "seed": 1,
         "users": 5,
         "rounds": 2,

@@ -84,9 +84,9 @@ def test_a_foreign_manifest_is_refused(tmp_path: Path, text: str, fault: str) ->
         ("own_trajectory", 0, "`own_trajectory` must be true or false, not 0"),
         ("policies", {}, "`policies` must be a list"),
         ("policies", ["linucb"], r"`policies\[0\]` must be an object with a `label`"),
-        ("failures", {"linucb": 3}, "`failures.linucb` must be a text, not 3"),
-        ("timing", {"linucb": 3}, "`timing.linucb` must be an object of numbers"),
-        ("timing", {"linucb": {"seconds": "x"}}, "`timing.linucb` must be an object of numbers"),
+        ("failures", {"linucb": 3}, r"`failures\['linucb'\]` must be a text, not 3"),
+        ("timing", {"linucb": 3}, r"`timing\['linucb'\]` must be an object of numbers"),
+        ("timing", {"linucb": {"seconds": "x"}}, r"`timing\['linucb'\]` must be an object of numbers"),
         ("rounds", 0, "`rounds` must be at least 1, not 0"),
         ("seed", None, "`seed` must be a whole number, not None"),
     ],
@@ -108,9 +108,7 @@ def test_a_missing_or_damaged_table_is_named(run_directory: Path) -> None:
     with pytest.raises(RunLogError, match=r"curves\.parquet: is damaged"):
         files.curves()
     pq.write_table(pa.table({"a": [1]}), path)
-    with pytest.raises(
-        RunLogError, match=r"curves\.parquet: is no curves table of this format: wrong columns"
-    ):
+    with pytest.raises(RunLogError, match=r"curves\.parquet: is no curves table of this format: wrong columns"):
         files.curves()
     path.unlink()
     with pytest.raises(RunLogError, match=r"curves\.parquet: is missing"):

@@ -73,9 +73,7 @@ def test_row_groups_do_not_change_bytes(tmp_path: Path, monkeypatch: pytest.Monk
 def test_rows_of_keeps_rows_and_fills_groups(sizes: list[int], size: int) -> None:
     schema = pa.schema([("a", pa.int64())])
     numbers = iter(range(10_000))
-    batches = [
-        pa.record_batch([pa.array([next(numbers) for _ in range(n)], pa.int64())], schema) for n in sizes
-    ]
+    batches = [pa.record_batch([pa.array([next(numbers) for _ in range(n)], pa.int64())], schema) for n in sizes]
     groups = list(rows_of(batches, schema, size))
     assert [g["a"].num_chunks for g in groups] == [1] * len(groups)
     assert [v for g in groups for v in g["a"].to_pylist()] == list(range(sum(sizes)))

@@ -1,0 +1,23 @@
+from oo_sim.contract import Policy as Policy
+from oo_sim.experiment import run as run
+from oo_sim.policies import POLICIES as POLICIES
+from oo_sim.report import Run as Run
+from oo_sim.report import load_run as load_run
+from oo_sim.runlog import RunLogError as RunLogError
+from oo_sim.scenario import Scenario as Scenario
+from oo_sim.scenario import ScenarioError as ScenarioError
+from oo_sim.scenario import load as load_scenario
+
+__version__: str
+__all__ = [
+    "POLICIES",
+    "Policy",
+    "Run",
+    "RunLogError",
+    "Scenario",
+    "ScenarioError",
+    "__version__",
+    "load_run",
+    "load_scenario",
+    "run",
+]
