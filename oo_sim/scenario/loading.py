@@ -12,6 +12,7 @@ from oo_sim.scenario.reader import read
 from oo_sim.scenario.scenario import Scenario, check
 from oo_sim.scenario.text import did_you_mean, plain
 
+_NO_PATH = "is no path that can be looked up; name a scenario file"
 _BARE_NAME = re.compile(r"[A-Za-z0-9_-]+")
 
 
@@ -56,6 +57,8 @@ def locate(path_or_name: str | Path) -> Path:
 
 def _not_a_file(path: Path, text: str) -> str:
     """Why a path can't be read as a file; empty when it can."""
+    if not text:
+        return _NO_PATH
     try:
         if path.is_file():
             return ""
@@ -64,7 +67,7 @@ def _not_a_file(path: Path, text: str) -> str:
         if path.exists():
             return "is no regular file; save the scenario to one"
     except (OSError, ValueError):
-        return "is no path that can be looked up; name a scenario file"
+        return _NO_PATH
     known = shipped()
     bare = _BARE_NAME.fullmatch(text) is not None
     hint = did_you_mean(path.stem, known) or f"; shipped scenarios are {', '.join(known)}"

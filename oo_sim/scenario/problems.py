@@ -12,6 +12,10 @@ Path: TypeAlias = tuple[str | int, ...]
 """The way to a value: keys (always text) and list indices, from the top."""
 
 
+MAX_LINES = 100
+"""How many problems an error message lists; `ScenarioError.problems` holds all."""
+
+
 class Position(NamedTuple):
     """A place in a file, both numbers from 1; (0, 0) where there is no file."""
 
@@ -76,7 +80,9 @@ class ScenarioError(ValueError):
 
     def __init__(self, problems: Iterable[Problem]) -> None:
         self.problems = tuple(sorted(problems, key=lambda problem: problem.position))
-        super().__init__("\n".join(str(problem) for problem in self.problems))
+        lines = [str(problem) for problem in self.problems[:MAX_LINES]]
+        more = len(self.problems) - len(lines)
+        super().__init__("\n".join([*lines, *([f"and {more} more problems"] if more else [])]))
 
     def __reduce__(self) -> tuple[type[ScenarioError], tuple[tuple[Problem, ...]]]:
         return type(self), (self.problems,)

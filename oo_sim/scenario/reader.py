@@ -19,7 +19,7 @@ from oo_sim.scenario.syntax import explain_syntax
 from oo_sim.scenario.text import clip, plain
 
 MAX_DEPTH = 64
-MAX_NODES = 50_000
+MAX_NODES = 20_000
 
 _HIDDEN = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\ufeff\ud800-\udfff]")
 _SEVERAL = "a scenario file holds one document; leave out --- and ... lines after the first"

@@ -24,7 +24,7 @@ _NOT_FINITE = re.compile(r"[-+]?\.?(inf|infinity|nan)", re.IGNORECASE)
 
 _AMBIGUOUS = (
     (re.compile(r"[-+]?0[0-9_]+"), "some readers take it for an octal number"),
-    (re.compile(r"[-+]?0[0-9_]+\.[0-9_]*([eE][-+]?[0-9]+)?"), "a number has no leading zeros"),
+    (re.compile(r"[-+]?0[0-9_]+(\.[0-9_]*)?([eE][-+]?[0-9]+)?"), "a number has no leading zeros"),
     (re.compile(r"[-+]?0[xX][0-9a-fA-F_]+"), "some readers take it for a hexadecimal number"),
     (re.compile(r"[-+]?0[oObB][0-9_]+"), "some readers take it for an octal or binary number"),
     (re.compile(r"[-+]?[0-9][0-9_]*(:[0-9_]+)+(\.[0-9_]*)?"), "some readers take it for a base-60 number"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import cos, pi, sin
 from typing import NamedTuple
 
 import numpy as np
@@ -53,7 +54,7 @@ def columns(world: TipsWorld, rng: np.random.Generator) -> dict[str, Array]:
     age, none = ages(world, tasks, rng), np.zeros(tips)
     weights = np.array(world.tasks.priority)
     priority = rng.choice(4, tasks, p=weights / weights.sum()) / 3
-    terms = {
+    terms: dict[str, Array] = {
         "intercept": np.ones(tasks + tips),
         "is_overdue": np.append(age > 0, none),
         "task_age": np.append(np.clip(age, 0, 30) / 30, none),
@@ -68,8 +69,8 @@ def columns(world: TipsWorld, rng: np.random.Generator) -> dict[str, Array]:
 
 
 def clock_terms(hour: int, day: int) -> dict[str, float]:
-    around, week = 2 * np.pi * hour / 24, 2 * np.pi * day / 7
-    return dict(zip(CONTEXT_TERMS, (np.sin(around), np.cos(around), np.sin(week), np.cos(week)), strict=True))
+    around, week = 2 * pi * hour / 24, 2 * pi * day / 7
+    return dict(zip(CONTEXT_TERMS, (sin(around), cos(around), sin(week), cos(week)), strict=True))
 
 
 def moment(world: TipsWorld, rng: np.random.Generator) -> tuple[int, int]:
