@@ -29,8 +29,8 @@ def open_log(directory: str | Path) -> Log:
     path = Path(directory)
     if not path.is_dir():
         raise UnusableLogError(f"{path}: is no directory; a run directory or a directory of log files is wanted")
-    tables = (ParquetSource(_files(path, name), name) for name in ("decisions", "learnings"))
-    return Log(*tables, _manifest(path / "manifest.json"))
+    decisions, learnings = (ParquetSource(_files(path, name), name) for name in ("decisions", "learnings"))
+    return Log(decisions, learnings, _manifest(path / "manifest.json"))
 
 
 def audit_directory(directory: str | Path, progress: Callable[[int], None] | None = None) -> Report:

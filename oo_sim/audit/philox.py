@@ -12,7 +12,7 @@ import numpy as np
 
 from oo_sim.audit.arrays import F64, I64, U64
 
-DECIDE = 9
+DECIDE = 8
 """The purpose of the two uniforms of a decision, in the high half of the counter's last word."""
 
 _LOW, _HALF = np.uint64(0xFFFFFFFF), np.uint64(32)

@@ -49,7 +49,7 @@ def philox(counter: list[int], key: list[int]) -> list[int]:
 def uniforms(seed: int, replicate: int, user: str, t: int) -> tuple[float, float]:
     """The two uniforms of a decision."""
     word = int.from_bytes(hashlib.blake2b(user.encode(), digest_size=8).digest(), "little")
-    w = philox([word & 0xFFFFFFFF, word >> 32, t, 9 << 16], [seed, replicate])
+    w = philox([word & 0xFFFFFFFF, word >> 32, t, 8 << 16], [seed, replicate])
     return ((w[0] >> 5) * 2**26 + (w[1] >> 6)) / 2**53, ((w[2] >> 5) * 2**26 + (w[3] >> 6)) / 2**53
 
 
