@@ -63,7 +63,10 @@ class FeatureMap(NamedTuple):
 
 
 class Batch(NamedTuple):
-    """What a policy sees when it scores: x (K, d, n), mask (K, n), t (n,), the lanes' own decision numbers."""
+    """What a policy sees when it scores: x (K, d, n), mask (K, n), t (n,), the lanes' own decision numbers.
+
+    The arrays are used again in the next round: copy what you keep.
+    """
 
     x: F64
     mask: Bool
@@ -84,6 +87,7 @@ class Learning(NamedTuple):
     """One reward per lane to learn from, where `learn` is true.
 
     `tick` is true in the one call a round in which time moves on, and false for further rewards of that round.
+    The arrays are used again in the next round: copy what you keep.
     """
 
     x: F64  # (d, n), the features of the decision that the reward belongs to
@@ -171,9 +175,9 @@ class World(NamedTuple):
     """Where policies live: it offers candidates and answers choices, by pure functions over batched state.
 
     `features` are the maps that it can fill; `default_features` replaces a policy's own default where set.
-    `own_trajectory` is True where what is offered depends on what was served before: then regret is measured
-    against the best offered on this policy's own way, and reward, not regret, compares policies. `segment_of` says which
-    of `segments` each user belongs to. Rewards are summed as whole multiples of 1 / `scale`, a power of two.
+    `own_trajectory` is True where what is offered depends on what was served before: then regret is measured against
+    the best offered on this policy's own way, and reward, not regret, compares policies. `segment_of` says which of
+    `segments` each user belongs to. Rewards are summed as whole multiples of 1 / `scale`, a power of two.
     """
 
     name: str

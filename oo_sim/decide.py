@@ -7,18 +7,18 @@ from typing import Any
 
 import numpy as np
 
-from oo_sim.contract import F64, I64, Batch, Candidates, Decision, Draws, Policy, Probs, State
+from oo_sim.contract import F64, I64, Batch, Bool, Candidates, Decision, Draws, Policy, Probs, State
 from oo_sim.kernels import choice, philox
 
 _FLOAT = np.dtype(np.float64)
 
 
-class PolicyFault(Exception):
+class PolicyError(Exception):
     """A policy broke a rule: it raised, or returned something that is no set of scores or probabilities."""
 
-    def __init__(self, policy: str, what: str) -> None:
+    def __init__(self, policy: str, what: str, lane: int = 0) -> None:
         super().__init__(f"policy {policy}: {what}")
-        self.what = what
+        self.what, self.lane = what, lane
 
 
 def encode(policy: Policy, candidates: Candidates) -> F64:
@@ -35,7 +35,7 @@ def decide(
     """Choose one candidate in each lane.
 
     `t` (n,) counts each lane's decisions under this policy; `x` (K, d, n), where given, is memory to encode into.
-    Raises PolicyFault, naming the lane, where scores or probabilities break a rule.
+    Raises PolicyError, naming the lane, where scores or probabilities break a rule.
     """
     if x is None:
         x = encode(policy, candidates)
@@ -48,7 +48,7 @@ def decide(
     )
     probs = policy.probs(scores, batch)
     if not isinstance(probs, Probs):
-        raise PolicyFault(policy.name, f"probs returned {type(probs).__name__}, not Probs(total, explored)")
+        raise PolicyError(policy.name, f"probs returned {type(probs).__name__}, not Probs(total, explored)")
     total = _plain(policy, "probs", probs.total, shape)
     explored = _plain(policy, "probs", probs.explored, shape)
     n = shape[1]
@@ -56,7 +56,7 @@ def decide(
     flag = np.empty(n, np.bool_)
     uniform = draws.uniforms(philox.DECIDE, t, 2)
     if choice.draw(total, explored, scores, candidates.mask, uniform, chosen, propensity, score, flag):
-        raise PolicyFault(policy.name, _first_fault(scores, total, explored, candidates.mask))
+        raise PolicyError(policy.name, *_first_fault(scores, total, explored, candidates.mask))
     return Decision(x, total, chosen, propensity, score, flag)
 
 
@@ -66,12 +66,12 @@ def _plain(policy: Policy, what: str, array: Any, shape: tuple[int, ...]) -> F64
         return array
     if not isinstance(array, np.ndarray) or array.dtype.kind not in "fiu" or array.shape != shape:
         got = f"{array.dtype} of shape {array.shape}" if isinstance(array, np.ndarray) else type(array).__name__
-        raise PolicyFault(policy.name, f"{what} returned {got}, not float64 of shape (candidates, lanes) = {shape}")
+        raise PolicyError(policy.name, f"{what} returned {got}, not float64 of shape (candidates, lanes) = {shape}")
     return np.ascontiguousarray(array, dtype=np.float64)
 
 
-def _first_fault(scores: F64, total: F64, explored: F64, mask: Any) -> str:
-    """Say which rule is broken first, and in which lane."""
+def _first_fault(scores: F64, total: F64, explored: F64, mask: Bool) -> tuple[str, int]:
+    """Which rule is broken, and the first lane in which it is."""
     rules = (
         ("a score that is not finite", (~np.isfinite(scores) & mask).any(axis=0)),
         ("a probability that is not a number", (np.isnan(total) | np.isnan(explored)).any(axis=0)),
@@ -83,5 +83,5 @@ def _first_fault(scores: F64, total: F64, explored: F64, mask: Any) -> str:
     for what, lanes in rules:
         if lanes.any():
             lane = int(np.argmax(lanes))
-            return f"{what}, first in lane {lane}: scores {scores[:, lane]}, probabilities {total[:, lane]}"
-    return "probabilities that break a rule"
+            return f"{what}: scores {scores[:, lane]}, probabilities {total[:, lane]}", lane
+    return "probabilities that break a rule", 0

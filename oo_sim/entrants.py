@@ -7,12 +7,15 @@ import inspect
 import json
 from collections import Counter
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from oo_sim.contract import Policy, World
+import numpy as np
+
+from oo_sim.contract import F64, Batch, Learning, Policy, Probs, State, World
 from oo_sim.features import FEATURES
+from oo_sim.kernels.philox import MAX_UNIFORMS
 from oo_sim.policies import UnknownPolicyError, factory, make
-from oo_sim.scenario import PolicySpec, SpecError, parse_spec
+from oo_sim.scenario import PolicySpec, parse_spec
 
 
 class Entrant(NamedTuple):
@@ -31,7 +34,7 @@ class Entrant(NamedTuple):
 
 def entrants(world: World, wanted: Sequence[str | Policy]) -> list[Entrant]:
     """The policies by spec or as they are, for this world. Raises UnknownPolicyError, SpecError."""
-    made = [Entrant(*_made(world, one)) for one in wanted]
+    made = [_entrant(world, one) for one in wanted]
     seen = Counter(e.label for e in made)
     twice = [label for label, count in seen.items() if count > 1]
     if twice:
@@ -39,7 +42,7 @@ def entrants(world: World, wanted: Sequence[str | Policy]) -> list[Entrant]:
     return made
 
 
-def _made(world: World, one: str | Policy) -> tuple[str, Policy]:
+def _entrant(world: World, one: str | Policy) -> Entrant:
     if isinstance(one, Policy):
         label, policy = one.name, one
     elif isinstance(one, str):
@@ -47,12 +50,9 @@ def _made(world: World, one: str | Policy) -> tuple[str, Policy]:
         label, policy = str(spec), _from_spec(world, spec)
     else:
         raise UnknownPolicyError(f"{one!r} is no policy; give a spec such as 'linucb:alpha=0.5', or a Policy")
-    name = policy.features.name
-    if FEATURES.get(name) is policy.features and name not in world.features:
-        raise UnknownPolicyError(
-            f"policy {label}: features {name!r} cannot be had in a {world.name} world; it has {', '.join(world.features)}"
-        )
-    return label, policy
+    _check(world, label, policy)
+    ours = getattr(policy.score, "__module__", "").startswith("oo_sim.policies.")
+    return Entrant(label, policy if ours else guarded(policy))
 
 
 def _from_spec(world: World, spec: PolicySpec) -> Policy:
@@ -62,4 +62,52 @@ def _from_spec(world: World, spec: PolicySpec) -> Policy:
     return make(spec.name, parameters, world.features)
 
 
-__all__ = ["Entrant", "SpecError", "UnknownPolicyError", "entrants"]
+def _check(world: World, label: str, policy: Policy) -> None:
+    """Refuse what could not be run or written down, before any work is done."""
+    name = policy.features.name
+    if FEATURES.get(name) is policy.features and name not in world.features:
+        raise UnknownPolicyError(
+            f"policy {label}: a {world.name} world has no features {name!r}, but {', '.join(world.features)}"
+        )
+    try:
+        json.dumps(dict(policy.parameters), allow_nan=False)
+    except (TypeError, ValueError) as error:
+        raise UnknownPolicyError(f"policy {label}: parameters must be plain numbers and text: {error}") from error
+    if not _is_noise(policy.noise):
+        raise UnknownPolicyError(
+            f"policy {label}: noise must be two whole numbers from 0 to {MAX_UNIFORMS}, not {policy.noise!r}"
+        )
+
+
+def _is_noise(noise: Any) -> bool:
+    return (
+        isinstance(noise, tuple)
+        and len(noise) == 2
+        and all(isinstance(count, int) and 0 <= count <= MAX_UNIFORMS for count in noise)
+    )
+
+
+def guarded(policy: Policy) -> Policy:
+    """The same policy on read-only views: writing into what it is shown fails its own run, and no other."""
+
+    def score(state: State, batch: Batch, noise: F64) -> F64:
+        return policy.score(state, _shown(batch), _view(noise))
+
+    def probs(scores: F64, batch: Batch) -> Probs:
+        return policy.probs(scores, _shown(batch))
+
+    def update(state: State, learning: Learning, noise: F64) -> State:
+        arrays = {name: _view(column) for name, column in learning._asdict().items() if name != "tick"}
+        return policy.update(state, learning._replace(**arrays), _view(noise))
+
+    return policy._replace(score=score, probs=probs, update=update)
+
+
+def _shown(batch: Batch) -> Batch:
+    return Batch(*(_view(column) for column in batch))
+
+
+def _view(array: Any) -> Any:
+    view = np.asarray(array).view()
+    view.flags.writeable = False
+    return view

@@ -15,8 +15,8 @@ from typing import Any
 import pyarrow as pa
 
 from oo_sim.contract import Policy, World
-from oo_sim.decide import PolicyFault
-from oo_sim.engine import Block, Interrupted, Observer, Result, checkpoints, run_policy
+from oo_sim.decide import PolicyError
+from oo_sim.engine import Block, InterruptedRunError, Observer, RoundError, checkpoints, run_policy
 from oo_sim.entrants import Entrant, entrants
 from oo_sim.report.run import CURVES_PNG, Run
 from oo_sim.runlog import (
@@ -59,13 +59,17 @@ def run(
     the tables of all decisions and learnings. A policy that fails is listed in `Run.failures`; the others finish.
     Results depend on the scenario and the seed alone, never on `threads` or `block`.
 
-    Raises ScenarioError, SpecError, UnknownPolicyError, RunLogError, each with what would be right.
+    Raises ScenarioError, SpecError, UnknownPolicyError, RunLogError and ValueError, each with what would be right.
     """
-    source = scenario if isinstance(scenario, Scenario) else load(scenario)
-    specs = list(policies) if policies and all(isinstance(p, str) for p in policies) else None
-    source = source.with_(users=users, rounds=rounds, replicates=replicates, seed=seed, policies=specs)
     if events and out is None:
         raise ValueError("events are streamed to files: name a new run directory with out=")
+    for name, value in (("threads", threads), ("block", block)):
+        if value is not None and (isinstance(value, bool) or not isinstance(value, int) or value < 1):
+            raise ValueError(f"{name} must be a whole number of at least 1, not {value!r}")
+    if isinstance(policies, str | Policy) or (policies is not None and not policies):
+        raise ValueError(f"policies must be a list of specs or policies, such as ['linucb'], not {policies!r}")
+    source = scenario if isinstance(scenario, Scenario) else load(scenario)
+    source = source.with_(users=users, rounds=rounds, replicates=replicates, seed=seed)
     world = build(source)
     taking_part = entrants(world, policies or source.policies)
     if out is None:
@@ -115,10 +119,8 @@ def _results(
                 watch=_watch(log, j, entrant) if log else None,
                 progress=_counted(progress, entrant.label, j * each, len(taking_part) * each),
             )
-        except Interrupted:
-            raise
-        except Exception as error:
-            failures[entrant.label] = _blame(entrant.label, error)
+        except RoundError as error:
+            failures[entrant.label] = _blame(error)
             if log:
                 log.drop(j)
             continue
@@ -147,7 +149,14 @@ def _watch(log: RunWriter, index: int, entrant: Entrant) -> Callable[[Block], An
         policy = entrant.policy
         source = EventSource(entrant.label, entrant.hash, block.replicate, policy.propensities, policy.explores)
         recorder = Recorder(log, index, source, block.first, block.user_ids)
-        yield recorder
+
+        def observe(*seen: Any) -> None:
+            try:
+                recorder(*seen)
+            except Exception as error:  # the log's failure, not the policy's
+                raise InterruptedRunError from error
+
+        yield observe
         recorder.close()
 
     return watch
@@ -166,12 +175,15 @@ def _counted(progress: Progress | None, label: str, before: int, total: int) -> 
     return more
 
 
-def _blame(label: str, error: Exception) -> str:
-    """What went wrong in a policy, and where in its own code."""
-    if isinstance(error, PolicyFault):
-        return error.what
-    where = traceback.extract_tb(error.__traceback__)[-1]
-    return f"raised {type(error).__name__}: {error} ({Path(where.filename).name}, line {where.lineno})"
+def _blame(error: RoundError) -> str:
+    """What went wrong in a policy, in which round and for whom, and where in its own code."""
+    cause = error.__cause__
+    if isinstance(cause, PolicyError):
+        return f"round {error.t + 1}, user-{error.user}: {cause.what}"
+    frames = traceback.extract_tb(cause.__traceback__ if cause else None)
+    own = [frame for frame in frames if "site-packages" not in frame.filename] or frames
+    where = f"{Path(own[-1].filename).name}, line {own[-1].lineno}"
+    return f"round {error.t + 1}: raised {type(cause).__name__}: {cause} ({where})"
 
 
 def _manifest(
@@ -186,7 +198,7 @@ def _manifest(
     return {
         "format": 1,
         "name": scenario.name,
-        "scenario": scenario.canonical(),
+        "scenario": scenario.canonical() | {"policies": [e.label for e in taking_part]},
         "scenario_hash": scenario.content_hash(),
         "policies": [
             {
@@ -213,4 +225,4 @@ def _manifest(
     }
 
 
-__all__ = ["Progress", "Result", "Run", "run"]
+__all__ = ["Progress", "Run", "run"]

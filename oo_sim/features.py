@@ -12,15 +12,24 @@ OO7 = (*OO5, "dow_sin", "dow_cos")
 OO7X = (*OO7, "is_llm", *(f"{c}*{a}" for c in CLOCK_TERMS for a in CANDIDATE_TERMS))
 
 
+def _fits(names: tuple[str, ...], x: F64) -> None:
+    """Compiled code checks no bounds, so the width is checked before it is called."""
+    if x.shape[1] != len(names):
+        raise ValueError(f"these features are {len(names)} numbers a candidate, and x has room for {x.shape[1]}")
+
+
 def _oo5(c: Candidates, x: F64) -> None:
+    _fits(OO5, x)
     encode.encode_oo5(c.hour, c.is_overdue, c.task_age_days, c.priority, x)
 
 
 def _oo7(c: Candidates, x: F64) -> None:
+    _fits(OO7, x)
     encode.encode_oo7(c.hour, c.day, c.is_overdue, c.task_age_days, c.priority, x)
 
 
 def _oo7x(c: Candidates, x: F64) -> None:
+    _fits(OO7X, x)
     encode.encode_oo7x(c.hour, c.day, c.is_overdue, c.task_age_days, c.priority, c.is_llm, x)
 
 

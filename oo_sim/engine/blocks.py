@@ -5,14 +5,14 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
+from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import AbstractContextManager, nullcontext
 from typing import NamedTuple
 
 import numpy as np
 
 from oo_sim.contract import I64, MIN_LANES, Lanes, Policy, World
-from oo_sim.engine.run import Observer, simulate
+from oo_sim.engine.run import InterruptedRunError, Observer, RoundError, simulate
 from oo_sim.kernels.draws import hash_users
 from oo_sim.kernels.tally import COLUMNS
 
@@ -21,10 +21,6 @@ BLOCK = 1024
 GROUP = 64
 """Blocks are cut at multiples of this many users, so that logs can be written group by group whatever the block."""
 _REPORT_ROUNDS = 16
-
-
-class Interrupted(Exception):
-    """The run was told to stop."""
 
 
 class Block(NamedTuple):
@@ -87,25 +83,33 @@ def run_policy(
 ) -> Result:
     """Run one policy over all users and replicates.
 
-    `progress` hears, from any thread, how many more decisions are made. Raises what the policy raises, after all
-    threads have stopped; an exception in the calling thread (such as Ctrl-C) stops them too.
+    `progress` hears, from any thread, how many more decisions are made. Raises RoundError, that of the first round and
+    user to fail, when the policy fails: it is the same for any number of threads and size of blocks. What `progress`
+    raises, and an exception in the calling thread (such as Ctrl-C), stops all threads and reaches the caller.
     """
     marks = marks or checkpoints(rounds)
     threads = threads or os.cpu_count() or 1
     block = block or min(BLOCK, -(-users * replicates // threads))
     result = Result(
-        np.zeros((replicates, rounds, COLUMNS), np.int64),
-        np.empty((replicates, len(marks), 3, users), np.int64),
+        np.zeros((replicates, rounds, COLUMNS), np.int64), np.empty((replicates, len(marks), 3, users), np.int64)
     )
     lock, stop = threading.Lock(), threading.Event()
+
+    def report(decisions: int) -> None:
+        try:
+            if progress is not None:
+                with lock:
+                    progress(decisions)
+        except BaseException as error:
+            stop.set()
+            raise InterruptedRunError from error
 
     def work(part: Block) -> None:
         def ticked(done: int) -> None:
             if stop.is_set():
-                raise Interrupted
-            if progress is not None and (done % _REPORT_ROUNDS == 0 or done == rounds):
-                with lock:
-                    progress(part.users * ((done - 1) % _REPORT_ROUNDS + 1))
+                raise InterruptedRunError
+            if done % _REPORT_ROUNDS == 0 or done == rounds:
+                report(part.users * ((done - 1) % _REPORT_ROUNDS + 1))
 
         with watch(part) if watch else nullcontext() as observer:
             tally = simulate(world, policy, part.lanes(seed), part.users, rounds, marks, observer, ticked)
@@ -116,11 +120,22 @@ def run_policy(
     with ThreadPoolExecutor(threads) as pool:
         futures = [pool.submit(work, part) for part in blocks(users, replicates, block)]
         try:
-            done, _ = wait(futures, return_when=FIRST_EXCEPTION)
-            for future in done:
-                future.result()
+            wait(futures)
         finally:
             stop.set()
             for future in futures:
                 future.cancel()
+    _raise_first([error for future in futures if (error := future.exception())])
     return result
+
+
+def _raise_first(errors: Sequence[BaseException]) -> None:
+    """Raise what the caller's own callback raised, else the failure of the first round and user."""
+    for error in errors:
+        if isinstance(error, InterruptedRunError) and error.__cause__ is not None:
+            raise error.__cause__
+    rounds = [error for error in errors if isinstance(error, RoundError)]
+    if rounds:
+        raise min(rounds, key=lambda error: (error.t, error.user))
+    if errors:
+        raise errors[0]

@@ -18,6 +18,18 @@ Observer = Callable[[int, Offer, Decision, Response, Learning], None]
 """Sees every round as it was: t, what was offered, chosen, answered and learned. It copies what it keeps."""
 
 
+class InterruptedRunError(Exception):
+    """The run was told to stop."""
+
+
+class RoundError(Exception):
+    """A policy or world failed in round t (from 0); `user` is the serial number of the first user concerned."""
+
+    def __init__(self, t: int, user: int) -> None:
+        super().__init__(f"failed in round {t + 1}, first for user-{user}")
+        self.t, self.user = t, user
+
+
 class Tally(NamedTuple):
     """Whole multiples of 1 / world.scale: sums over lanes (rounds, COLUMNS), totals at checkpoints (C, 3, n)."""
 
@@ -40,36 +52,40 @@ def simulate(
     `checkpoints` are ascending numbers of rounds. `ticked` hears how many rounds are over, and may raise to stop.
     """
     n = lanes.n
-    draws = LaneDraws.of(lanes)
-    place, mind = world.init(lanes), policy.init(n)
-    x = np.empty((world.arms, policy.features.d, n))
+    draws, x = LaneDraws.of(lanes), np.empty((world.arms, policy.features.d, n))
     chosen = np.empty((policy.features.d, n))
     running, sums = np.zeros((3, count), np.int64), np.zeros((rounds, COLUMNS), np.int64)
     totals = np.empty((len(checkpoints), 3, count), np.int64)
-    reached = 0
-    for t in range(rounds):
-        now = np.full(n, t)
-        offer = world.observe(place, t)
-        decision = decide(policy, mind, offer.candidates, now, draws, x)
-        response, place = world.respond(place, t, decision)
-        take(decision.x, decision.chosen, chosen)
-        learning = Learning(chosen, response.reward, response.learn, now, now)
-        if observer is not None:
-            observer(t, offer, decision, response, learning)
-        mind = policy.update(mind, learning, draws.uniforms(philox.UPDATE, now, policy.noise[1]))
-        tally(
-            offer.expected,
-            offer.best,
-            decision.chosen,
-            response.reward,
-            response.reaction,
-            world.scale,
-            running,
-            sums[t],
-        )
-        if t + 1 == checkpoints[reached]:
-            totals[reached] = running
-            reached += 1
-        if ticked is not None:
-            ticked(t + 1)
+    t = reached = 0
+    try:
+        place, mind = world.init(lanes), policy.init(n)
+        for t in range(rounds):
+            now = np.full(n, t)
+            offer = world.observe(place, t)
+            decision = decide(policy, mind, offer.candidates, now, draws, x)
+            response, place = world.respond(place, t, decision)
+            take(decision.x, decision.chosen, chosen)
+            learning = Learning(chosen, response.reward, response.learn, now, now)
+            if observer is not None:
+                observer(t, offer, decision, response, learning)
+            mind = policy.update(mind, learning, draws.uniforms(philox.UPDATE, now, policy.noise[1]))
+            tally(
+                offer.expected,
+                offer.best,
+                decision.chosen,
+                response.reward,
+                response.reaction,
+                world.scale,
+                running,
+                sums[t],
+            )
+            if reached < len(checkpoints) and t + 1 == checkpoints[reached]:
+                totals[reached] = running
+                reached += 1
+            if ticked is not None:
+                ticked(t + 1)
+    except InterruptedRunError:
+        raise
+    except (Exception, SystemExit) as error:
+        raise RoundError(t, lanes.first + getattr(error, "lane", 0)) from error
     return Tally(sums, totals)

@@ -37,8 +37,9 @@ def _candidates() -> Iterator[Path]:
     if chosen := os.environ.get("NUMBA_CACHE_DIR"):
         yield Path(chosen)
     yield _ROOM / "__pycache__"
-    home = os.environ.get("XDG_CACHE_HOME")
-    yield (Path(home) if home else Path.home() / ".cache") / "oo_sim"
+    home = Path(os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache"))
+    if home.is_absolute():  # it is not where the user has no home
+        yield home / "oo_sim"
 
 
 def _writable(directory: Path) -> bool:

@@ -38,6 +38,8 @@ class LaneDraws(NamedTuple):
 
     def uniforms(self, purpose: np.uint64, t: I64, count: int) -> F64:
         """Uniforms in [0, 1) of shape (count, n), addressed by `purpose` and the lanes' rounds `t` (n,)."""
+        if count > philox.MAX_UNIFORMS:
+            raise ValueError(f"{count} uniforms at one address; there are {philox.MAX_UNIFORMS}")
         out = np.empty((count, len(self.users)))
         if count:
             philox.uniforms(self.seed, self.replicate, self.users, t, purpose, out)

@@ -7,22 +7,17 @@ import numpy as np
 from oo_sim.contract import F64, I64
 from oo_sim.kernels.compile import kernel
 
-_R2, _R3, _C1 = 0.7071067811865476, 0.8660254037844386, 0.9659258262890683
-_S1 = 0.25881904510252074
-_QUARTER = [0.0, _S1, 0.5, _R2, _R3, _C1]
-HOUR_SIN = np.array(
-    [*_QUARTER, 1.0, *_QUARTER[:0:-1], *(0.0 - v for v in _QUARTER), -1.0, *(-v for v in _QUARTER[:0:-1])]
-)
+_RISING = [0.0, 0.25881904510252074, 0.5, 0.7071067811865476, 0.8660254037844386, 0.9659258262890683]
+_HALF = np.array([*_RISING, 1.0, *_RISING[:0:-1]])
+HOUR_SIN = np.concatenate((_HALF, 0.0 - _HALF))
 """sin(2 pi hour / 24), correctly rounded, hour 0 to 23."""
 HOUR_COS = np.concatenate((HOUR_SIN[6:], HOUR_SIN[:6]))
 """cos(2 pi hour / 24), correctly rounded."""
-DAY_SIN = np.array(
-    [0.0, 0.7818314824680298, 0.9749279121818236, 0.4338837391175581, -0.4338837391175581, -0.9749279121818236, -0.7818314824680298]
-)
+_SIN_1, _SIN_2, _SIN_3 = 0.7818314824680298, 0.9749279121818236, 0.4338837391175581
+DAY_SIN = np.array([0.0, _SIN_1, _SIN_2, _SIN_3, -_SIN_3, -_SIN_2, -_SIN_1])
 """sin(2 pi day / 7), correctly rounded, day 0 to 6."""
-DAY_COS = np.array(
-    [1.0, 0.6234898018587335, -0.2225209339563144, -0.9009688679024191, -0.9009688679024191, -0.2225209339563144, 0.6234898018587335]
-)
+_COS_1, _COS_2, _COS_3 = 0.6234898018587335, -0.2225209339563144, -0.9009688679024191
+DAY_COS = np.array([1.0, _COS_1, _COS_2, _COS_3, _COS_3, _COS_2, _COS_1])
 """cos(2 pi day / 7), correctly rounded."""
 
 AGE_LIMIT = 30.0

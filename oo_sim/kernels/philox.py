@@ -19,6 +19,9 @@ SEGMENT, PREFERENCE, CLOCK, COUNT, TASK, TIP, REACTION, DECIDE, SCORE, UPDATE, V
 POPULATION = 0xFFFFFFFF
 """Stands for the replicate in draws that depend on the user alone."""
 
+MAX_UNIFORMS = 2 << 16
+"""How many uniforms there are at one address: two in each of 2^16 blocks."""
+
 LOW = np.uint64(0xFFFFFFFF)
 _M0, _M1 = np.uint64(0xD2511F53), np.uint64(0xCD9E8D57)
 _W0, _W1 = np.uint64(0x9E3779B9), np.uint64(0xBB67AE85)

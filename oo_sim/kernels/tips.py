@@ -167,9 +167,9 @@ def expected_rewards(
 ) -> None:
     """odds = e^u and the expected reward of each candidate (K, n), and the best of those that stand (n,).
 
-    `coefficients` (25, n): the intercept, then the terms of oo7x; u is their sum. P(reaction <= j) = 1 / (1 + e^u cuts_j)
-    with cuts_j = e^-c_j; the rewards are evenly spaced, so E = (1 - sum_j P(reaction <= j) / 2) times the probability
-    that the user `answers`.
+    `coefficients` (25, n): the intercept, then the terms of oo7x; u is their sum. With cuts_j = e^-c_j,
+    P(reaction <= j) = 1 / (1 + e^u cuts_j); the rewards are evenly spaced, so E = (1 - sum_j P(reaction <= j) / 2)
+    times the probability that the user `answers`.
     """
     K, n = mask.shape
     clock = np.empty((_CLOCK_TERMS, n))

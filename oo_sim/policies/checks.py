@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import math
-
 from oo_sim.contract import MIN_PRIOR
 
+LARGEST = 1e6
+"""The largest parameter that is taken: far beyond any use, far below overflow."""
 
-def number(name: str, value: object, low: float, high: float = math.inf) -> float:
+
+def number(name: str, value: object, low: float, high: float = LARGEST) -> float:
     """The value as a float if it is a number in [low, high]; else ValueError that says what would be right."""
-    if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value <= high or math.isinf(value):
-        bounds = f"from {low:g} to {high:g}" if high < math.inf else f"of at least {low:g}"
-        raise ValueError(f"{name} must be a number {bounds}, not {value!r}")
+    if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value <= high:
+        raise ValueError(f"{name} must be a number from {low:g} to {high:g}, not {value!r}")
     return float(value)
 
 
@@ -24,4 +24,4 @@ def integer(name: str, value: object, low: int, high: int) -> int:
 
 def ridge_prior(value: object) -> float:
     """A ridge prior of at least 1e-4: below it the inverse would not stay accurate."""
-    return number("prior", value, MIN_PRIOR, 1e9)
+    return number("prior", value, MIN_PRIOR)

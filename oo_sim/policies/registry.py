@@ -56,12 +56,20 @@ def _private(name: str) -> Factory:
         raise UnknownPolicyError(f"policy {name}: module {module} has no {attribute!r}") from error
     except Exception as error:
         raise UnknownPolicyError(f"policy {name}: importing {module} raised {type(error).__name__}: {error}") from error
-    if not callable(found):
+    if not callable(found) or not _has_signature(found):
         raise UnknownPolicyError(
-            f"policy {name}: {attribute} is {type(found).__name__}, not a function that makes a Policy"
+            f"policy {name}: {attribute} is {type(found).__name__}, not a Python function that makes a Policy"
         )
     factory: Factory = found
     return factory
+
+
+def _has_signature(found: object) -> bool:
+    try:
+        inspect.signature(found)  # type: ignore[arg-type]
+    except (TypeError, ValueError):
+        return False
+    return True
 
 
 def make(

@@ -32,6 +32,7 @@ def init(d: int, prior: float) -> Callable[[int], Ridge]:
 
 def mean(state: Ridge, x: F64) -> F64:
     """x' theta (K, n) for x (K, d, n)."""
+    _fits(state, x)
     out = np.empty((x.shape[0], x.shape[2]))
     ridge.ridge_mean(state.theta, x, out)
     return out
@@ -39,6 +40,7 @@ def mean(state: Ridge, x: F64) -> F64:
 
 def mean_and_variance(state: Ridge, x: F64) -> tuple[F64, F64]:
     """x' theta and x' A^-1 x, both (K, n), for x (K, d, n)."""
+    _fits(state, x)
     K, _, n = x.shape
     means, variances = np.empty((K, n)), np.empty((K, n))
     ridge.ridge_moments(state.inverse, state.theta, x, means, variances)
@@ -47,5 +49,12 @@ def mean_and_variance(state: Ridge, x: F64) -> tuple[F64, F64]:
 
 def update(state: Ridge, learning: Learning, noise: F64) -> Ridge:
     """Learn from the lanes with a reward, in the state's own memory."""
+    _fits(state, learning.x)
     ridge.ridge_update(*state, learning.x, learning.reward, learning.learn)
     return state
+
+
+def _fits(state: Ridge, x: F64) -> None:
+    """Compiled code checks no bounds, so shapes are checked before it is called."""
+    if x.shape[-2:] != state.theta.shape:
+        raise ValueError(f"x has (features, lanes) = {x.shape[-2:]}, and the ridge state {state.theta.shape}")

@@ -1,0 +1,1 @@
+"""Speed as ratios: built-in and private policies against a naive request handler, measured in turns in one process."""

@@ -1,0 +1,137 @@
+"""Measures in turns, so that a busy machine slows both sides alike, and reports medians with min and max."""
+
+from __future__ import annotations
+
+import json
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+from oo_sim.bench.naive import NAIVE, Naive, handle, requests
+from oo_sim.bench.private import numpy_linucb, parts_linucb
+from oo_sim.contract import Policy, World
+from oo_sim.engine import run_policy
+from oo_sim.policies import make
+from oo_sim.scenario import Scenario, load
+from oo_sim.worlds import build
+
+USERS, ROUNDS, REQUESTS = 2048, 100, 2000
+PRIVATE: dict[str, Callable[[], Policy]] = {"private numpy": numpy_linucb, "private on ridge": parts_linucb}
+
+
+class Spread(NamedTuple):
+    """Median, min and max of repeated measurements."""
+
+    median: float
+    min: float
+    max: float
+
+    @classmethod
+    def of(cls, values: Sequence[float]) -> Spread:
+        """The spread of some values, at least one."""
+        return cls(statistics.median(values), min(values), max(values))
+
+
+class Row(NamedTuple):
+    """One policy against the naive handler; times in microseconds a decision, on one core."""
+
+    policy: str
+    d: int
+    K: int
+    microseconds: Spread
+    naive_microseconds: Spread
+    ratio: Spread
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain data for JSON."""
+        return {
+            "policy": self.policy,
+            "d": self.d,
+            "K": self.K,
+            "microseconds": self.microseconds._asdict(),
+            "decisions_per_second": 1e6 / self.microseconds.median,
+            "naive_microseconds": self.naive_microseconds._asdict(),
+            "naive_decisions_per_second": 1e6 / self.naive_microseconds.median,
+            "ratio": self.ratio._asdict(),
+        }
+
+
+def bench(
+    repeats: int = 7, scenario: str = "quickstart", progress: Callable[[str], None] = lambda _: None
+) -> list[Row]:
+    """Every learning policy, built in and private, on a scenario's world with one thread, against its naive handler."""
+    loaded = load(scenario)
+    world = build(loaded)
+    rows = []
+    for name in (*NAIVE, *PRIVATE):
+        progress(name)
+        policy = PRIVATE[name]() if name in PRIVATE else make(name)
+        rows.append(_row(name, loaded, world, policy, NAIVE.get(name, NAIVE["linucb"]), repeats))
+    return rows
+
+
+def _row(name: str, scenario: Scenario, world: World, policy: Policy, naive: Naive, repeats: int) -> Row:
+    stream = requests(REQUESTS, world.arms)
+    _ours(scenario, world, policy, 1, rounds=2)
+    handle(naive, stream[:50])
+    ours, theirs = [], []
+    for _ in range(repeats):
+        ours.append(_ours(scenario, world, policy, 1))
+        theirs.append(_seconds(lambda: handle(naive, stream)) / REQUESTS)
+    ratio = Spread.of([b / a for a, b in zip(ours, theirs, strict=True)])
+    micro = Spread.of([1e6 * a for a in ours]), Spread.of([1e6 * b for b in theirs])
+    return Row(name, policy.features.d, world.arms, *micro, ratio)
+
+
+def threads(repeats: int = 7, scenario: str = "quickstart", policy: str = "linucb") -> Spread:
+    """How much faster two threads are than one, measured in turns."""
+    loaded = load(scenario)
+    world, made = build(loaded), make(policy)
+    _ours(loaded, world, made, 2, rounds=2)
+    ratios = []
+    for _ in range(repeats):
+        one, two = (_ours(loaded, world, made, count, rounds=2 * ROUNDS) for count in (1, 2))
+        ratios.append(one / two)
+    return Spread.of(ratios)
+
+
+def _ours(scenario: Scenario, world: World, policy: Policy, count: int, rounds: int = ROUNDS) -> float:
+    """Seconds a decision: world, features, policy, draw, learning and curves all counted."""
+    run = lambda: run_policy(  # noqa: E731
+        world, policy, seed=scenario.seed, users=USERS, rounds=rounds, threads=count
+    )
+    return _seconds(run) / (USERS * rounds)
+
+
+def _seconds(work: Callable[[], object]) -> float:
+    start = time.perf_counter()
+    work()
+    return time.perf_counter() - start
+
+
+_CHILD = """
+import json, resource, time
+start = time.perf_counter()
+from oo_sim.experiment import run
+first = []
+run({scenario!r}, policies=["linucb"], users={users}, rounds={rounds}, threads=2,
+    progress=lambda *_: first or first.append(time.perf_counter()))
+peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+print(json.dumps({{"first_decision_seconds": first[0] - start, "peak_megabytes": peak}}))
+"""
+
+
+def fresh_process(users: int, rounds: int, scenario: str = "quickstart") -> dict[str, float]:
+    """Seconds from a new process's start to its first decisions, with compiled kernels cached, and its peak memory."""
+    code = _CHILD.format(scenario=scenario, users=users, rounds=rounds)
+    start = time.perf_counter()
+    child = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=600)
+    wall = time.perf_counter() - start
+    found: dict[str, float] = json.loads(child.stdout)
+    return found | {"wall_seconds": wall}
+
+
+__all__ = ["NAIVE", "Row", "Spread", "bench", "fresh_process", "threads"]
