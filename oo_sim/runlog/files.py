@@ -115,8 +115,8 @@ class EventTable:
         schema = SCHEMAS[self._name]
         wanted = schema if columns is None else pa.schema([schema.field(name) for name in columns])
         try:
-            whole = pq.read_table(self.path, columns=wanted.names, partitioning=None)
-            return conform(whole, wanted)
+            with pq.ParquetFile(self.path) as file:
+                return conform(file.read(columns=wanted.names), wanted)
         except (pa.ArrowException, OSError, ValueError) as error:
             raise RunLogError(self.path, f"is damaged: {_first_line(error)}") from error
 
