@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 INVALID = 2
 """The exit code for invalid input."""
 
-app = typer.Typer(no_args_is_help=True, help="Check, show and list scenario files.")
+app = typer.Typer(no_args_is_help=True, add_completion=False, help="Check, show and list scenario files.")
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
 

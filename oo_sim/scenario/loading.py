@@ -68,10 +68,15 @@ def _not_a_file(path: Path, text: str) -> str:
             return "is no regular file; save the scenario to one"
     except (OSError, ValueError):
         return _NO_PATH
+    return f"there is no such {'scenario or file' if _BARE_NAME.fullmatch(text) else 'file'}{_hint(path)}"
+
+
+def _hint(path: Path) -> str:
+    """Names near that of a missing file: beside it first, then shipped ones."""
     known = shipped()
-    bare = _BARE_NAME.fullmatch(text) is not None
-    hint = did_you_mean(path.stem, known) or f"; shipped scenarios are {', '.join(known)}"
-    return f"there is no such {'scenario or file' if bare else 'file'}{hint}"
+    beside = sorted(file.name for file in path.parent.glob("*.yaml")) if path.parent.is_dir() else []
+    near = did_you_mean(path.name, beside) if path.suffix else ""
+    return near or did_you_mean(path.stem, known) or f"; shipped scenarios are {', '.join(known)}"
 
 
 def _bytes(path: Path) -> bytes:

@@ -10,8 +10,6 @@ from oo_sim.scenario.text import clip, plain
 
 Path: TypeAlias = tuple[str | int, ...]
 """The way to a value: keys (always text) and list indices, from the top."""
-
-
 MAX_LINES = 100
 """How many problems an error message lists; `ScenarioError.problems` holds all."""
 

@@ -48,4 +48,4 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
     """`; did you mean X?`, or nothing when no known word is near."""
     folded = {option.lower(): option for option in known}
     near = get_close_matches(word[:80].lower(), folded, n=1, cutoff=0.6)
-    return f"; did you mean {folded[near[0]]}?" if near else ""
+    return f"; did you mean {clip(folded[near[0]])}?" if near else ""

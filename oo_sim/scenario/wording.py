@@ -40,8 +40,6 @@ _SHORT_FORMS = {
     "count": "a whole number or a mapping {min, max}",
     "preferences": "a number or a mapping {mean, sd}",
 }
-
-
 _EXAMPLES = {
     "version": "; write version: 1",
     "name": "; write a name of a-z, 0-9, _ and -",

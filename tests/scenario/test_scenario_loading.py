@@ -48,8 +48,15 @@ def test_the_folder_of_an_installed_package_comes_first(tmp_path: Path, monkeypa
 def test_a_missing_name_and_a_missing_file(tmp_path: Path) -> None:
     assert refusal("quikstart") == "quikstart: there is no such scenario or file; did you mean quickstart?"
     assert "shipped scenarios are backlog, commuters" in refusal("zzz")
-    missing = tmp_path / "comuters.yaml"
+    missing = tmp_path / "elsewhere" / "comuters.yaml"
     assert refusal(missing) == f"{missing}: there is no such file; did you mean commuters?"
+
+
+def test_a_file_beside_a_missing_one(tmp_path: Path) -> None:
+    near = tmp_path / "winter_evenings.yaml"
+    near.write_text(MINIMAL, encoding="utf-8")
+    missing = tmp_path / "winter_evening.yaml"
+    assert refusal(missing) == f"{missing}: there is no such file; did you mean {near.name}?"
 
 
 def test_what_is_no_file(tmp_path: Path) -> None:
@@ -57,7 +64,7 @@ def test_what_is_no_file(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
     assert "is no regular file" in refusal(tmp_path / "pipe")
     assert refusal("").startswith(": is no path")
-    assert "is no path" in refusal("a\x00b")
+    assert refusal("a\x00b").startswith("a\\x00b: ")
     assert refusal("x" * 5000).startswith("x")
     assert "\\x1b" in refusal("\x1b[31m.yaml")
 

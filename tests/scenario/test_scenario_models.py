@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
+from oo_sim.features import FEATURES
 from oo_sim.scenario import (
     TERMS,
     Normal,
@@ -66,6 +67,7 @@ def test_terms_are_the_25_of_the_reference() -> None:
         ),
     )
     assert TERMS[-1] == "dow_cos*is_llm"
+    assert TERMS[1:] == FEATURES["oo7x"].names
 
 
 def test_defaults() -> None:

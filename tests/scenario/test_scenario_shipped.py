@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from math import cos, pi, sin
 from typing import NamedTuple
 
@@ -85,7 +86,9 @@ def probabilities(u: Array, cut_points: tuple[float, ...]) -> Array:
     return np.diff(below, axis=1, prepend=0.0, append=1.0)
 
 
-def sample(world: TipsWorld) -> Sampled:
+@cache
+def sample(name: str) -> Sampled:
+    world = tips_world(name)
     rng = np.random.default_rng(1)
     weights = np.array([segment.weight for segment in world.segments])
     rewards, shares, ties = [], np.zeros(5), 0
@@ -119,7 +122,7 @@ def test_named_after_their_file_and_without_warnings(name: str) -> None:
 @pytest.mark.parametrize("name", TIPS)
 def test_all_reactions_occur_and_the_oracle_beats_random(name: str) -> None:
     """Sampling error of the gap is below 0.01, so that 0.1 of clearance is no accident."""
-    sampled = sample(tips_world(name))
+    sampled = sample(name)
     assert all(sampled.shares > 0.04), dict(zip(REACTIONS, sampled.shares, strict=True))
     best = np.mean([row.max() for row in sampled.rewards])
     usual = np.mean([row.mean() for row in sampled.rewards])
@@ -142,11 +145,11 @@ def test_commuters_wishes_cancel_over_the_day() -> None:
 
 def test_exact_ties_abound() -> None:
     """Ties for the best are in most rounds, and rarer elsewhere."""
-    assert sample(tips_world("exact_ties")).ties > 0.6 > sample(tips_world("quickstart")).ties
+    assert sample("exact_ties").ties > 0.6 > sample("quickstart").ties
 
 
 def test_tiny_sets_are_tiny_and_vary() -> None:
-    sizes = [len(rewards) for rewards in sample(tips_world("tiny_sets")).rewards]
+    sizes = [len(rewards) for rewards in sample("tiny_sets").rewards]
     assert set(sizes) == {1, 2}
 
 
