@@ -29,10 +29,12 @@ class Index:
         self.source, self.name = source, name
         self.lanes: list[I32] = []
         self.starts = [0]
+        self.nameless = False  # whether there are rows that nobody knows the user of
         for chunk in range(source.chunks):
             keys = source.read(chunk, KEYS)
             found = _lanes(keys, lanes)
             refuse(name, "policy, replicate or user_id is null", self.starts[-1] + np.flatnonzero(found < 0))
+            self.nameless |= bool((found < 0).any())
             self.lanes.append(found.astype(np.int32))
             self.starts.append(self.starts[-1] + keys.num_rows)
 

@@ -99,8 +99,8 @@ def _part(shard: Shard, rule: Rule, ledger: Ledger) -> _Part:
         m,
         Rows(users, replicates, d.lane, d.t),
         Rows(users, replicates, m.lane, np.where(m.t_decided >= 0, m.t_decided, np.maximum(m.t_now, 0))),
-        _short(shard.decisions, d.lane, len(users)),
-        _short(shard.learnings, m.lane, len(users)),
+        _short(shard.decisions, d.lane, len(users)) | shard.nameless[0],
+        _short(shard.learnings, m.lane, len(users)) | shard.nameless[1],
     )
 
 

@@ -32,6 +32,7 @@ class Shard(NamedTuple):
     lanes: tuple[Lane, ...]
     decisions: pa.Table
     learnings: pa.Table
+    nameless: tuple[bool, bool]  # whether decisions, or learnings, were refused that may be these lanes'
 
 
 def shards(decisions: Source, learnings: Source, numbers: int, width: Width, refuse: Refuse) -> Iterator[Shard]:
@@ -50,9 +51,10 @@ def shards(decisions: Source, learnings: Source, numbers: int, width: Width, ref
     sizes = counts * np.array([width(policy) for policy in policies])[[policies[lane.policy] for lane in lanes]]
     cuts = np.array([*_cuts(lanes, sizes, numbers), len(lanes)])
     place = np.argsort(order)
+    nameless = (indexes[0].nameless, indexes[1].nameless)
     parts = zip(*(shard_tables(index, place, cuts) for index in indexes), strict=True)
     for first, last, tables in zip(cuts[:-1].tolist(), cuts[1:].tolist(), parts, strict=True):
-        yield Shard(lanes[first].policy, tuple(lanes[first:last]), *tables)
+        yield Shard(lanes[first].policy, tuple(lanes[first:last]), tables[0], tables[1], nameless)
 
 
 def _cuts(lanes: list[Lane], sizes: I64, numbers: int) -> Iterator[int]:

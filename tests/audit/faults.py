@@ -1,4 +1,6 @@
-"""Faults, each a recommender that is wrong in one place, with the policy it sits in and the check that names it."""
+"""Faults, each a recommender that is wrong in one place, with the policy it sits in and the check that names
+it.
+"""
 
 from __future__ import annotations
 

@@ -40,8 +40,8 @@ def test_the_report_names_user_round_and_what_should_be() -> None:
 
 
 def test_candidates_that_differ_may_tie_either_way() -> None:
-    """Before anything is learned a bonus depends on x alone: candidates due yesterday or a week ago have the same
-    vector, not the same columns, so that serving the later one is no fault.
+    """Before anything is learned a bonus depends on x alone: candidates due yesterday or a week ago have the
+    same vector, not the same columns, so that serving the later one is no fault.
     """
     simulator = LastOnTie("linucb", users=3, rounds=2)
     decided, learned = simulator.run()
