@@ -18,6 +18,7 @@ from oo_sim.contract import Policy, World
 from oo_sim.decide import PolicyError
 from oo_sim.engine import Block, InterruptedRunError, Observer, RoundError, checkpoints, run_policy
 from oo_sim.entrants import Entrant, entrants
+from oo_sim.report.figures import save_png
 from oo_sim.report.run import CURVES_PNG, Run
 from oo_sim.runlog import (
     CURVES,
@@ -83,7 +84,7 @@ def run(
         path = writer.commit()
     result = Run(manifest, curves, people, path)
     if plot and result.rows:
-        result.plot().savefig(path / CURVES_PNG)
+        save_png(result.plot(), path / CURVES_PNG)
     return result
 
 
@@ -105,8 +106,9 @@ def _results(
     failures: dict[str, str] = {}
     timing: dict[str, dict[str, float]] = {}
     for j, entrant in enumerate(taking_part):
-        start = time.perf_counter()
         try:
+            _warm_up(world, entrant.policy)
+            start = time.perf_counter()
             result = run_policy(
                 world,
                 entrant.policy,
@@ -131,6 +133,11 @@ def _results(
     tables = pa.concat_tables(curves), pa.concat_tables(totals)
     manifest = _manifest(scenario, world, taking_part, tables, failures, timing, threads)
     return manifest, *tables
+
+
+def _warm_up(world: World, policy: Policy) -> None:
+    """Load or compile the kernels that the policy needs, so that its decisions per second are not those of compiling."""
+    run_policy(world, policy, seed=0, users=1, rounds=1, threads=1)
 
 
 def _people(scenario: Scenario, world: World) -> tuple[pa.Array, pa.Array]:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
@@ -17,6 +17,9 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 
 import oo_sim
 from oo_sim.cli.show import Json, print_json, print_table
+
+if TYPE_CHECKING:
+    from oo_sim.scenario import Scenario
 
 app = typer.Typer(add_completion=False)
 
@@ -60,6 +63,8 @@ def run(
     """
     sys.path.insert(0, os.getcwd())  # so that a private policy beside the scenario can be named module:factory
     loaded = [oo_sim.load_scenario(scenario) for scenario in scenarios]
+    if not quiet:
+        _warn(loaded)
     runs = []
     for scenario, directory in zip(loaded, _directories([s.name for s in loaded], out), strict=True):
         with _progress(scenario.name, hidden=quiet) as progress:
@@ -88,6 +93,15 @@ def run(
         print_json({"runs": [result.as_dict() for result in runs]})
     if any(result.failures for result in runs):
         raise typer.Exit(FAILED)
+
+
+def _warn(scenarios: Sequence[Scenario]) -> None:
+    """What the lint finds, on stderr: a scenario that cannot show what it varies still runs."""
+    from oo_sim.scenario.lint import lint  # noqa: PLC0415 (slow to import)
+
+    for scenario in scenarios:
+        for problem in lint(scenario):
+            typer.echo(f"warning: {problem}", err=True)
 
 
 def _directories(names: Sequence[str], out: Path | None) -> list[Path]:

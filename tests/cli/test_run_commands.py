@@ -22,6 +22,7 @@ import oo_sim
 from oo_sim.cli import COMMANDS, main
 from oo_sim.report import Run, load_run
 from oo_sim.runlog import CURVES, USERS, RunWriter, content_hash
+from oo_sim.scenario import load
 
 ROOT = Path(oo_sim.__file__).parents[1]
 HEAVY = {"numba", "numpy", "pandas", "matplotlib", "scipy", "pyarrow", "pydantic", "fastapi"}
@@ -101,7 +102,7 @@ def experiment(monkeypatch: pytest.MonkeyPatch) -> FakeExperiment:
     fake = FakeExperiment()
     monkeypatch.setitem(sys.modules, "oo_sim.experiment", SimpleNamespace(run=fake.run))
     loaded = SimpleNamespace(
-        run=fake.run, load_run=load_run, load_scenario=lambda s: SimpleNamespace(name=Path(s).stem)
+        run=fake.run, load_run=load_run, load_scenario=lambda s: load("tiny_sets").with_(name=Path(s).stem)
     )
     for module in ("run", "show"):
         monkeypatch.setattr(f"oo_sim.cli.{module}.oo_sim", loaded)
@@ -267,14 +268,13 @@ def run(scenario, *, out, **asked):
         print("ready", flush=True)
         time.sleep(60)
 sys.modules["oo_sim.experiment"] = types.SimpleNamespace(run=run)
-sys.modules["oo_sim.scenario"] = types.SimpleNamespace(load=lambda s: types.SimpleNamespace(name=s))
 from oo_sim.cli import main
 main()
 """
 
 
 def test_a_signal_ends_a_run_quietly(tmp_path: Path) -> None:
-    with process("run", "toy", code=WAITING, cwd=tmp_path) as running:
+    with process("run", "tiny_sets", code=WAITING, cwd=tmp_path) as running:
         assert running.stdout is not None
         assert running.stdout.readline() == "ready\n"
         running.send_signal(signal.SIGINT)
