@@ -98,7 +98,7 @@ def test_win_shares_count_the_samples_won(mask: Bool) -> None:
 class Drawn(NamedTuple):
     """What `draw` fills in, and how many lanes break a rule."""
 
-    index: I64
+    chosen: I64
     propensity: F64
     score: F64
     explored: Bool
@@ -122,7 +122,7 @@ def test_draw_inverts_the_cumulative_sum() -> None:
     total = np.array([0.0, 0.25, 0.0, 0.75, 0.0])[:, None].repeat(6, axis=1)
     uniform = np.array([[0.0, 0.25 - 2**-53, 0.25, 0.5, 1 - 2**-53, 2**-53], [0.5] * 6])
     out = draw(total, uniform)
-    assert out.index.tolist() == [1, 1, 3, 3, 3, 1]
+    assert out.chosen.tolist() == [1, 1, 3, 3, 3, 1]
     assert out.propensity.tolist() == [0.25, 0.25, 0.75, 0.75, 0.75, 0.25]
     assert out.score.tolist() == [6.0, 7.0, 20.0, 21.0, 22.0, 11.0]
     assert out.faults == 0
@@ -133,7 +133,7 @@ def test_draw_falls_back_on_the_last_arm_that_has_a_chance() -> None:
     total = np.array([*[0.1] * 10, 0.0])[:, None].repeat(2, axis=1)
     assert total[:, 0].cumsum()[-1] < 1.0
     out = draw(total, np.array([[1 - 2**-53] * 2, [0.0] * 2]))
-    assert out.index.tolist() == [9, 9]
+    assert out.chosen.tolist() == [9, 9]
     assert out.faults == 0
 
 
@@ -151,10 +151,10 @@ def test_draw_frequencies_match_the_probabilities() -> None:
     p, e = np.array([0.05, 0.4, 0.0, 0.3, 0.25]), np.array([0.05, 0.05, 0.0, 0.1, 0.0])
     uniform = np.random.default_rng(5).random((2, n))
     out = draw(p[:, None].repeat(n, axis=1), uniform, e[:, None].repeat(n, axis=1))
-    counts = np.bincount(out.index, minlength=5)
+    counts = np.bincount(out.chosen, minlength=5)
     assert counts[2] == 0
     assert stats.chisquare(counts[p > 0], n * p[p > 0]).pvalue > 1e-6
-    flagged = np.bincount(out.index[out.explored], minlength=5)
+    flagged = np.bincount(out.chosen[out.explored], minlength=5)
     assert flagged[0] == counts[0]
     assert flagged[4] == 0
     for k in (1, 3):

@@ -44,19 +44,21 @@ def learn(stream: F64, rewards: F64, prior: float = 1.0) -> Learned:
     state, always = init(d, prior)(n), np.ones(n, np.bool_)
     for x, r in zip(stream, rewards, strict=True):
         ridge.ridge_update(*state, x, r, always)
-    A = prior * np.eye(d) + np.einsum("uan,ucn->nac", stream, stream)
+    A: F64 = prior * np.eye(d) + np.einsum("uan,ucn->nac", stream, stream)
     return Learned(state, A, np.einsum("un,uan->na", rewards, stream))
 
 
 def ball(d: int, updates: int = UPDATES, radius: float = 1.0) -> F64:
     z = np.random.default_rng(d).normal(size=(updates, d, LANES))
-    return radius * z / np.sqrt((z * z).sum(axis=1, keepdims=True))
+    out: F64 = radius * z / np.sqrt((z * z).sum(axis=1, keepdims=True))
+    return out
 
 
 def nearly_equal(d: int, spread: float, radius: float = 1.0) -> F64:
     """One direction, and noise of the given spread around it: all the other directions stay badly known."""
     g = np.random.default_rng(17)
-    return radius * (ball(d, 1) + spread * g.normal(size=(UPDATES, d, LANES)))
+    out: F64 = radius * (ball(d, 1) + spread * g.normal(size=(UPDATES, d, LANES)))
+    return out
 
 
 STREAMS = {
@@ -81,8 +83,8 @@ def rewards(updates: int = UPDATES, kind: str = "mixed") -> F64:
 
 def solved(learned: Learned) -> F64:
     """theta (d, n) by a direct solution."""
-    theta: F64 = np.linalg.solve(learned.A, learned.b[:, :, None])[:, :, 0].T
-    return theta
+    theta = np.linalg.solve(learned.A, learned.b[:, :, None])[:, :, 0].T
+    return theta.astype(np.float64)
 
 
 @pytest.mark.parametrize("kind", ["mixed", "best"])
