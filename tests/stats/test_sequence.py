@@ -64,7 +64,7 @@ def test_peeking_after_every_batch() -> None:
     """300 normal paths of 1,200 users, looked at every 30: at most 5 % may ever miss; 2 % do in truth.
 
     More than 15 misses of 300 come up less than once in 1,000 seeds at 2 %. Student's t peeked at the same
-    way misses in about a third of the paths, so the test can tell the two apart.
+    way misses in 29 % of the paths, so the test can tell the two apart.
     """
     rng = np.random.default_rng(17)
     missed = naive = 0
