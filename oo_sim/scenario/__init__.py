@@ -6,6 +6,7 @@ from oo_sim.scenario.lint import lint
 from oo_sim.scenario.loading import load, loads, locate, shipped
 from oo_sim.scenario.models import LinearWorld, TipsWorld
 from oo_sim.scenario.offers import Due, NormalDays, Tasks, Tips
+from oo_sim.scenario.pattern import expand_spec
 from oo_sim.scenario.people import Reactions, Segment
 from oo_sim.scenario.problems import Position, Problem, ScenarioError, Source
 from oo_sim.scenario.scenario import Scenario, validate
@@ -37,6 +38,7 @@ __all__ = [
     "Tips",
     "TipsWorld",
     "WalkClock",
+    "expand_spec",
     "json_schema",
     "lint",
     "load",
