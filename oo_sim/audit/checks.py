@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import NamedTuple
 
 import numpy as np
 
@@ -17,16 +16,8 @@ _ROUNDING = 1e-12
 """A uniform this near to a boundary may fall on either side of it."""
 
 
-class Learner(NamedTuple):
-    """What the log's manifest says of learning: is every simulated reward that of a reaction?"""
-
-    reactions: bool
-
-
 def order(d: Decisions, complete: Bool) -> Finding:
-    """Decision numbers count 0, 1, 2 ... in every lane; lanes that lost rows (`complete` false) are not
-    judged.
-    """
+    """Decision numbers count 0, 1, 2 ... in every lane; rows of lanes that lost some are not `complete`."""
     first = np.r_[True, d.lane[1:] != d.lane[:-1]] if len(d.t) else np.zeros(0, np.bool_)
     due = np.where(first, 0, np.r_[0, d.t[:-1] + 1][: len(d.t)])
     return Finding("order", complete, d.t != due, lambda i: d.t[i], lambda i: f"{due[i]}, the user's next")
@@ -68,8 +59,9 @@ def features(d: Decisions, names: tuple[str, ...]) -> Finding:
 
 
 def learned(m: Learnings, d: Decisions, names: tuple[str, ...] | None, complete: Bool) -> Finding:
-    """What was learned is the chosen candidate's vector, once; a served reward brings its own hour, so that
-    its vector need only be one that some hour and candidate can give.
+    """What was learned is the chosen candidate's vector, once.
+
+    A served reward brings its own hour, so that its vector need only be one that some hour and candidate give.
     """
     at = _find(d, m.lane, m.t_decided)
     known = at >= 0
@@ -103,11 +95,11 @@ def _again(m: Learnings) -> Bool:
     return ~once
 
 
-def reward(m: Learnings, learner: Learner) -> Finding:
-    """The reward is that of the reaction; where rewards are reactions they lie within -1 to 1."""
+def reward(m: Learnings, reactions: bool) -> Finding:
+    """The reward is that of the reaction; where all rewards are reactions' they lie within -1 to 1."""
     worth = np.isfinite(m.reaction)
-    ranged = m.served | learner.reactions
-    unnamed = ~worth & ~m.served & learner.reactions
+    ranged = m.served | reactions
+    unnamed = ~worth & ~m.served & reactions
     wrong = (worth & (m.reward != m.reaction)) | (ranged & (np.abs(m.reward) > 1.0)) | unnamed
     return Finding(
         "reward",
@@ -119,8 +111,7 @@ def reward(m: Learnings, learner: Learner) -> Finding:
 
 
 def draw(d: Decisions, seed: int, replicate: I64, users: U64, share: F64 | None) -> Iterator[Finding]:
-    """The candidate is where the first uniform falls in the cumulative probabilities; the flag is the
-    second's.
+    """The first uniform picks the candidate by the cumulative probabilities; the second sets the flag.
 
     `replicate` and `users` (hashed) are those of each row; `share` (n,) is the probability of being drawn by
     exploration, for the candidate chosen, where the policy says it.

@@ -35,9 +35,7 @@ class Evidence:
         self._passed = {"rate": False, "choice": False}
 
     def judge(self, d: Decisions) -> tuple[Finding, Finding]:
-        """The two findings of one more shard: the row at which the evidence passes 1/alpha is wrong, if any
-        does.
-        """
+        """Two findings of one more shard; wrong is the row, if any, at which the evidence passes 1/alpha."""
         steps = np.zeros((len(d.t), len(_ODDS))), np.zeros((len(d.t), len(self._choice)))
         judged = d.has_probs
         greedy = np.argmax(np.where(judged[:, None], d.probs, 0.0), axis=1)
@@ -55,9 +53,7 @@ class Evidence:
         )
 
     def _first(self, test: str, before: F64, steps: F64) -> tuple[Bool, F64]:
-        """Where the average likelihood ratio passes 1/alpha for the first time, and the log ratios at the
-        end.
-        """
+        """Where the mixture passes 1/alpha for the first time, and the log likelihood ratios at the end."""
         first, logs = np.zeros(len(steps), np.bool_), before + np.cumsum(steps, axis=0)
         if len(steps) == 0 or self._passed[test]:
             return first, before

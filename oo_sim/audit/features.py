@@ -51,9 +51,7 @@ def _clock(hour: I64, day: I64) -> dict[str, F64]:
 
 
 def plausible(names: Sequence[str], x: F64) -> Bool:
-    """Which of the vectors `x` (n, d) some hour, day and candidate can give; only derivable names are
-    judged.
-    """
+    """Which vectors `x` (n, d) some hour, day and candidate can give; other names are not judged."""
     column = {name: x[:, j] for j, name in enumerate(names)}
     fine = np.ones(len(x), np.bool_)
     for sine, cosine, steps in (("hour_sin", "hour_cos", 24), ("dow_sin", "dow_cos", 7)):

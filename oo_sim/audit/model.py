@@ -15,9 +15,7 @@ from oo_sim.audit.rules import Rule
 
 
 class Scored(NamedTuple):
-    """Derived scores (n, K), and `blank` (n,): the model had learned nothing, so that all scores are exactly
-    0.
-    """
+    """Derived scores (n, K); `blank` (n,) says where nothing was learned yet and all are exactly 0."""
 
     scores: F64
     blank: Bool
@@ -117,9 +115,7 @@ def probabilities(d: Decisions, scores: F64, rule: Rule, greedy: I64, judged: Bo
 
 
 def explored_share(d: Decisions, rule: Rule) -> F64 | None:
-    """The probability (n,) that each decision's candidate was drawn by exploring; None where no policy says
-    it.
-    """
+    """The probability (n,) of drawing the candidate by exploring; None where the policy has no such notion."""
     if rule.family == "egreedy":
         return np.asarray(rule.epsilon(d.t) / d.standing.sum(axis=1))
     return np.asarray(1.0 / d.standing.sum(axis=1)) if rule.family == "random" else None

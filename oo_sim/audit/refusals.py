@@ -24,9 +24,7 @@ _WILD = f"null, not finite or above {col.WILD:g} in size"
 
 
 def keep(table: pa.Table, name: str, reasons: Iterator[Reason], refuse: Refuse) -> pa.Table:
-    """The rows that no reason refuses; reasons are taken in order, and each sees only what the former ones
-    left.
-    """
+    """The rows that no reason refuses; each reason sees only what the former ones left."""
     for reason, wrong in reasons:
         bad = wrong(table)
         if bad.any():
@@ -44,9 +42,7 @@ def decision_shapes() -> Iterator[Reason]:
 
 
 def decision_values(width: int, judge_raw: bool) -> Iterator[Reason]:
-    """What a decision with vectors of `width` needs; `judge_raw`: its raw columns must be those of tasks and
-    tips.
-    """
+    """What a decision needs; `judge_raw`: its raw columns must be those of tasks and tips."""
     yield f"a vector of x does not have {width} numbers", lambda t: col.widths_differ(t["x"], width)
     yield f"a number of x is {_WILD}", lambda t: col.holds_wild(t["x"])
     yield "probs does not have one number for each candidate", lambda t: _given(t, "probs") & _uneven(t, "probs")

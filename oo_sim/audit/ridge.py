@@ -1,7 +1,6 @@
 """Ridge regression the slow way: A = prior I + sum x x', b = sum r x, solved anew for every decision.
 
-The sums are prefix sums along what each user learned, over many users at once; nothing is ever updated in
-place.
+The sums are prefix sums along what each user learned, over many users at once.
 """
 
 from __future__ import annotations
@@ -38,8 +37,7 @@ class States(NamedTuple):
 
 
 def states(learned: Learned, lane: I64, t: I64, prior: float) -> Iterator[States]:
-    """Yields the model that each decision (`lane`, `t`, both (n,)) was made with, in blocks, each decision
-    once.
+    """Yields, in blocks, the model that each decision (`lane`, `t`, both (n,)) was made with.
 
     A decision knows what came while an earlier decision was the latest one: t_now < t, after the last reset.
     """
@@ -62,9 +60,9 @@ def states(learned: Learned, lane: I64, t: I64, prior: float) -> Iterator[States
 
 
 def _segments(learned: Learned) -> tuple[I64, I64, I64]:
-    """Segments are runs between resets. Each row's segment (m,), how many rewards the segment has up to and
-    with the row (m,), and the segments' lengths; one more, empty segment stands for users who learned
-    nothing.
+    """Segments are runs between resets, and one more, empty, for users who learned nothing.
+
+    Each row's segment (m,), how many rewards the segment has up to and with the row (m,), and all lengths.
     """
     m = len(learned.lane)
     if m == 0:
@@ -78,13 +76,11 @@ def _segments(learned: Learned) -> tuple[I64, I64, I64]:
 
 
 class _Walk(NamedTuple):
-    """L segments that are walked through together: segment i's rewards are rows[starts[i] : starts[i] +
-    lengths[i]].
-    """
+    """L segments that are walked through together; segment i's rewards are `lengths[i]` rows from `starts[i]`."""
 
     x: F64
     reward: F64
-    rows: I64
+    rows: I64  # places of all rewards in x and reward, segment after segment
     starts: I64  # (L,)
     lengths: I64  # (L,)
 
@@ -102,7 +98,7 @@ class _Walk(NamedTuple):
 def _walk(walk: _Walk, decisions: I64, segment: I64, position: I64, prior: float) -> Iterator[States]:
     """The states of `decisions`, which stand after `position` rewards of `segment`, both (n,)."""
     d, L, longest = walk.x.shape[1], len(walk.lengths), int(walk.lengths.max())
-    step = max(1, _BUDGET // (L * d * d))
+    step = max(1, _BUDGET // max(1, L * d * d))
     A, b = np.broadcast_to(prior * np.eye(d), (L, d, d)), np.zeros((L, d))
     order = np.argsort(position, kind="stable")
     for first in range(0, longest + 1, step):
@@ -121,7 +117,10 @@ def mean_and_width(state: States, x: F64, width: bool) -> tuple[F64, F64]:
     right = state.b[:, :, None]
     if width:
         right = np.concatenate([right, x.transpose(0, 2, 1)], axis=2)
-    solved = np.linalg.solve(state.A, right)
+    try:
+        solved = np.linalg.solve(state.A, right)
+    except np.linalg.LinAlgError:  # a prior that rounding has swallowed
+        solved = np.linalg.pinv(state.A, hermitian=True) @ right
     mean = np.einsum("nkd,nd->nk", x, solved[:, :, 0])
     if not width:
         return mean, np.zeros_like(mean)

@@ -75,9 +75,7 @@ class Rule(NamedTuple):
 
 
 def rules(manifest: Mapping[str, Any]) -> dict[str, Rule]:
-    """The rules of a manifest's policies, by label. Raises UnusableLogError where an entry is no
-    description.
-    """
+    """The rules of a manifest's policies, by label. UnusableLogError where an entry makes no sense."""
     found = {}
     for entry in manifest.get("policies", ()):
         if not isinstance(entry, Mapping) or not isinstance(entry.get("label"), str):
@@ -87,9 +85,7 @@ def rules(manifest: Mapping[str, Any]) -> dict[str, Rule]:
 
 
 def undescribed(label: str) -> Rule:
-    """The rule of a policy that the manifest does not describe: known by its name on the wire, or not at
-    all.
-    """
+    """The rule of a policy that no manifest describes: known by its name on the wire, or not at all."""
     if label in _WIRE:
         family, features = _WIRE[label]
         return Rule(label, family, _DEFAULTS[family], MAPS[features], ())
@@ -103,6 +99,10 @@ def _rule(entry: Mapping[str, Any]) -> Rule:
     if family not in _DEFAULTS:
         return _unknown(label, names, f"policy {name} is not known here")
     parameters = {k: v for k, v in dict(entry.get("parameters") or {}).items() if k != "features"}
+    if family == "oracle":
+        names = names or ("expected_reward",)
+        if len(names) != 1:
+            return _unknown(label, names, f"policy {name} sees {len(names)} features, not the truth alone")
     strange = sorted(set(parameters) - set(_DEFAULTS[family]))
     if strange:
         return _unknown(label, names, f"policy {name}: parameters not known here, {', '.join(strange)}")

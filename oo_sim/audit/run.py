@@ -59,8 +59,7 @@ def audit(
     for shard in shards(decided, learned, numbers, width, ledger.refuse):
         rule = known.get(shard.policy) or undescribed(shard.policy)
         part = _part(shard, rule, ledger)
-        learner = checks.Learner(bool(manifest.get("has_reactions", False)))
-        for finding, about in _findings(part, rule, learner):
+        for finding, about in _findings(part, rule, bool(manifest.get("has_reactions", False))):
             ledger.add(shard.policy, about, finding)
         judge = evidence.setdefault(shard.policy, Evidence()).judge
         for finding in judge(part.decisions) if seed is None else _draws(part, rule, seed):
@@ -110,7 +109,7 @@ def _short(table: pa.Table, kept: I64, lanes: int) -> Bool:
     return np.asarray(before != np.bincount(kept, minlength=lanes))
 
 
-def _findings(part: _Part, rule: Rule, learner: checks.Learner) -> Iterator[tuple[Finding, Rows]]:
+def _findings(part: _Part, rule: Rule, reactions: bool) -> Iterator[tuple[Finding, Rows]]:
     """Every check that needs no seed, with the rows that it is about."""
     d, m = part.decisions, part.learnings
     yield checks.order(d, ~part.gaps[d.lane]), part.decided
@@ -118,7 +117,7 @@ def _findings(part: _Part, rule: Rule, learner: checks.Learner) -> Iterator[tupl
     if rule.names is not None and derivable(rule.names):
         yield checks.features(d, rule.names), part.decided
     yield checks.learned(m, d, rule.names, ~part.gaps[m.lane]), part.learned
-    yield checks.reward(m, learner), part.learned
+    yield checks.reward(m, reactions), part.learned
     for finding in checks.sums(d):
         yield finding, part.decided
     if rule.family == "oracle":

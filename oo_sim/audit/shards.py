@@ -1,10 +1,7 @@
 """Cuts a log into shards of whole users, so that memory stays bounded however long the log is.
 
-A first pass reads who each row is about (12 bytes a row are kept); then users are taken together until they
-have some hundred thousand rows, and only the chunks that hold them are read. A simulated log keeps a group
-of users together, so that each of its chunks is read about once. A served log is ordered by time, so that
-every chunk holds everybody: shards are then as large as `rows` allows, and each of them reads the log once
-more.
+A first pass reads who each row is about and keeps some bytes a row; users are then taken together until they have
+some millions of numbers.
 """
 
 from __future__ import annotations

@@ -55,9 +55,7 @@ def _direct(index: Index, shards: list[I32], count: int) -> Iterator[pa.Table]:
 
 
 def _through_files(index: Index, shards: list[I32], count: int) -> Iterator[pa.Table]:
-    """Sorts some chunks at a time by shard, writes each shard's rows to a file, and reads the files back by
-    shard.
-    """
+    """Sorts some chunks at a time by shard into files, then reads the files back shard by shard."""
     with tempfile.TemporaryDirectory(prefix="oo-sim-audit-") as directory:
         files: list[list[Path]] = [[] for _ in range(count)]
         for first in range(0, len(shards), _TOGETHER):

@@ -44,9 +44,7 @@ def column(values: ArrayLike, what: str = "values") -> F64:
         raise ValueError(f"{what}: shape {array.shape} given; one value per user is wanted, a vector")
     bad = np.flatnonzero(~np.isfinite(array))
     if len(bad):
-        raise ValueError(
-            f"{what}: {len(bad)} of {len(array)} are not finite, the first at {bad[0]} ({array[bad[0]]})"
-        )
+        raise ValueError(f"{what}: {len(bad)} of {len(array)} are not finite, the first at {bad[0]} ({array[bad[0]]})")
     return array
 
 

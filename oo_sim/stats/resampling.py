@@ -29,9 +29,7 @@ def stratified_bootstrap(
     if not strata or any(len(stratum) == 0 for stratum in strata):
         raise ValueError("strata: at least one scenario, each with at least one user, is wanted")
     rng = generator(seed)
-    drawn = (
-        [stratum[rng.integers(0, len(stratum), len(stratum))] for stratum in strata] for _ in range(samples)
-    )
+    drawn = ([stratum[rng.integers(0, len(stratum), len(stratum))] for stratum in strata] for _ in range(samples))
     return np.stack([np.asarray(statistic(sample)) for sample in drawn])
 
 

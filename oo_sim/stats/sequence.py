@@ -16,9 +16,8 @@ Side: TypeAlias = Literal["both", "lower", "upper"]
 def mixture_scale(n_best: int, level: float = 0.95, side: Side = "both") -> float:
     """rho, the scale of the mixture that makes the confidence sequence narrowest at `n_best` clusters.
 
-    Source: Waudby-Smith et al. (2024), section 2.2, solved exactly with the lower branch of Lambert's W: u
-    = n rho^2 solves u = log(1 + u) - 2 log(alpha). A one-sided bound spends alpha on one side, so 2 alpha
-    there.
+    Source: Waudby-Smith et al. (2024), section 2.2, solved exactly with the lower branch of Lambert's W:
+    u = n rho^2 solves u = log(1 + u) - 2 log(alpha), with 2 alpha in place of alpha for a one-sided bound.
     """
     check_level(level)
     if n_best < 1:

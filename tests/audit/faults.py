@@ -1,6 +1,4 @@
-"""Faults, each a recommender that is wrong in one place, with the policy it sits in and the check that names
-it.
-"""
+"""Faults: recommenders that are wrong in one place each, and the check that names them."""
 
 from __future__ import annotations
 

@@ -101,9 +101,7 @@ BAD_LEARNINGS: list[tuple[str, Row | Callable[[Row], Row]]] = [
 
 @pytest.mark.parametrize(("reason", "edit"), BAD_DECISIONS)
 def test_bad_decisions_are_refused_by_row(reason: str, edit: Row | Callable[[Row], Row]) -> None:
-    """Two rows are spoilt: both are counted, the first is named, and what is left is still judged, and
-    right.
-    """
+    """Two rows are spoilt and counted, the first is named, and what is left is judged, and right."""
     report = audit_tables(*_spoil("decisions", edit, edit), SIMULATOR.manifest())
     (refused,) = report.refused
     assert (refused.table, refused.reason, refused.count, refused.first_row) == ("decisions", reason, 2, 5)
@@ -165,9 +163,7 @@ def test_a_manifest_that_makes_no_sense_is_refused(manifest: Row) -> None:
 
 
 def test_files(tmp_path: Path) -> None:
-    """What may be wrong with files: none, not Parquet, cut short, of two schemas; the message names the
-    file.
-    """
+    """Files that are missing, not Parquet, cut short or of two schemas: the message names them."""
     with pytest.raises(UnusableLogError, match="is no directory"):
         audit_directory(tmp_path / "nowhere")
     with pytest.raises(UnusableLogError, match=r"holds no decisions\.parquet"):

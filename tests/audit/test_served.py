@@ -1,6 +1,4 @@
-"""Served logs (times, resets, rewards with an hour of their own), policies that are not known, and the
-command.
-"""
+"""Served logs with resets and late rewards, policies that are not known, and the command."""
 
 from __future__ import annotations
 
