@@ -34,7 +34,7 @@ KEPT_HEADERS = (
 )
 
 
-class CassetteMissError(Exception):
+class CassetteMissError(GeneratorInputError):
     """A replay was asked for a request that was never recorded."""
 
 

@@ -47,9 +47,18 @@ class _Loop:
 
     def stop(self) -> None:
         """Ends the loop and its thread."""
+        self.run(_cancel_others())
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
         self._loop.close()
+
+
+async def _cancel_others() -> None:
+    """Ends the exchanges that are under way, or the threads that wait for them would wait for ever."""
+    others = asyncio.all_tasks() - {asyncio.current_task()}
+    for task in others:
+        task.cancel()
+    await asyncio.gather(*others, return_exceptions=True)
 
 
 class LiveTransport(httpx.BaseTransport, httpx.AsyncBaseTransport):

@@ -16,6 +16,7 @@ from string import Template
 from typing import Any, NamedTuple
 
 from oo_sim.generator.context import GenerationContext, Task
+from oo_sim.generator.errors import GeneratorInputError
 
 SHOWN_TASKS = 5
 MAX_TEXT = 200
@@ -43,7 +44,7 @@ _UNSAFE = re.compile(
 Message = dict[str, str]
 
 
-class PromptError(ValueError):
+class PromptError(GeneratorInputError):
     """A prompt template that cannot be used; the message names the file and what is wrong with it."""
 
 

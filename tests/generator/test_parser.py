@@ -135,7 +135,7 @@ SLOW = {
 @pytest.mark.parametrize("name", SLOW)
 def test_no_reply_takes_a_second(name: str) -> None:
     """Processor time, so that a busy machine does not fail it; each takes under 0.3 s when measured alone."""
-    for policy, salvage in (("faithful", False), ("lenient", False), ("lenient", True)):
+    for policy, salvage in (("faithful", False), ("lenient", True)):
         start = time.thread_time()
         outcome(SLOW[name], 3, policy, salvage)  # type: ignore[arg-type]
         assert time.thread_time() - start < 1.0

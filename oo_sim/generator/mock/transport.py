@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import threading
 from collections import Counter
+from pathlib import Path
 
 import httpx
 
@@ -63,5 +64,6 @@ def response(got: MockAnswer, request: httpx.Request) -> httpx.Response:
 def mock_gateway(profile: str | Profile = "perfect", seed: int = 1) -> Gateway:
     """A gateway in process, by the name, file or value of its fault profile."""
     known = load_profile(profile) if isinstance(profile, str) else profile
-    label = f"mock:{profile}" if isinstance(profile, str) else "mock"
-    return Gateway(label, Address("http://mock.invalid"), MockTransport(known, seed), "simulated")
+    name = Path(profile).stem if isinstance(profile, str) else "profile"
+    digest = hashlib.blake2b(known.model_dump_json().encode(), digest_size=6).hexdigest()
+    return Gateway(f"mock:{name}@{digest}", Address("http://mock.invalid"), MockTransport(known, seed), "simulated")

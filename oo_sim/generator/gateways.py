@@ -1,0 +1,35 @@
+"""Gateways by name: `mock`, `mock:PROFILE`, `live`, a URL, or `cassette:FILE`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from oo_sim.generator.cassette import cassette_gateway, recording_gateway
+from oo_sim.generator.client import Gateway
+from oo_sim.generator.errors import GeneratorInputError
+from oo_sim.generator.mock.transport import mock_gateway
+from oo_sim.generator.settings import Address
+
+DEFAULT_PROFILE = "perfect"
+
+
+def open_gateway(spec: str, *, seed: int = 1, record: Path | None = None, connections: int = 16) -> Gateway:
+    """The gateway that `spec` names; `record` keeps a live one's exchanges. Raises `GeneratorInputError`.
+
+    `live` is where the environment's LITELLM_URL points; the key is always the environment's.
+    """
+    kind, _, rest = spec.partition(":")
+    if kind in ("live", "http", "https") and (kind != "live" or not rest):
+        address = Address.from_env(None if kind == "live" else spec)
+        if record is not None:
+            return recording_gateway(record, address, connections)
+        return Gateway.live(address, connections)
+    if record is not None:
+        raise GeneratorInputError(f"--record: wants a live gateway, not {spec!r:.60}")
+    if kind == "mock":
+        return mock_gateway(rest or DEFAULT_PROFILE, seed)
+    if kind == "cassette" and rest:
+        return cassette_gateway(Path(rest))
+    raise GeneratorInputError(
+        f"gateway {kind!r:.60}: there are mock, mock:PROFILE, live, a URL of http:// or https://, and cassette:FILE"
+    )

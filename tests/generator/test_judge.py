@@ -1,0 +1,190 @@
+"""The judge and the embedder: verdicts by hand, both orders, and numbers that no failure can make vanish."""
+
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from oo_sim.generator.bank import Bank, contexts_from_tasks, generate_bank
+from oo_sim.generator.client import Gateway, TipGenerator
+from oo_sim.generator.embed import cosine, embed_bank
+from oo_sim.generator.errors import GeneratorInputError
+from oo_sim.generator.judge import Pair, judge_banks, read_verdict, score
+from oo_sim.generator.metrics import Metric
+from oo_sim.generator.metrics.others import embed_section, judge_section
+from oo_sim.generator.mock import Profile, mock_gateway
+from oo_sim.generator.wire import WireError, read_embeddings
+
+from .conftest import Script
+
+GROUNDED = Profile.model_validate({"version": 1, "style": {"grounded": 1}})
+VAGUE = Profile.model_validate({"version": 1, "style": {"grounded": 0}})
+SILENT = Profile.model_validate({"version": 1, "fault_rate": 1, "recovery": [0], "faults": {"empty_text": 1}})
+
+
+def bank(out: Path, profile: Profile, users: int = 4) -> Bank:
+    """A bank of twelve contexts."""
+    tasks = [{"id": "1", "content": "Water the ferns"}, {"id": "2", "content": "Open the tax letter"}]
+    work = contexts_from_tasks((f"user-{at % users}", tasks, at, 0) for at in range(12))
+    with TipGenerator(mock_gateway(profile)) as client:
+        return generate_bank(client, work, 3, out)
+
+
+def judged(gateway: Gateway, ours: Bank, theirs: Bank, concurrency: int = 1) -> list[Pair]:
+    """The judge's pairs."""
+    with TipGenerator(gateway) as client:
+        return judge_banks(client, ours, theirs, concurrency=concurrency)
+
+
+def numbers(section: Any) -> dict[str, Metric]:
+    """Metrics by name."""
+    return {metric.name: metric for metric in section.metrics}
+
+
+def judge(first_position: float = 0, unparsable: float = 0) -> Gateway:
+    """A mock gateway whose judge errs so often."""
+    errs = {"first_position": first_position, "unparsable": unparsable}
+    return mock_gateway(Profile.model_validate({"version": 1, "judge": errs}))
+
+
+def test_the_better_set_wins_in_both_orders(tmp_path: Path) -> None:
+    good, bad = bank(tmp_path / "good", GROUNDED), bank(tmp_path / "bad", VAGUE)
+    pairs = judged(judge(), good, bad)
+    assert {pair.verdicts for pair in pairs} == {("first", "second")}
+    assert {pair.score for pair in judged(judge(), bad, good)} == {0.0}
+    found = numbers(judge_section(pairs))
+    assert (found["win rate"].value, found["win rate"].of) == (1.0, "4 users")
+    assert found["verdicts that flip with the order"].value == 0.0
+    assert found["verdicts for the first position"].value == 0.5
+    assert judged(judge(), good, bad, concurrency=8) == pairs
+
+
+def test_a_judge_that_likes_what_comes_first_decides_nothing(tmp_path: Path) -> None:
+    found = numbers(judge_section(judged(judge(1), bank(tmp_path / "a", GROUNDED), bank(tmp_path / "b", VAGUE))))
+    assert found["win rate"].value == 0.5
+    assert found["pairs tied"].value == 1.0
+    assert found["verdicts that flip with the order"].value == 1.0
+    assert found["verdicts for the first position"].value == 1.0
+
+
+def test_unparsable_verdicts_are_counted_and_tie(tmp_path: Path) -> None:
+    found = numbers(judge_section(judged(judge(0, 1), bank(tmp_path / "a", GROUNDED), bank(tmp_path / "b", VAGUE))))
+    assert (found["win rate"].value, found["unparsable verdicts"].of) == (0.5, "24 of 24 verdicts")
+    assert found["verdicts that flip with the order"].value is None
+
+
+def test_a_side_without_tips_loses_unasked(tmp_path: Path) -> None:
+    good, none = bank(tmp_path / "good", GROUNDED), bank(tmp_path / "none", SILENT)
+    nobody = Script()
+    assert {pair.score for pair in judged(nobody.gateway, good, none)} == {1.0}
+    assert {pair.score for pair in judged(nobody.gateway, none, good)} == {0.0}
+    assert {pair.score for pair in judged(nobody.gateway, none, none)} == {0.5}
+    assert not nobody.requests
+    found = numbers(judge_section(judged(nobody.gateway, none, good)))
+    assert (found["win rate"].value, found["unparsable verdicts"].value) == (0.0, None)
+
+
+def test_a_judge_that_fails_is_unparsable(tmp_path: Path) -> None:
+    banks = bank(tmp_path / "a", GROUNDED), bank(tmp_path / "b", VAGUE)
+    for answer in (httpx.Response(500), httpx.ConnectError("gone"), httpx.Response(200, content=b"{}"), "A"):
+        pairs = judged(Script(*[answer] * 24).gateway, *banks)
+        assert {pair.verdicts for pair in pairs} == {("unparsable", "unparsable")}
+
+
+def test_banks_for_different_contexts_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(GeneratorInputError, match="different contexts"):
+        judged(judge(), bank(tmp_path / "a", GROUNDED), bank(tmp_path / "b", GROUNDED, users=3))
+
+
+@pytest.mark.parametrize(
+    ("reply", "verdict"),
+    [
+        ('{"winner": "A"}', "first"),
+        ('```json\n{"winner": " b "}\n```', "second"),
+        ('{"winner": "tie"}', "tie"),
+        ('{"winner": "C"}', "unparsable"),
+        ('{"winner": null}', "unparsable"),
+        ('["A"]', "unparsable"),
+        ("A", "unparsable"),
+        ("", "unparsable"),
+        (None, "unparsable"),
+        ("[" * 9_000, "unparsable"),
+        ("[" * 12_000_000, "unparsable"),
+    ],
+)
+def test_verdicts(reply: str | None, verdict: str) -> None:
+    assert read_verdict(reply) == verdict
+
+
+@pytest.mark.parametrize(
+    ("verdicts", "value"),
+    [
+        (("first", "second"), 1.0),
+        (("second", "first"), 0.0),
+        (("first", "first"), 0.5),
+        (("tie", "first"), 0.5),
+        (("tie", "tie"), 0.5),
+        (("first", "unparsable"), 0.5),
+    ],
+)
+def test_both_orders_must_agree(verdicts: tuple[str, str], value: float) -> None:
+    assert score(verdicts) == value
+
+
+def test_the_win_rate_is_clustered_by_user() -> None:
+    """Two users, ten equal pairs each: the interval is that of two values, 0 and 1, however many pairs there are."""
+    pairs = [Pair(f"u{at % 2}", ("tie", "tie"), float(at % 2)) for at in range(20)]
+    rate = numbers(judge_section(pairs))["win rate"]
+    assert (rate.value, rate.of) == (0.5, "2 users")
+    assert rate.lower is not None
+    assert rate.lower < -5  # Student's t with one degree of freedom: 0.5 - 12.7 * 0.5
+
+
+def test_embeddings_of_a_bank(tmp_path: Path) -> None:
+    banks = bank(tmp_path / "a", GROUNDED), bank(tmp_path / "b", VAGUE), bank(tmp_path / "c", SILENT)
+    nearest = []
+    for one in banks:
+        with TipGenerator(mock_gateway("perfect")) as client:
+            likeness = embed_bank(client, one, concurrency=4)
+        found = numbers(embed_section(likeness))
+        nearest.append(found["cosine of tips to the nearest task"].value)
+        assert found["embeddings that failed"].value == 0
+    assert nearest[0] is not None
+    assert nearest[1] is not None
+    assert nearest[0] > 0.4 > nearest[1]
+    assert nearest[2] is None
+
+
+def test_embeddings_that_fail_are_counted(tmp_path: Path) -> None:
+    one = bank(tmp_path / "a", GROUNDED)
+    bad: list[Any] = [httpx.Response(500), httpx.ConnectError("gone"), httpx.Response(200, json={"data": []})] * 4
+    with TipGenerator(Script(*bad).gateway) as client:
+        found = numbers(embed_section(embed_bank(client, one)))
+    assert found["embeddings that failed"].value == 1.0
+    assert found["cosine of tips in one reply"].value is None
+
+
+def test_cosine() -> None:
+    assert cosine([3, 4], [3, 4]) == pytest.approx(1.0)
+    assert cosine([1, 0], [0, 1]) == 0.0
+    assert cosine([0, 0], [0, 1]) == 0.0
+    assert cosine([1e99, 0], [-1e99, 0]) == -1.0
+    assert math.isfinite(cosine([1e-320], [1e-320]))
+
+
+@pytest.mark.parametrize(
+    "data",
+    [None, [], [{"embedding": []}], [{"embedding": "AAAA"}], [{"embedding": [1, "2"]}], [{"embedding": [True]}], [5]],
+)
+def test_embeddings_that_are_none_are_refused(data: object) -> None:
+    with pytest.raises(WireError):
+        read_embeddings(json.dumps({"data": data}).encode(), 1)
+    with pytest.raises(WireError):
+        read_embeddings(b'{"data": [{"embedding": [NaN]}]}', 1)
+    with pytest.raises(WireError, match="differ in length"):
+        read_embeddings(b'{"data": [{"embedding": [1]}, {"embedding": [1, 2]}]}', 2)
