@@ -85,7 +85,7 @@ def conversation(
         model = completion.model or model
         one = _try(completion, answer, attempt, messages)
         try:
-            parsed = read_reply(one.reply, completion.refused, n, options)
+            parsed = read_reply(completion.text, completion.refused, n, options)
         except MalformedError as error:
             tries = (*tries, one._replace(failure=error.cls, message=error.message))
             messages = [*messages, *prompt.again(capped(completion.text or "", MAX_ECHO), n)]

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -14,6 +16,8 @@ from oo_sim.generator.parser import ParserPolicy
 
 DEFAULT_URL = "http://localhost:4000"
 DEFAULT_KEY = "sk-oo-dev"
+_KEY_LIKE = re.compile(rb"\bsk-(?=[\w-]*\d)[\w-]{16,}")
+_SHORTEST = 6  # a key of a letter or two would take whole words out of every answer
 MAX_BYTES = 16 << 20
 """The most decoded bytes of an answer that are read."""
 
@@ -50,8 +54,12 @@ class Address:
         return cls(chosen, SecretStr(key))
 
     def redact(self, text: bytes) -> bytes:
-        """The bytes without the key, should the other side echo it."""
-        return text.replace(self.key.get_secret_value().encode(), b"***")
+        """The bytes without the key, should the other side echo it, and without what looks like another one."""
+        key = self.key.get_secret_value()
+        if len(key) >= _SHORTEST:
+            for written in (key, json.dumps(key)[1:-1]):
+                text = text.replace(written.encode(), b"***")
+        return _KEY_LIKE.sub(b"***", text)
 
 
 def normalised(url: str, what: str = "URL") -> str:

@@ -43,7 +43,7 @@ def read_completion(body: bytes) -> Completion:
         model=_name(answer.get("model")),
         usage=usage,
         usage_reported=usage != Usage(),
-        refused=bool(_name(message.get("refusal"))),
+        refused=_refused(message),
     )
 
 
@@ -66,9 +66,9 @@ def error_message(body: bytes) -> str:
     try:
         error = _object(body).get("error")
     except WireError:
-        return clean(body[:800].decode("utf-8", "replace"))[:200]
+        return " ".join(body[:800].decode("utf-8", "replace").split())[:200]
     text = error.get("message") if isinstance(error, dict) else error
-    return clean(text)[:200] if isinstance(text, str) else "no message"
+    return " ".join(clean(text).split())[:200] if isinstance(text, str) else "no message"
 
 
 def clean(text: str) -> str:
@@ -98,6 +98,13 @@ def _content(content: object) -> str | None:
         texts = [part.get("text") for part in content if isinstance(part, dict)]
         return clean("".join(text for text in texts if isinstance(text, str)))
     return None
+
+
+def _refused(message: dict[str, Any]) -> bool:
+    """OpenAI has the refusal in the message; LiteLLM moves it to the fields that only some providers know."""
+    specific = message.get("provider_specific_fields")
+    moved = specific.get("refusal") if isinstance(specific, dict) else None
+    return bool(_name(message.get("refusal")) or _name(moved))
 
 
 def _usage(usage: object) -> Usage:

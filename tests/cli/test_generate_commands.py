@@ -45,6 +45,20 @@ def metrics(result: Result) -> dict[str, Any]:
     return {metric["name"]: metric for section in sections.values() for metric in section}
 
 
+def test_foreign_names_are_shown_harmlessly(contexts: Path, tmp_path: Path) -> None:
+    shown = call("generate", contexts, "--out", tmp_path / "t", "--prompt", hostile_prompt(tmp_path))
+    assert shown.exit_code == 0
+    assert "\\x1b[31m[bold]evil@" in shown.stdout
+    assert "\x1b" not in shown.stdout
+
+
+def hostile_prompt(tmp_path: Path) -> Path:
+    """A working template whose name is full of what terminals and markup obey."""
+    path = tmp_path / "\x1b[31m[bold]evil.txt"
+    path.write_text("--- system ---\nx\n--- user ---\n$tasks\nWrite $n tips.\n--- correction ---\nAgain.\n")
+    return path
+
+
 def test_generate_prints_a_table_and_keeps_the_tips(contexts: Path, tmp_path: Path) -> None:
     result = call("generate", contexts, "--out", tmp_path / "tips.parquet")
     assert result.exit_code == 0

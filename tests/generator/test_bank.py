@@ -111,7 +111,7 @@ from pathlib import Path
 sys.path.insert(0, sys.argv[2])
 from generator.test_bank import bank
 from oo_sim.generator.mock import mock_gateway
-bank(Path(sys.argv[1]), mock_gateway("typical_small_model"), n=600, concurrency=4)
+bank(Path(sys.argv[1]), mock_gateway("typical_small_model"), n=400, concurrency=4)
 """
 
 
@@ -119,14 +119,14 @@ def test_a_killed_process_leaves_a_run_that_goes_on(tmp_path: Path) -> None:
     out, journal = tmp_path / "a", tmp_path / "a.partial"
     tests = str(Path(__file__).parents[1])
     process = subprocess.Popen([sys.executable, "-c", KILLED, str(out), tests])
-    while not journal.exists() or journal.stat().st_size < 30_000:
+    while not journal.exists() or journal.stat().st_size < 20_000:
         assert process.poll() is None
         time.sleep(0.005)
     os.kill(process.pid, signal.SIGKILL)
     process.wait()
     assert not out.exists()
     for path in (out, tmp_path / "b"):
-        bank(path, mock_gateway("typical_small_model"), n=600)
+        bank(path, mock_gateway("typical_small_model"), n=400)
     assert out.read_bytes() == (tmp_path / "b").read_bytes()
 
 

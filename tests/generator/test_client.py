@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
 import traceback
 
@@ -127,6 +128,8 @@ def test_what_is_no_completion_is_a_502(answer: object) -> None:
         (completion(""), "empty"),
         (completion(None, tool_calls=[{"id": "x"}]), "empty"),
         (completion(None, refusal="I will not."), "refusal"),
+        (completion(None, provider_specific_fields={"refusal": "No."}), "refusal"),
+        (completion(None, provider_specific_fields={"refusal": None}), "empty"),
         ({"choices": [], "usage": None}, "empty"),
         ({"choices": [None]}, "empty"),
         ({"choices": [{"message": 5}]}, "empty"),
@@ -188,6 +191,7 @@ def test_long_replies_go_back_shortened_and_are_kept_just_too_long() -> None:
     script = Script("x" * 12_000_000, TIPS)
     got = generate(script)
     assert got.tries[0].failure == "too_long"
+    assert "12000000 characters" in got.tries[0].message
     assert len(got.tries[0].reply or "") == (1 << 18) + 1
     assert len(script.body(1)["messages"][2]["content"]) == 8000
 
@@ -219,6 +223,14 @@ def test_the_key_shows_nowhere(caplog: pytest.LogCaptureFixture) -> None:
         assert KEY not in "".join(shown) + caplog.text
         assert "***" in str(error)
         client.close()
+
+
+def test_keys_are_redacted_as_json_writes_them_and_short_ones_left_alone() -> None:
+    odd = Address("http://x", SecretStr('sk-"quoted"\\'))
+    assert odd.redact(json.dumps({"m": 'key sk-"quoted"\\!'}).encode()) == b'{"m": "key ***!"}'
+    assert Address("http://x", SecretStr("a")).redact(b"a tip about a fern") == b"a tip about a fern"
+    assert ADDRESS.redact(b"Incorrect key: sk-proj-12345678901234567890.") == b"Incorrect key: ***."
+    assert ADDRESS.redact(b"Read the sk-learn-documentation-pages") == b"Read the sk-learn-documentation-pages"
 
 
 @pytest.mark.usefixtures("no_environment")

@@ -70,8 +70,9 @@ def test_the_same_address_gives_the_same_answer_and_others_differ() -> None:
 def test_a_completion_looks_like_litellms() -> None:
     got = answer(ASK, PERFECT, 1)
     body = json.loads(got.body)
-    assert set(body) == {"id", "created", "model", "object", "system_fingerprint", "choices", "usage"}
+    assert set(body) == {"id", "created", "model", "object", "choices", "usage"}
     assert (body["model"], body["object"]) == ("tip-generator", "chat.completion")
+    assert set(body["choices"][0]["message"]) == {"content", "role", "provider_specific_fields"}
     assert body["choices"][0]["finish_reason"] == "stop"
     assert body["usage"]["total_tokens"] == body["usage"]["prompt_tokens"] + body["usage"]["completion_tokens"] > 0
     assert {"x-litellm-call-id", "x-litellm-model-group", "x-litellm-attempted-retries"} <= set(got.headers)

@@ -136,7 +136,9 @@ GATEWAY_FAULTS: dict[str, GatewayFault] = {
             "tool_calls": [{"id": "call-1", "type": "function", "function": {"name": "tips", "arguments": "{}"}}],
         }
     ),
-    "refusal": GatewayFault(changes={"content": None, "refusal": "I cannot help with that."}),
+    "refusal": GatewayFault(
+        changes={"content": None, "provider_specific_fields": {"refusal": "I cannot help with that."}}
+    ),
     "length": GatewayFault(changes={"finish_reason": "length"}),
     "reasoning": GatewayFault(changes={"reasoning_content": "What is urgent?"}),
     "zero_usage": GatewayFault(changes={"usage": {"prompt_tokens": 0, "completion_tokens": 0, "total_tokens": 0}}),
