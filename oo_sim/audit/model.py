@@ -21,8 +21,13 @@ class Scored(NamedTuple):
     blank: Bool
 
 
-def scored(d: Decisions, m: Learnings, rule: Rule) -> Scored:
-    """The scores that each candidate should have had, from everything that the user's model had learned."""
+def scored(d: Decisions, m: Learnings, rule: Rule) -> Scored | None:
+    """The scores that each candidate should have had, from everything that the user's model had learned.
+
+    None for policies whose scores do not follow from the log.
+    """
+    if not rule.ridge and rule.family != "oracle":
+        return None
     if rule.family == "oracle":
         return Scored(d.x[:, :, 0], np.zeros(len(d.t), np.bool_))
     scores, blank = np.zeros(d.standing.shape), np.zeros(len(d.t), np.bool_)
@@ -65,11 +70,30 @@ def _greedy(d: Decisions, rule: Rule) -> tuple[I64, Bool]:
     return greedy, np.where(has, epsilon < 1.0, (epsilon == 0.0) | (d.explored == 0))
 
 
+def with_probs(d: Decisions, s: Scored | None, rule: Rule, sure: Bool) -> Decisions:
+    """The decisions with probabilities derived where none are logged, the model is known (`sure`) and the
+    policy too.
+
+    A candidate served that has the highest score, within the tolerance, counts as the greedy one.
+    """
+    if s is None or not rule.serves_best:
+        return d
+    best = np.where(_near(d, s, d.chosen), d.chosen, np.argmax(np.where(d.standing, s.scores, -np.inf), axis=1))
+    derived = rule.probabilities(s.scores, d.standing, best, d.t)
+    return d._replace(probs=np.where((~d.has_probs & sure)[:, None], derived, d.probs))
+
+
+def _near(d: Decisions, s: Scored, index: I64) -> Bool:
+    """Where candidate `index` (n,) has the highest score, within the tolerance."""
+    top = np.where(d.standing, s.scores, -np.inf).max(axis=1)
+    own = s.scores[np.arange(len(d.t)), index]
+    return np.asarray(own >= top - TOLERANCE * np.maximum(1.0, np.abs(top)))
+
+
 def _best_served(d: Decisions, s: Scored, greedy: I64, judged: Bool) -> Iterator[Finding]:
-    rows = np.arange(len(d.t))
     scores = np.where(d.standing, s.scores, -np.inf)
     top = scores.max(axis=1)
-    near = scores[rows, greedy] >= top - TOLERANCE * np.maximum(1.0, np.abs(top))
+    near = _near(d, s, greedy)
     first = np.argmax(scores, axis=1)
     yield Finding(
         "argmax",
@@ -115,7 +139,8 @@ def probabilities(d: Decisions, scores: F64, rule: Rule, greedy: I64, judged: Bo
 
 
 def explored_share(d: Decisions, rule: Rule) -> F64 | None:
-    """The probability (n,) of drawing the candidate by exploring; None where the policy has no such notion."""
+    """The probability (n,) of drawing the candidate by exploring; None where the policy has no such notion.
+    """
     if rule.family == "egreedy":
         return np.asarray(rule.epsilon(d.t) / d.standing.sum(axis=1))
     return np.asarray(1.0 / d.standing.sum(axis=1)) if rule.family == "random" else None

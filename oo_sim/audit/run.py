@@ -62,7 +62,7 @@ def audit(
         for finding, about in _findings(part, rule, bool(manifest.get("has_reactions", False))):
             ledger.add(shard.policy, about, finding)
         judge = evidence.setdefault(shard.policy, Evidence()).judge
-        for finding in judge(part.decisions) if seed is None else _draws(part, rule, seed):
+        for finding in judge(_likely(part, rule)) if seed is None else _draws(part, rule, seed):
             ledger.add(shard.policy, part.decided, finding)
         notes = rule.notes if seed is not None else (*rule.notes, _NO_SEED)
         ledger.decisions(shard.policy, len(part.decisions.t), notes)
@@ -76,6 +76,7 @@ class _Part(NamedTuple):
 
     decisions: Decisions
     learnings: Learnings
+    scored: model.Scored | None
     decided: Rows
     learned: Rows
     gaps: Bool
@@ -96,6 +97,7 @@ def _part(shard: Shard, rule: Rule, ledger: Ledger) -> _Part:
     return _Part(
         d,
         m,
+        model.scored(d, m, rule),
         Rows(users, replicates, d.lane, d.t),
         Rows(users, replicates, m.lane, np.where(m.t_decided >= 0, m.t_decided, np.maximum(m.t_now, 0))),
         _short(shard.decisions, d.lane, len(users)) | shard.nameless[0],
@@ -122,9 +124,8 @@ def _findings(part: _Part, rule: Rule, reactions: bool) -> Iterator[tuple[Findin
         yield finding, part.decided
     if rule.family == "oracle":
         yield checks.best(d), part.decided
-    if rule.ridge or rule.family == "oracle":
-        sure = ~part.holes[d.lane]
-        for finding in model.findings(d, model.scored(d, m, rule), rule, sure):
+    if part.scored is not None:
+        for finding in model.findings(d, part.scored, rule, ~part.holes[d.lane]):
             yield finding, part.decided
     elif rule.family == "random":
         everywhere = np.ones(len(d.t), np.bool_)
@@ -137,6 +138,11 @@ def _draws(part: _Part, rule: Rule, seed: int) -> Iterator[Finding]:
     words = user_words(part.decided.users)
     share = model.explored_share(d, rule)
     yield from checks.draw(d, seed, part.decided.replicates[d.lane], words[d.lane], share)
+
+
+def _likely(part: _Part, rule: Rule) -> Decisions:
+    """The decisions, with probabilities wherever they are logged or can be derived."""
+    return model.with_probs(part.decisions, part.scored, rule, ~part.holes[part.decisions.lane])
 
 
 def _seed(manifest: Mapping[str, Any]) -> int | None:

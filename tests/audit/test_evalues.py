@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,9 @@ from oo_sim.audit.evalues import ALPHA, Evidence
 from oo_sim.audit.rows import Decisions
 
 from .faults import EpsilonDoubledUnlogged, NeverExplores, NeverLast
-from .simulator import Simulator
+from .simulator import Row, Simulator
+
+START = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 def _without_seed(simulator: Simulator) -> Report:
@@ -41,6 +44,27 @@ def test_wrong_exploration_is_found(kind: type[Simulator], policy: str, check: s
     first = _without_seed(kind(policy, users=20, rounds=60)).policies[0].first
     assert first is not None
     assert first.check == check
+
+
+class Terse(Simulator):
+    """Logs no probabilities, as most recommenders do."""
+
+    def log_decision(self, row: Row) -> Row:
+        return row | {"probs": None, "propensity": None, "ts": START}
+
+
+class TerseNeverExplores(Terse, NeverExplores):
+    """Logs no probabilities, and never explores."""
+
+
+def test_known_policies_need_no_logged_probabilities() -> None:
+    """What epsilon-greedy should have drawn from is derived, and its exploration tested against that."""
+    right = _without_seed(Terse("egreedy")).policies[0]
+    assert right.wrong == 0
+    assert right.checks["rate"].judged == 500
+    first = _without_seed(TerseNeverExplores("egreedy", users=20, rounds=60)).policies[0].first
+    assert first is not None
+    assert first.check == "rate"
 
 
 def _log(chosen: Any, probs: Any) -> Decisions:
