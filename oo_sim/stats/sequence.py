@@ -46,7 +46,8 @@ def confidence_sequence(
     rho2 = mixture_scale(n_best, level, side) ** 2
     if n < 2:
         return Interval(mean, math.nan, math.nan, n)
-    half = _student(_boundary(n * rho2, 1 - level, side), n) * math.sqrt(variance / n)
+    error = math.sqrt(variance / n)
+    half = _student(_boundary(n * rho2, 1 - level, side), n) * error if error > 0.0 else 0.0
     lower = mean - half if side != "upper" else -math.inf
     upper = mean + half if side != "lower" else math.inf
     return Interval(mean, lower, upper, n)
@@ -60,5 +61,8 @@ def _boundary(u: float, alpha: float, side: Side) -> float:
 
 
 def _student(z: float, n: int) -> float:
-    """Student's quantile (n - 1 degrees of freedom) at the tail that lies beyond `z` in the normal."""
-    return -float(special.stdtrit(n - 1, special.ndtr(-z)))
+    """Student's quantile (n - 1 degrees of freedom) at the tail that lies beyond `z` in the normal.
+
+    Infinite where that tail is too small for a float: so far from `n_best`, nothing can be said yet.
+    """
+    return abs(float(special.stdtrit(n - 1, special.ndtr(-z))))

@@ -48,6 +48,15 @@ def test_more_users_tighten_it() -> None:
     assert widths == sorted(widths, reverse=True)
 
 
+@pytest.mark.parametrize("n", [2, 3, 10, 30, 300])
+@pytest.mark.parametrize("n_best", [1, 30, 1000, 10**6])
+def test_far_from_its_aim_it_is_wide_and_never_inverted(n: int, n_best: int) -> None:
+    interval = confidence_sequence(1.0, 4.0, n, n_best=n_best)
+    assert interval.lower < t_interval(1.0, 4.0, n).lower
+    assert interval.upper > t_interval(1.0, 4.0, n).upper
+    assert confidence_sequence(1.0, 0.0, n, n_best=n_best)[:3] == (1.0, 1.0, 1.0)
+
+
 def test_one_user_gives_no_bounds() -> None:
     assert math.isnan(confidence_sequence(0.0, math.nan, 1, n_best=10).lower)
 
