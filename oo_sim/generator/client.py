@@ -1,4 +1,8 @@
-"""The client, sync and async: it drives one conversation and turns failures into answers."""
+"""The client, sync and async: it drives one conversation and turns failures into answers.
+
+It speaks to an httpx transport itself. What `httpx.Client` would add is what must not be here: cookies, redirects,
+proxies from the environment, and a log line with the whole URL.
+"""
 
 from __future__ import annotations
 
@@ -18,6 +22,9 @@ from oo_sim.generator.settings import Address, Options
 
 OCCURRENCE = "x-oo-occurrence"
 """The request header that tells equal requests apart, for gateways that answer repeatably."""
+
+
+PATHS = ("/chat/completions", "/embeddings")
 
 
 class AnyTransport(Protocol):
@@ -63,20 +70,23 @@ class _Base:
         self.gateway = gateway
         self.prompt = prompt or default_prompt()
         self.options = options or Options()
+        self._urls = {path: httpx.URL(gateway.address.url + path) for path in PATHS}
 
     def _dialogue(self, context: GenerationContext, n: int, user_id: str | None) -> Dialogue:
         return conversation(self.prompt, context, n, self.options, user_id)
 
-    def _request(self, client: httpx.Client | httpx.AsyncClient, call: Call, occurrence: int | None) -> httpx.Request:
+    def _request(self, call: Call, occurrence: int | None) -> httpx.Request:
         headers = {
             "Authorization": f"Bearer {self.gateway.address.key.get_secret_value()}",
             "Content-Type": "application/json",
+            "Accept": "application/json",
             "Accept-Encoding": "identity",
+            "User-Agent": "oo-sim",
         }
         if occurrence is not None:
             headers[OCCURRENCE] = str(occurrence)
-        url = self.gateway.address.url + call.path
-        return client.build_request("POST", url, content=call.body, headers=headers, timeout=call.timeout)
+        extensions = {"timeout": dict.fromkeys(("connect", "read", "write", "pool"), call.timeout)}
+        return httpx.Request("POST", self._urls[call.path], headers=headers, content=call.body, extensions=extensions)
 
     def _answer(self, response: httpx.Response, watch: _Watch) -> Answer:
         body = self.gateway.address.redact(response.content)
@@ -85,10 +95,6 @@ class _Base:
 
 class TipGenerator(_Base):
     """The sync client; safe to use from several threads, and where a loop is running."""
-
-    def __init__(self, gateway: Gateway, prompt: Prompt | None = None, options: Options | None = None) -> None:
-        super().__init__(gateway, prompt, options)
-        self._client = httpx.Client(transport=gateway.transport, trust_env=False)  # type: ignore[arg-type]
 
     def generate(
         self,
@@ -111,13 +117,14 @@ class TipGenerator(_Base):
     def exchange(self, call: Call, occurrence: int | None = None) -> Answer:
         """The answer to one call, or why there is none; it never raises for what the other side does."""
         with _watched(call, self.gateway) as watch:
-            response = self._client.send(self._request(self._client, call, occurrence))
+            response = self.gateway.transport.handle_request(self._request(call, occurrence))
+            response.read()
             watch.answer = self._answer(response, watch)
         return watch.answer
 
     def close(self) -> None:
         """Closes the connections."""
-        self._client.close()
+        self.gateway.transport.close()
 
     def __enter__(self) -> Self:
         return self
@@ -130,10 +137,6 @@ class TipGenerator(_Base):
 
 class AsyncTipGenerator(_Base):
     """The async client; bound to the event loop that it is first used in."""
-
-    def __init__(self, gateway: Gateway, prompt: Prompt | None = None, options: Options | None = None) -> None:
-        super().__init__(gateway, prompt, options)
-        self._client = httpx.AsyncClient(transport=gateway.transport, trust_env=False)  # type: ignore[arg-type]
 
     async def generate(
         self,
@@ -156,13 +159,14 @@ class AsyncTipGenerator(_Base):
     async def exchange(self, call: Call, occurrence: int | None = None) -> Answer:
         """As `TipGenerator.exchange`."""
         with _watched(call, self.gateway) as watch:
-            response = await self._client.send(self._request(self._client, call, occurrence))
+            response = await self.gateway.transport.handle_async_request(self._request(call, occurrence))
+            await response.aread()
             watch.answer = self._answer(response, watch)
         return watch.answer
 
     async def aclose(self) -> None:
         """Closes the connections."""
-        await self._client.aclose()
+        await self.gateway.transport.aclose()
 
     async def __aenter__(self) -> Self:
         return self

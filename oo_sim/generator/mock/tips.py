@@ -56,7 +56,7 @@ def read_prompt(messages: list[Any]) -> Asked:
     """What the first user message asks for; a prompt that is not ours asks for three tips about nothing."""
     user = (one["content"] for one in messages if one.get("role") == "user" and isinstance(one.get("content"), str))
     text = next(user, "")
-    blocks = [[row for row in map(_row, block.splitlines()) if row is not None] for block in _BLOCK.findall(text)]
+    blocks = [_rows(block.splitlines()) for block in _BLOCK.findall(text)]
     bare = _BLOCK.sub("", text)
     wanted, hour = _WANTED.findall(bare), _HOUR.search(bare)
     n = min(max(int(wanted[-1]), 1), MAX_TIPS) if wanted else 3
@@ -99,9 +99,10 @@ def _content(asked: Asked, style: Style, draws: Draws, index: int) -> str:
     return draws.choice(f"opening {index}", openings or [""]) + text
 
 
-def _row(line: str) -> Item | None:
+def _rows(lines: list[str]) -> list[Item]:
+    """The objects among JSON lines; if any line is none, all are left out, for the prompt is not ours then."""
     try:
-        row = json.loads(line)
-    except ValueError:
-        return None
-    return row if isinstance(row, dict) else None
+        rows = json.loads(f"[{','.join(lines)}]")
+    except (ValueError, RecursionError):
+        return []
+    return [row for row in rows if isinstance(row, dict)]
