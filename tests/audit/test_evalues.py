@@ -12,7 +12,7 @@ from oo_sim.audit import Report, audit_tables
 from oo_sim.audit.evalues import ALPHA, Evidence
 from oo_sim.audit.rows import Decisions
 
-from .faults import EpsilonDoubledUnlogged, NeverExplores, NeverLast
+from .faulty import EpsilonDoubledUnlogged, NeverExplores, NeverLast
 from .simulator import Row, Simulator
 
 START = datetime(2026, 1, 1, tzinfo=UTC)

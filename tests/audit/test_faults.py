@@ -7,7 +7,8 @@ import pytest
 
 from oo_sim.audit import audit_tables
 
-from .faults import FAULTS, Fault, LastOnTie
+from .faults import FAULTS, Fault
+from .faulty import LastOnTie
 from .simulator import Simulator
 
 

@@ -16,7 +16,7 @@ from typer.testing import CliRunner
 from oo_sim.audit import audit_tables
 from oo_sim.cli.audit import app
 
-from .faults import AgeOffByOne, NeverLast, PropensityOne
+from .faulty import AgeOffByOne, NeverLast, PropensityOne
 from .simulator import F64, Row, Simulator
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
