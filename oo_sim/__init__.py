@@ -18,9 +18,11 @@ _HOMES = {
     "RunLogError": ("oo_sim.runlog", "RunLogError"),
     "Scenario": ("oo_sim.scenario", "Scenario"),
     "ScenarioError": ("oo_sim.scenario", "ScenarioError"),
+    "compare": ("oo_sim.studies", "compare"),
     "load_run": ("oo_sim.report", "load_run"),
     "load_scenario": ("oo_sim.scenario", "load"),
     "run": ("oo_sim.experiment", "run"),
+    "sweep": ("oo_sim.studies", "sweep"),
 }
 
 __all__ = [
@@ -31,9 +33,11 @@ __all__ = [
     "Scenario",
     "ScenarioError",
     "__version__",
+    "compare",
     "load_run",
     "load_scenario",
     "run",
+    "sweep",
 ]
 
 

@@ -7,6 +7,8 @@ from oo_sim.runlog import RunLogError as RunLogError
 from oo_sim.scenario import Scenario as Scenario
 from oo_sim.scenario import ScenarioError as ScenarioError
 from oo_sim.scenario import load as load_scenario
+from oo_sim.studies import compare as compare
+from oo_sim.studies import sweep as sweep
 
 __version__: str
 __all__ = [
@@ -17,7 +19,9 @@ __all__ = [
     "Scenario",
     "ScenarioError",
     "__version__",
+    "compare",
     "load_run",
     "load_scenario",
     "run",
+    "sweep",
 ]

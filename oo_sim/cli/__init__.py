@@ -30,12 +30,15 @@ COMMANDS = {
     "run": Entry("oo_sim.cli.run", "Run scenarios: synthetic users meet policies."),
     "show": Entry("oo_sim.cli.show", "Print the table of a run."),
     "plot": Entry("oo_sim.cli.show", "Draw the curves of runs."),
+    "compare": Entry("oo_sim.cli.compare", "Compare policies by user: which is better, and how surely."),
+    "sweep": Entry("oo_sim.cli.sweep", "Run a policy at each value of a parameter."),
     "scenario": Entry("oo_sim.cli.scenario", "Check, show and list scenario files."),
     "bench": Entry("oo_sim.cli.bench", "Measure decisions per second."),
 }
 """Every command; one whose module is not there is left out."""
 
 _INPUT_ERRORS = (
+    ("oo_sim.comparison", "ComparisonError"),
     ("oo_sim.runlog", "RunLogError"),
     ("oo_sim.scenario", "ScenarioError"),
     ("oo_sim.scenario", "SpecError"),

@@ -1,0 +1,61 @@
+"""`oo-sim sweep`: what a parameter does, on one set of users and draws."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+import oo_sim
+from oo_sim.cli.printing import check_png, draw, print_rich
+from oo_sim.cli.show import Json, print_json
+
+app = typer.Typer(add_completion=False)
+
+FAILED = 1
+"""The exit code when a policy failed."""
+
+
+@app.command()
+def sweep(
+    scenario: Annotated[str, typer.Argument(metavar="SCENARIO", help="A scenario file, or the name of a shipped one.")],
+    policy: Annotated[
+        list[str],
+        typer.Option(
+            metavar="PATTERN",
+            help="A spec with lists or ranges: linucb:alpha=[0.1,0.3,1,3], alpha=log(0.1,10,5), alpha=lin(0,1,5). "
+            "A plain spec is a line to compare with. Repeatable.",
+        ),
+    ],
+    users: Annotated[int | None, typer.Option(metavar="N", help="Instead of the file's number of users.")] = None,
+    rounds: Annotated[int | None, typer.Option(metavar="N", help="Instead of the file's decisions per user.")] = None,
+    replicates: Annotated[int | None, typer.Option(metavar="N", help="Instead of the file's replicates.")] = None,
+    seed: Annotated[int | None, typer.Option(metavar="N", help="Instead of the file's seed.")] = None,
+    threads: Annotated[int | None, typer.Option(metavar="N", min=1, help="Threads. Default: all cores.")] = None,
+    as_json: Json = False,
+    out: Annotated[
+        Path | None, typer.Option(metavar="FILE.png", help="Draw reward against the parameter into this file.")
+    ] = None,
+) -> None:
+    """Run a policy at each value of a parameter, all on the same users and draws, and print what each earned.
+
+    Exit codes: 0 all well, 1 a policy failed (the others are shown), 2 usage or invalid input, 130 interrupted.
+
+    Example: oo-sim sweep quickstart --policy 'linucb:alpha=[0.1,0.3,1,3]' --policy greedy --out alpha.png
+    """
+    check_png(out)
+    sys.path.insert(0, os.getcwd())  # so that a private policy beside the scenario can be named module:factory
+    found = oo_sim.sweep(
+        scenario, policies=policy, users=users, rounds=rounds, replicates=replicates, seed=seed, threads=threads
+    )
+    if as_json:
+        print_json(found.as_dict())
+    else:
+        print_rich(found.console())
+    if out is not None and any(series.varied and series.points for series in found.series):
+        draw(found.figure(), out, quiet=as_json)
+    if found.failures:
+        raise typer.Exit(FAILED)

@@ -1,0 +1,159 @@
+"""`compare`: runs or scenarios in, a `Comparison` out; on request with as many users as the answer takes."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TypeAlias
+
+from oo_sim.comparison import (
+    CEILING,
+    FIRST_USERS,
+    FLOOR,
+    Comparison,
+    ComparisonError,
+    Look,
+    Metric,
+    check_metric,
+    compare_outcomes,
+    gather,
+    look,
+    sizes,
+)
+from oo_sim.contract import Policy
+from oo_sim.experiment import Progress, run
+from oo_sim.report import Run, load_run
+from oo_sim.report.text import plain
+from oo_sim.scenario import Scenario, load, parse_spec
+from oo_sim.worlds import build
+
+Source: TypeAlias = str | Path | Scenario | Run
+"""A run, its directory, or a scenario: a path, the name of a shipped one, or itself."""
+
+MAX_USERS = 100_000
+
+
+def compare(
+    *sources: Source,
+    policies: Sequence[str | Policy] | None = None,
+    reference: str | Policy | None = None,
+    metric: Metric = "expected",
+    users: int | None = None,
+    rounds: int | None = None,
+    replicates: int | None = None,
+    seed: int | None = None,
+    threads: int | None = None,
+    until: float | None = None,
+    max_users: int = MAX_USERS,
+    bootstrap_seed: int = 0,
+    progress: Progress | None = None,
+    looked: Callable[[Look], None] | None = None,
+) -> Comparison:
+    """Compare policies by user under common random numbers, in each scenario that the sources are of.
+
+    All pairs of `policies` (of all there are), candidate minus baseline, the earlier one the baseline; or each against
+    the `reference`. Directories are read as runs, scenarios are run, with the overrides given. With `until`, users are
+    added until each anytime-valid interval is at most +- `until` or excludes 0, or `max_users` is reached; `looked`
+    hears each look. `bootstrap_seed` is that of bands and bootstraps.
+
+    Raises ComparisonError where runs do not fit together, and what `run` and `load_run` raise.
+    """
+    found = [_source(source) for source in sources]
+    fresh = [source for source in found if isinstance(source, Scenario)]
+    overrides = {"users": users, "rounds": rounds, "replicates": replicates, "seed": seed}
+    _check(found, metric, [name for name, value in overrides.items() if value is not None])
+    if until is not None and len(fresh) < len(found):
+        raise ComparisonError("until adds users, so it wants scenarios to run, not runs that are there")
+    wanted = None if policies is None else [_label(each) for each in policies]
+    base = None if reference is None else _label(reference)
+
+    def ran(source: Scenario | Run, population: int | None) -> Run:
+        if isinstance(source, Run):
+            return source
+        taking_part = _taking_part(source, policies, reference, scale=len(found) > 1)
+        sized = source.with_(**{**overrides, "users": population})
+        return run(sized, policies=taking_part, threads=threads, progress=progress)
+
+    def compared(population: int | None, bands: bool) -> Comparison:
+        outcomes = gather([ran(source, population) for source in found], metric)
+        bootstraps = bootstrap_seed if bands else None
+        return compare_outcomes(outcomes, metric, policies=wanted, reference=base, seed=bootstraps)
+
+    if until is None:
+        return compared(users, True)
+    planned = _planned(until, users or max(scenario.users for scenario in fresh), max_users)
+    return _until(lambda population: compared(population, False), until, planned, looked)
+
+
+def _until(
+    compared: Callable[[int], Comparison],
+    width: float,
+    planned: Sequence[int],
+    looked: Callable[[Look], None] | None,
+) -> Comparison:
+    """Look after each of the `planned` numbers of users, until all is settled."""
+    looks: list[Look] = []
+    for population in planned:
+        found = compared(population)
+        looks.append(look(found.pairs, planned))
+        if looked is not None:
+            looked(looks[-1])
+        if looks[-1].settled(width):
+            break
+    reached = (
+        f"Stopped at {population:,} users: each interval is at most ± {width:g} or excludes 0."
+        if looks[-1].settled(width)
+        else f"Stopped at {population:,} users, the most allowed, before each interval was at most ± {width:g} or "
+        "excluded 0."
+    )
+    return found.stopped(looks, reached)
+
+
+def _source(source: Source) -> Scenario | Run:
+    if isinstance(source, Scenario | Run):
+        return source
+    return load_run(source) if Path(source).is_dir() else load(source)
+
+
+def _check(found: Sequence[Scenario | Run], metric: str, overrides: Sequence[str]) -> None:
+    """Refuse, before any work is done, what can't be compared."""
+    if not found:
+        raise ComparisonError("nothing to compare; name runs or scenarios")
+    scenarios = [source for source in found if isinstance(source, Scenario)]
+    if overrides and len(scenarios) < len(found):
+        raise ComparisonError(f"{overrides[0]} changes how scenarios are run, and runs are as they are: leave it out")
+    names = [scenario.name for scenario in scenarios]
+    twice = next((name for name in names if names.count(name) > 1), None)
+    if twice is not None:
+        raise ComparisonError(f"scenario {plain(twice)} is named twice; give two scenarios different names")
+    for scenario in scenarios:
+        check_metric(scenario.name, metric, own_trajectory=metric == "regret" and build(scenario).own_trajectory)
+
+
+def _planned(until: float, first: int, most: int) -> list[int]:
+    """The users of each look."""
+    if not (math.isfinite(until) and until > 0):
+        raise ComparisonError(f"until must be a width above 0, such as 0.005, not {until!r}")
+    first = max(first, FIRST_USERS)
+    if most < first:
+        raise ComparisonError(f"max_users must be at least the {first:,} users of the first look, not {most:,}")
+    return sizes(first, most)
+
+
+def _taking_part(
+    scenario: Scenario, policies: Sequence[str | Policy] | None, reference: str | Policy | None, *, scale: bool
+) -> list[str | Policy]:
+    """The policies to run: those to compare, the reference, and those that put several scenarios on one scale."""
+    wanted: list[str | Policy] = [*(scenario.policies if policies is None else policies)]
+    extra: list[str | Policy] = [] if reference is None else [reference]
+    if scale and policies is not None:
+        extra += [FLOOR, CEILING]
+    for each in extra:
+        if _label(each) not in map(_label, wanted):
+            wanted.append(each)
+    return wanted
+
+
+def _label(policy: str | Policy) -> str:
+    return policy.name if isinstance(policy, Policy) else str(parse_spec(policy))
