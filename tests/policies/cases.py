@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,10 +26,9 @@ VARIANTS: dict[str, list[dict[str, object]]] = {
 }
 CASES: dict[str, Policy] = {
     f"{name}:{','.join(f'{k}={v}' for k, v in parameters.items())}": make(name, parameters)
-    for name, shapes in VARIANTS.items()
-    for parameters in shapes
+    for name in POLICIES
+    for parameters in VARIANTS.get(name, [{}])
 }
-ALL = sorted(POLICIES)
 K, LANES, ROUNDS = 6, 12, 15
 Pick = Sequence[int]
 
@@ -82,8 +81,19 @@ def of_lanes(values: Candidates, pick: Pick) -> Candidates:
 
 
 def copied(state: State) -> State:
-    """The state's arrays, copied."""
-    return type(state)(*(a.copy() for a in state)) if hasattr(state, "_fields") else state
+    """The state with its arrays copied; states are arrays in tuples, which may be nested."""
+    if isinstance(state, tuple):
+        return state._make(map(copied, state)) if hasattr(state, "_make") else tuple(map(copied, state))
+    return state.copy()
+
+
+def leaves(state: State) -> Iterator[NDArray[Any]]:
+    """The arrays of a state."""
+    if isinstance(state, tuple):
+        for part in state:
+            yield from leaves(part)
+    else:
+        yield state
 
 
 def play(policy: Policy, pick: Pick = range(LANES), count: int = ROUNDS) -> list[Seen]:
