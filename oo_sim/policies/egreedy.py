@@ -11,19 +11,33 @@ def _mean(state: ridge.Ridge, batch: Batch, noise: F64) -> F64:
     return ridge.mean(state, batch.x)
 
 
-def egreedy(epsilon: float = 0.1, decay: float = 0.0, features: str | FeatureMap = "oo7", prior: float = 1.0) -> Policy:
-    """With probability epsilon_t = epsilon / (1 + decay t) any candidate, else the highest x' theta."""
+def egreedy(
+    epsilon: float = 0.1,
+    decay: float = 0.0,
+    features: str | FeatureMap = "oo7",
+    prior: float = 1.0,
+    schedule: str = "harmonic",
+) -> Policy:
+    """With probability epsilon_t any candidate, else the highest x' theta.
+
+    With u = decay t, `schedule` is harmonic: epsilon_t = epsilon / (1 + u) (Auer, Cesa-Bianchi & Fischer 2002),
+    sqrt: epsilon / (1 + u)^1/2, cbrt: epsilon / (1 + u)^1/3 (the rate of epoch-greedy, Langford & Zhang 2007), or
+    exponential: epsilon e^-u. A schedule other than harmonic is among the policy's recorded parameters.
+    """
     phi = feature_map(features)
     epsilon, decay = checks.number("epsilon", epsilon, 0.0, 1.0), checks.number("decay", decay, 0.0)
     prior = checks.ridge_prior(prior)
+    if schedule not in explore.SCHEDULES:
+        raise ValueError(f"schedule must be one of {', '.join(explore.SCHEDULES)}, not {schedule!r}")
+    recorded = {} if schedule == "harmonic" else {"schedule": schedule}
     return Policy(
         "egreedy",
         phi,
         ridge.init(phi.d, prior),
         _mean,
-        explore.epsilon_greedy(epsilon, decay),
+        explore.epsilon_greedy(epsilon, decay, schedule),
         ridge.update,
-        parameters={"epsilon": epsilon, "decay": decay, "features": phi.name, "prior": prior},
+        parameters={"epsilon": epsilon, "decay": decay, "features": phi.name, "prior": prior, **recorded},
         explores=True,
     )
 
