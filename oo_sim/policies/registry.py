@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 
 from oo_sim.contract import FeatureMap, Policy
 from oo_sim.policies.baselines import oracle, random
+from oo_sim.policies.dlinucb import dlinucb
 from oo_sim.policies.egreedy import egreedy, greedy, softmax
 from oo_sim.policies.linucb import linucb
 from oo_sim.policies.thompson import thompson
@@ -21,6 +22,7 @@ POLICIES: dict[str, Factory] = {
     "greedy": greedy,
     "thompson": thompson,
     "softmax": softmax,
+    "dlinucb": dlinucb,
     "random": random,
     "oracle": oracle,
 }
