@@ -12,6 +12,7 @@ from oo_sim.policies.baselines import oracle, random
 from oo_sim.policies.dlinucb import dlinucb
 from oo_sim.policies.egreedy import egreedy, greedy, softmax
 from oo_sim.policies.linucb import linucb
+from oo_sim.policies.swlinucb import swlinucb
 from oo_sim.policies.thompson import thompson
 
 Factory = Callable[..., Policy]
@@ -23,6 +24,7 @@ POLICIES: dict[str, Factory] = {
     "thompson": thompson,
     "softmax": softmax,
     "dlinucb": dlinucb,
+    "swlinucb": swlinucb,
     "random": random,
     "oracle": oracle,
 }
