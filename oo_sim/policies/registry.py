@@ -12,6 +12,7 @@ from oo_sim.policies.baselines import oracle, random
 from oo_sim.policies.dlinucb import dlinucb
 from oo_sim.policies.egreedy import egreedy, greedy, softmax
 from oo_sim.policies.linucb import linucb
+from oo_sim.policies.restart_linucb import restart_linucb
 from oo_sim.policies.swlinucb import swlinucb
 from oo_sim.policies.thompson import thompson
 
@@ -25,6 +26,7 @@ POLICIES: dict[str, Factory] = {
     "softmax": softmax,
     "dlinucb": dlinucb,
     "swlinucb": swlinucb,
+    "restart_linucb": restart_linucb,
     "random": random,
     "oracle": oracle,
 }
