@@ -13,6 +13,7 @@ from oo_sim.policies.dlinucb import dlinucb
 from oo_sim.policies.egreedy import egreedy, greedy, softmax
 from oo_sim.policies.linucb import linucb
 from oo_sim.policies.restart_linucb import restart_linucb
+from oo_sim.policies.squarecb import squarecb
 from oo_sim.policies.swlinucb import swlinucb
 from oo_sim.policies.thompson import thompson
 
@@ -24,6 +25,7 @@ POLICIES: dict[str, Factory] = {
     "greedy": greedy,
     "thompson": thompson,
     "softmax": softmax,
+    "squarecb": squarecb,
     "dlinucb": dlinucb,
     "swlinucb": swlinucb,
     "restart_linucb": restart_linucb,
