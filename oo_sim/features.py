@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
+import numpy as np
+
 from oo_sim.contract import F64, Candidates, FeatureMap
 from oo_sim.kernels import encode
 
@@ -71,3 +75,24 @@ def feature_map(features: str | FeatureMap) -> FeatureMap:
     if features not in FEATURES:
         raise ValueError(f"there are no features {features!r}; choose one of {', '.join(FEATURES)}")
     return FEATURES[features]
+
+
+@dataclass(frozen=True)
+class _WithKind:
+    """Encodes the features of `phi`, then `is_llm`."""
+
+    phi: FeatureMap
+
+    def __call__(self, c: Candidates, x: F64) -> None:
+        K, d, n = x.shape
+        inner = np.empty((K, d - 1, n))
+        self.phi.encode(c, inner)
+        x[:, :-1] = inner
+        x[:, -1] = c.is_llm
+
+
+def with_kind(phi: FeatureMap) -> FeatureMap:
+    """The same map if it holds `is_llm`, else one with `is_llm` after its last column."""
+    if "is_llm" in phi.names:
+        return phi
+    return FeatureMap(f"{phi.name}+is_llm", (*phi.names, "is_llm"), _WithKind(phi))

@@ -12,6 +12,8 @@ from oo_sim.policies.baselines import oracle, random
 from oo_sim.policies.dlinucb import dlinucb
 from oo_sim.policies.egreedy import egreedy, greedy, softmax
 from oo_sim.policies.linucb import linucb
+from oo_sim.policies.linucb_disjoint import linucb_disjoint
+from oo_sim.policies.linucb_hybrid import linucb_hybrid
 from oo_sim.policies.restart_linucb import restart_linucb
 from oo_sim.policies.squarecb import squarecb
 from oo_sim.policies.swlinucb import swlinucb
@@ -26,6 +28,8 @@ POLICIES: dict[str, Factory] = {
     "thompson": thompson,
     "softmax": softmax,
     "squarecb": squarecb,
+    "linucb_disjoint": linucb_disjoint,
+    "linucb_hybrid": linucb_hybrid,
     "dlinucb": dlinucb,
     "swlinucb": swlinucb,
     "restart_linucb": restart_linucb,
