@@ -14,6 +14,7 @@ from oo_sim.policies.egreedy import egreedy, greedy, softmax
 from oo_sim.policies.linucb import linucb
 from oo_sim.policies.linucb_disjoint import linucb_disjoint
 from oo_sim.policies.linucb_hybrid import linucb_hybrid
+from oo_sim.policies.logistic_ts import logistic_ts
 from oo_sim.policies.restart_linucb import restart_linucb
 from oo_sim.policies.squarecb import squarecb
 from oo_sim.policies.swlinucb import swlinucb
@@ -28,6 +29,7 @@ POLICIES: dict[str, Factory] = {
     "thompson": thompson,
     "softmax": softmax,
     "squarecb": squarecb,
+    "logistic_ts": logistic_ts,
     "linucb_disjoint": linucb_disjoint,
     "linucb_hybrid": linucb_hybrid,
     "dlinucb": dlinucb,
