@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 
 from oo_sim.contract import FeatureMap, Policy
 from oo_sim.policies.baselines import oracle, random
+from oo_sim.policies.bootstrap_ts import bootstrap_ts
 from oo_sim.policies.dlinucb import dlinucb
 from oo_sim.policies.egreedy import egreedy, greedy, softmax
 from oo_sim.policies.linucb import linucb
@@ -29,6 +30,7 @@ POLICIES: dict[str, Factory] = {
     "thompson": thompson,
     "softmax": softmax,
     "squarecb": squarecb,
+    "bootstrap_ts": bootstrap_ts,
     "logistic_ts": logistic_ts,
     "linucb_disjoint": linucb_disjoint,
     "linucb_hybrid": linucb_hybrid,
