@@ -51,8 +51,13 @@ def _entrant(world: World, one: str | Policy) -> Entrant:
     else:
         raise UnknownPolicyError(f"{one!r} is no policy; give a spec such as 'linucb:alpha=0.5', or a Policy")
     _check(world, label, policy)
-    ours = getattr(policy.score, "__module__", "").startswith("oo_sim.policies.")
-    return Entrant(label, policy if ours else guarded(policy))
+    return Entrant(label, policy if _ours(policy) else guarded(policy))
+
+
+def _ours(policy: Policy) -> bool:
+    """Whether every function of the policy is a built-in one."""
+    parts = (policy.init, policy.score, policy.probs, policy.update)
+    return all(getattr(part, "__module__", "").startswith("oo_sim.policies.") for part in parts)
 
 
 def _from_spec(world: World, spec: PolicySpec) -> Policy:
@@ -64,6 +69,8 @@ def _from_spec(world: World, spec: PolicySpec) -> Policy:
 
 def _check(world: World, label: str, policy: Policy) -> None:
     """Refuse what could not be run or written down, before any work is done."""
+    if not isinstance(policy.name, str) or not policy.name:
+        raise UnknownPolicyError(f"a policy's name must be text, not {policy.name!r}")
     name = policy.features.name
     if FEATURES.get(name) is policy.features and name not in world.features:
         raise UnknownPolicyError(

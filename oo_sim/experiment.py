@@ -136,7 +136,7 @@ def _results(
 
 
 def _warm_up(world: World, policy: Policy) -> None:
-    """Load or compile the kernels that the policy needs, so that its decisions per second are not those of compiling."""
+    """Load or compile the kernels that the policy needs, so that compiling does not count as deciding."""
     run_policy(world, policy, seed=0, users=1, rounds=1, threads=1)
 
 
@@ -188,7 +188,8 @@ def _blame(error: RoundError) -> str:
     if isinstance(cause, PolicyError):
         return f"round {error.t + 1}, user-{error.user}: {cause.what}"
     frames = traceback.extract_tb(cause.__traceback__ if cause else None)
-    own = [frame for frame in frames if "site-packages" not in frame.filename] or frames
+    library = ("site-packages", str(Path(__file__).parent))
+    own = [frame for frame in frames if not any(part in frame.filename for part in library)] or frames
     where = f"{Path(own[-1].filename).name}, line {own[-1].lineno}"
     return f"round {error.t + 1}: raised {type(cause).__name__}: {cause} ({where})"
 

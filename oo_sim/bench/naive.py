@@ -8,10 +8,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
 
+from oo_sim.bench import learners
+from oo_sim.bench.learners import Learner
 from oo_sim.contract import F64
 
 
@@ -25,20 +28,11 @@ class Request(NamedTuple):
 
 
 class Naive(NamedTuple):
-    """How a naive policy scores (theta, A^-1, x, rng) and picks from the scores, and how many features it reads."""
+    """How many features a naive policy reads, what it learns with, and how it picks from the scores."""
 
     d: int
-    score: Callable[[F64, F64, F64], float]
+    learner: Callable[[int], Learner]
     pick: Callable[[list[float], np.random.Generator], int]
-    sample: bool = False  # scores with a draw from the posterior instead of its mean
-
-
-def _mean(theta: F64, inverse: F64, x: F64) -> float:
-    return float(theta @ x)
-
-
-def _ucb(theta: F64, inverse: F64, x: F64) -> float:
-    return float(theta @ x + math.sqrt(x @ inverse @ x))
 
 
 def _first_best(scores: list[float], rng: np.random.Generator) -> int:
@@ -54,18 +48,34 @@ def _boltzmann(scores: list[float], rng: np.random.Generator) -> int:
     return int(rng.choice(len(scores), p=weights / weights.sum()))
 
 
+def _inverse_gap(scores: list[float], rng: np.random.Generator) -> int:
+    best = _first_best(scores, rng)
+    weights = [0.0 if k == best else 1.0 / (len(scores) + 100.0 * (scores[best] - s)) for k, s in enumerate(scores)]
+    weights[best] = 1.0 - sum(weights)
+    return int(rng.choice(len(scores), p=weights))
+
+
+_UCB, _SAMPLE = partial(learners.Ridge, alpha=1.0), partial(learners.Ridge, sample=True)
 NAIVE = {
-    "linucb": Naive(5, _ucb, _first_best),
-    "egreedy": Naive(7, _mean, _epsilon),
-    "greedy": Naive(7, _mean, _first_best),
-    "softmax": Naive(7, _mean, _boltzmann),
-    "thompson": Naive(7, _mean, _first_best, sample=True),
+    "linucb": Naive(5, _UCB, _first_best),
+    "egreedy": Naive(7, learners.Ridge, _epsilon),
+    "greedy": Naive(7, learners.Ridge, _first_best),
+    "softmax": Naive(7, learners.Ridge, _boltzmann),
+    "thompson": Naive(7, _SAMPLE, _first_best),
+    "squarecb": Naive(7, learners.Ridge, _inverse_gap),
+    "bootstrap_ts": Naive(7, learners.Bootstrap, _first_best),
+    "logistic_ts": Naive(7, learners.Logistic, _first_best),
+    "linucb_disjoint": Naive(7, learners.Disjoint, _first_best),
+    "linucb_hybrid": Naive(7, learners.Hybrid, _first_best),
+    "restart_linucb": Naive(5, learners.Restarted, _first_best),
+    "dlinucb": Naive(5, learners.Discounted, _first_best),
+    "swlinucb": Naive(5, learners.Window, _first_best),
 }
 """A naive handler for each built-in policy that learns."""
 
 
 def requests(count: int, K: int, seed: int = 1) -> list[Request]:
-    """Ready-made requests with K candidates each."""
+    """Ready-made requests with K candidates each, of which the last two are LLM tips where K is larger."""
     rng = np.random.default_rng(seed)
     return [
         Request(
@@ -74,8 +84,9 @@ def requests(count: int, K: int, seed: int = 1) -> list[Request]:
                     "is_overdue": float(rng.random() < 0.5),
                     "task_age_days": float(rng.integers(-14, 14)),
                     "priority": float(rng.integers(1, 5)),
+                    "is_llm": float(K > 2 and k >= K - 2),
                 }
-                for _ in range(K)
+                for k in range(K)
             ],
             int(rng.integers(24)),
             int(rng.integers(7)),
@@ -101,19 +112,14 @@ def vector(candidate: dict[str, float], hour: int, day: int, d: int) -> F64:
 
 def handle(policy: Naive, stream: list[Request], seed: int = 1) -> int:
     """Serve the requests one by one and learn from each reward; returns how many there were."""
-    rng = np.random.default_rng(seed)
-    A, b = np.eye(policy.d), np.zeros(policy.d)
+    rng, learner = np.random.default_rng(seed), policy.learner(policy.d)
     for request in stream:
-        inverse = np.linalg.inv(A)
-        theta = inverse @ b
-        if policy.sample:
-            theta = np.asarray(rng.multivariate_normal(theta, 0.25 * inverse), dtype=np.float64)
+        score = learner.score(rng)
         vectors, scores = [], []
         for candidate in request.candidates:
             x = vector(candidate, request.hour, request.day, policy.d)
             vectors.append(x)
-            scores.append(policy.score(theta, inverse, x))
-        chosen = vectors[policy.pick(scores, rng)]
-        A += np.outer(chosen, chosen)
-        b += request.reward * chosen
+            scores.append(score(x, candidate["is_llm"] > 0))
+        chosen = policy.pick(scores, rng)
+        learner.learn(vectors[chosen], request.candidates[chosen]["is_llm"] > 0, request.reward, rng)
     return len(stream)

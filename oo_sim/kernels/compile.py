@@ -9,7 +9,9 @@ from __future__ import annotations
 import functools
 import hashlib
 import os
+import shutil
 import tempfile
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,6 +22,7 @@ import numba
 F = TypeVar("F", bound=Callable[..., Any])
 
 _ROOM = Path(__file__).parent
+_MONTH = 30 * 24 * 3600
 _FLAGS = ("NUMBA_BOUNDSCHECK", "NUMBA_DISABLE_JIT", "NUMBA_OPT")
 
 
@@ -59,9 +62,19 @@ def cache_directory() -> Path | None:
     compiles anew. A shared temporary directory is never used, because a cached kernel is code."""
     for parent in _candidates():
         directory = parent / f"kernels-{source_hash()}"
+        fresh = not directory.exists()
         if _writable(directory):
+            if fresh:
+                _forget_old(parent)
             return directory
     return None
+
+
+def _forget_old(parent: Path) -> None:
+    """Remove the kernels of earlier sources that have not been written for a month."""
+    for directory in parent.glob("kernels-*"):
+        if time.time() - directory.stat().st_mtime > _MONTH:
+            shutil.rmtree(directory, ignore_errors=True)
 
 
 def _compiled(function: F, inline: Literal["never", "always"]) -> F:

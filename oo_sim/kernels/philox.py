@@ -11,10 +11,10 @@ import numpy as np
 from oo_sim.contract import F64, I64, U64
 from oo_sim.kernels.compile import kernel, scalar
 
-SEGMENT, PREFERENCE, CLOCK, COUNT, TASK, TIP, REACTION, DECIDE, SCORE, UPDATE, VECTOR, NOISE = map(
-    np.uint64, range(1, 13)
+SEGMENT, PREFERENCE, CLOCK, COUNT, TASK, TIP, REACTION, DECIDE, SCORE, UPDATE, VECTOR, NOISE, TITLE = map(
+    np.uint64, range(1, 14)
 )
-"""What a draw is for; part of its address. TASK is addressed by the task's serial number, all others by t."""
+"""What a draw is for; part of its address. TASK and TITLE are addressed by a task's serial number, others by t."""
 
 POPULATION = 0xFFFFFFFF
 """Stands for the replicate in draws that depend on the user alone."""

@@ -9,39 +9,96 @@ from __future__ import annotations
 import numpy as np
 
 from oo_sim.contract import F64, Bool
-from oo_sim.kernels.compile import kernel
+from oo_sim.kernels.compile import kernel, scalar
+
+
+@scalar
+def _dot(x: F64, k: int, theta: F64, d: int, i: int) -> float:
+    """x' theta of candidate k in lane i."""
+    total = 0.0
+    for a in range(d):
+        total += x[k, a, i] * theta[a, i]
+    return total
+
+
+@scalar
+def _quadratic(inverse: F64, x: F64, k: int, d: int, i: int) -> float:
+    """x' A^-1 x of candidate k in lane i."""
+    half, p = 0.0, 0
+    for a in range(d):
+        row = 0.5 * inverse[p, i] * x[k, a, i]
+        p += 1
+        for b in range(a + 1, d):
+            row += inverse[p, i] * x[k, b, i]
+            p += 1
+        half += row * x[k, a, i]
+    return 2.0 * half
+
+
+@kernel
+def ridge_mean(theta: F64, x: F64, mean: F64) -> None:
+    """mean = x' theta (K, n), for candidates x (K, d, n).
+
+    Here and in `ridge_variance`, the contract's widths are constants, so that the compiler unrolls them and keeps sums
+    in registers; other widths go row by row. Both vectorise over lanes.
+    """
+    K, d, n = x.shape
+    for k in range(K):
+        if d == 5:
+            for i in range(n):
+                mean[k, i] = _dot(x, k, theta, 5, i)
+        elif d == 7:
+            for i in range(n):
+                mean[k, i] = _dot(x, k, theta, 7, i)
+        else:
+            for i in range(n):
+                mean[k, i] = 0.0
+            for a in range(d):
+                for i in range(n):
+                    mean[k, i] += x[k, a, i] * theta[a, i]
+
+
+@kernel
+def ridge_variance(inverse: F64, x: F64, variance: F64) -> None:
+    """variance = x' A^-1 x (K, n), for candidates x (K, d, n)."""
+    K, d, n = x.shape
+    for k in range(K):
+        if d == 5:
+            for i in range(n):
+                variance[k, i] = _quadratic(inverse, x, k, 5, i)
+        elif d == 7:
+            for i in range(n):
+                variance[k, i] = _quadratic(inverse, x, k, 7, i)
+        else:
+            _variance_by_rows(inverse, x[k], variance[k])
+
+
+@kernel
+def _variance_by_rows(inverse: F64, x: F64, variance: F64) -> None:
+    """One candidate's variance (n,), for its x (d, n)."""
+    d, n = x.shape
+    row = np.empty(n)
+    p = 0
+    variance[:] = 0.0
+    for a in range(d):
+        for i in range(n):
+            row[i] = 0.5 * inverse[p, i] * x[a, i]
+        p += 1
+        for b in range(a + 1, d):
+            for i in range(n):
+                row[i] += inverse[p, i] * x[b, i]
+            p += 1
+        for i in range(n):
+            variance[i] += row[i] * x[a, i]
+    for i in range(n):
+        variance[i] *= 2.0
 
 
 @kernel
 def ridge_moments(inverse: F64, theta: F64, x: F64, mean: F64, variance: F64) -> None:
     """mean = x' theta and variance = x' A^-1 x, each (K, n), for candidates x (K, d, n)."""
-    K, d, n = x.shape
-    for k in range(K):
-        for i in range(n):
-            mean[k, i] = 0.0
-            variance[k, i] = 0.0
-        p = 0
-        for a in range(d):
-            for i in range(n):
-                mean[k, i] += x[k, a, i] * theta[a, i]
-                variance[k, i] += inverse[p, i] * x[k, a, i] * x[k, a, i]
-            p += 1
-            for b in range(a + 1, d):
-                for i in range(n):
-                    variance[k, i] += 2.0 * inverse[p, i] * x[k, a, i] * x[k, b, i]
-                p += 1
-
-
-@kernel
-def ridge_mean(theta: F64, x: F64, mean: F64) -> None:
-    """mean = x' theta (K, n), for candidates x (K, d, n)."""
-    K, d, n = x.shape
-    for k in range(K):
-        for i in range(n):
-            mean[k, i] = 0.0
-        for a in range(d):
-            for i in range(n):
-                mean[k, i] += x[k, a, i] * theta[a, i]
+    ridge_mean(theta, x, mean)
+    ridge_variance(inverse, x, variance)
 
 
 @kernel
@@ -65,28 +122,30 @@ def times_inverse(inverse: F64, v: F64, out: F64) -> None:
 
 @kernel
 def ridge_update(inverse: F64, b: F64, theta: F64, x: F64, reward: F64, learn: Bool) -> None:
-    """Learn (x (d, n), reward (n,)) in place in the lanes where `learn`: Sherman-Morrison on the inverse.
+    """Learn (x (d, n), reward (n,)) in place in the lanes where `learn`, with v = A^-1 x and g = 1 / (1 + x' v).
 
-    A^-1 <- A^-1 - (A^-1 x)(A^-1 x)' / (1 + x' A^-1 x) (Sherman & Morrison 1950); b <- b + r x; theta <- A^-1 b.
+    A^-1 <- A^-1 - g v v' (Sherman & Morrison 1950); b <- b + r x; theta <- theta + g (r - x' theta) v, which is A^-1 b.
     """
     d, n = x.shape
     v = np.empty((d, n))
     times_inverse(inverse, x, v)
-    gain = np.ones(n)
+    gain, error = np.ones(n), reward.copy()
     for a in range(d):
         for i in range(n):
             gain[i] += x[a, i] * v[a, i]
+            error[i] -= x[a, i] * theta[a, i]
     for i in range(n):
         gain[i] = 1.0 / gain[i] if learn[i] else 0.0
+        error[i] = gain[i] * error[i] if learn[i] else 0.0
     p = 0
     for a in range(d):
+        for i in range(n):
+            theta[a, i] += error[i] * v[a, i]
+            b[a, i] += reward[i] * x[a, i] if learn[i] else 0.0
         for c in range(a, d):
             for i in range(n):
                 inverse[p, i] -= gain[i] * v[a, i] * v[c, i]
             p += 1
-        for i in range(n):
-            b[a, i] += reward[i] * x[a, i] if learn[i] else 0.0
-    times_inverse(inverse, b, theta)
 
 
 @kernel

@@ -5,12 +5,15 @@ from __future__ import annotations
 import numpy as np
 
 from oo_sim.contract import F64, I64, NO_REACTION, REWARDS, U64, Bool
-from oo_sim.kernels.compile import kernel
+from oo_sim.kernels.compile import kernel, scalar
 from oo_sim.kernels.elementary import exp, normal_quantile
 from oo_sim.kernels.encode import AGE_LIMIT, DAY_COS, DAY_SIN, HOUR_COS, HOUR_SIN
-from oo_sim.kernels.philox import LOW, TASK, _32, philox, unit32
+from oo_sim.kernels.philox import LOW, TASK, TITLE, _32, philox, unit32
 
+_ONE = np.uint64(1)
 _TASK_ADDRESS = TASK << np.uint64(16)
+_TITLE_ADDRESS = TITLE << np.uint64(16)
+_LARGEST_UTILITY = 250.0  # beyond, every reaction is certain; within, no product below overflows
 _REWARDS = np.array([*REWARDS, 0.0])
 _STEP = 0.5  # between the rewards of neighbouring reactions
 _CLOCK_TERMS = 4
@@ -30,6 +33,16 @@ def category(uniform: F64, cdf: F64, out: I64) -> None:
             out[i] += 1 if uniform[i] >= cdf[j] else 0
 
 
+@scalar
+def _priority(word: np.uint64, c1: float, c2: float, c3: float, undated: float) -> tuple[float, float]:
+    """A task's priority from one word, and, from where the word falls within that priority's share of it, whether the
+    task has a due date."""
+    u = unit32(word)
+    low = c3 if u >= c3 else c2 if u >= c2 else c1 if u >= c1 else 0.0
+    high = 1.0 if u >= c3 else c3 if u >= c2 else c2 if u >= c1 else c1
+    return 1.0 + (u >= c1) + (u >= c2) + (u >= c3), 1.0 if u >= low + (high - low) * undated else 0.0
+
+
 @kernel
 def draw_tasks(
     seed: np.uint64,
@@ -44,19 +57,43 @@ def draw_tasks(
 ) -> None:
     """A task's attributes from its serial number (K, n): priority, a uniform for its due date, whether it has one.
 
-    One Philox block a task: its words stand for priority, due date, having a due date, and title.
+    Two tasks share a Philox block: the even serial number has its first two words, the odd one the others.
     """
     K, n = serial.shape
-    first, second, third = priority_cdf[0], priority_cdf[1], priority_cdf[2]
+    c1, c2, c3 = priority_cdf[0], priority_cdf[1], priority_cdf[2]
     for k in range(K):
         for i in range(n):
-            w0, w1, w2, _ = philox(
-                users[i] & LOW, users[i] >> _32, np.uint64(serial[k, i]), _TASK_ADDRESS, seed, replicate
-            )
-            u = unit32(w0)
-            priority[k, i] = 1.0 + (u >= first) + (u >= second) + (u >= third)
+            number = np.uint64(serial[k, i])
+            w0, w1, w2, w3 = philox(users[i] & LOW, users[i] >> _32, number >> _ONE, _TASK_ADDRESS, seed, replicate)
+            odd = (number & _ONE) == _ONE
+            priority[k, i], dated[k, i] = _priority(w2 if odd else w0, c1, c2, c3, undated)
+            due[k, i] = unit32(w3 if odd else w1)
+
+
+@kernel
+def draw_fresh_tasks(
+    seed: np.uint64,
+    replicate: np.uint64,
+    users: U64,
+    first: int,
+    priority_cdf: F64,
+    undated: float,
+    priority: F64,
+    due: F64,
+    dated: F64,
+) -> None:
+    """What `draw_tasks` gives for the serial numbers first, first + 1, ..., in half the time; `first` is even."""
+    K, n = priority.shape
+    c1, c2, c3 = priority_cdf[0], priority_cdf[1], priority_cdf[2]
+    for k in range(0, K, 2):
+        block, second = np.uint64((first + k) // 2), min(k + 1, K - 1)
+        for i in range(n):
+            w0, w1, w2, w3 = philox(users[i] & LOW, users[i] >> _32, block, _TASK_ADDRESS, seed, replicate)
+            priority[second, i], dated[second, i] = _priority(w2, c1, c2, c3, undated)
+            due[second, i] = unit32(w3)
+            # the first comes last, so that it wins where an odd count leaves no second row
+            priority[k, i], dated[k, i] = _priority(w0, c1, c2, c3, undated)
             due[k, i] = unit32(w1)
-            dated[k, i] = 1.0 if unit32(w2) >= undated else 0.0
 
 
 @kernel
@@ -65,10 +102,10 @@ def draw_titles(seed: np.uint64, replicate: np.uint64, users: U64, serial: I64, 
     K, n = serial.shape
     for k in range(K):
         for i in range(n):
-            _, _, _, w3 = philox(
-                users[i] & LOW, users[i] >> _32, np.uint64(serial[k, i]), _TASK_ADDRESS, seed, replicate
+            w0, _, _, _ = philox(
+                users[i] & LOW, users[i] >> _32, np.uint64(serial[k, i]), _TITLE_ADDRESS, seed, replicate
             )
-            title[k, i] = np.int64(unit32(w3) * count)
+            title[k, i] = np.int64(unit32(w0) * count)
 
 
 @kernel
@@ -198,8 +235,9 @@ def expected_rewards(
         for i in range(n):
             u = base[i] + slope[0, i] * overdue[k, i] + slope[1, i] * min(max(age[k, i], 0.0), AGE_LIMIT)
             u += slope[2, i] * (priority[k, i] - 1.0) + slope[3, i] * is_llm[k, i]
-            e = exp(u)
-            below = 1.0 / (1.0 + e * c0) + 1.0 / (1.0 + e * c1) + 1.0 / (1.0 + e * c2) + 1.0 / (1.0 + e * c3)
+            e = exp(min(max(u, -_LARGEST_UTILITY), _LARGEST_UTILITY))
+            e0, e1, e2, e3 = 1.0 + e * c0, 1.0 + e * c1, 1.0 + e * c2, 1.0 + e * c3
+            below = (e0 + e1) / (e0 * e1) + (e2 + e3) / (e2 * e3)  # sum of 1 / e_j in two divisions
             value = answers * (1.0 - _STEP * below)
             odds[k, i] = e
             expected[k, i] = value if mask[k, i] else 0.0

@@ -56,5 +56,6 @@ def update(state: Ridge, learning: Learning, noise: F64) -> Ridge:
 
 def _fits(state: Ridge, x: F64) -> None:
     """Compiled code checks no bounds, so shapes are checked before it is called."""
-    if x.shape[-2:] != state.theta.shape:
-        raise ValueError(f"x has (features, lanes) = {x.shape[-2:]}, and the ridge state {state.theta.shape}")
+    d, n = x.shape[-2:]
+    if (state.inverse.shape, state.b.shape, state.theta.shape) != ((d * (d + 1) // 2, n), (d, n), (d, n)):
+        raise ValueError(f"x has (features, lanes) = {(d, n)}, and the ridge state {state.theta.shape}")

@@ -36,6 +36,11 @@ class Plan(NamedTuple):
         return self.spec.tasks.count.max
 
     @property
+    def stride(self) -> int:
+        """How far the serial numbers of fresh tasks move on in a round: even, because two share a block of draws."""
+        return self.tasks + self.tasks % 2
+
+    @property
     def tips(self) -> int:
         """The most tips on offer."""
         return self.spec.tips.count.max
@@ -72,6 +77,7 @@ class TipsState(NamedTuple):
     coefficients: F64  # (25, n)
     candidates: Candidates
     tasks: TaskRows
+    done: I64  # (n,), the slot of the task that was done in the last round, -1 where none was
     odds: F64  # (K, n), e^u
     expected: F64  # (K, n)
     best: F64  # (n,)
@@ -132,25 +138,26 @@ def _init(plan: Plan, lanes: Lanes) -> TipsState:
         coefficients=coefficients(plan.spec.segments, lanes),
         candidates=c,
         tasks=rows,
+        done=np.full(n, -1),
         odds=np.empty((K, n)),
         expected=expected,
         best=np.empty(n),
     )
-    rows.serial[:] = plan.serials
-    _draw_tasks(plan, state.draws, rows.serial, rows.priority, rows.due, rows.dated)
+    _draw_fresh_tasks(plan, state, 0)
     _place_tips(plan, state)
     return state
 
 
 def _observe(plan: Plan, state: TipsState, t: int) -> Offer:
     c, tasks = state.candidates, state.tasks
+    if plan.backlog:
+        _replace_done(plan, state)
     state.rounds[:] = t
     time = plan.tick(state.draws, state.rounds, c.hour, c.day)
     if plan.backlog:
         state.now[:] = time
     else:
-        np.add(plan.serials, t * plan.tasks, out=tasks.serial)
-        _draw_tasks(plan, state.draws, tasks.serial, tasks.priority, tasks.due, tasks.dated)
+        _draw_fresh_tasks(plan, state, t * plan.stride)
     tips.age_tasks(state.now, tasks.due, tasks.dated, plan.spec.tasks.whole_days, tasks.overdue, tasks.age)
     if plan.about_task or _varies(plan.spec.tasks.count) or _varies(plan.spec.tips.count):
         _place_tips(plan, state)
@@ -178,16 +185,21 @@ def _respond(plan: Plan, state: TipsState, t: int, decision: Decision) -> tuple[
     uniform = state.draws.uniforms(philox.REACTION, state.rounds, 2)
     tips.react(state.odds, decision.chosen, plan.cuts, plan.spec.reactions.no_reaction, uniform, *response)
     if plan.backlog:
-        _replace_done(plan, state, decision.chosen, response.reaction)
+        state.done[:] = np.where((response.reaction == _DONE) & (decision.chosen < plan.tasks), decision.chosen, -1)
     return response, state
 
 
-def _replace_done(plan: Plan, state: TipsState, chosen: I64, reaction: I64) -> None:
-    """A task that was done leaves, and the user's next task takes its place."""
-    lanes = np.flatnonzero((reaction == _DONE) & (chosen < plan.tasks))
-    slots, tasks = chosen[lanes], state.tasks
-    priority, due, dated = (np.empty((1, len(chosen))) for _ in range(3))
-    _draw_tasks(plan, state.draws, state.arrived[None, :], priority, due, dated)
+def _replace_done(plan: Plan, state: TipsState) -> None:
+    """A task that was done leaves, and the user's next task takes its place, due so many days after it arrived.
+
+    This happens before the next offer, not at the response: until then, what was offered stays as it was.
+    """
+    lanes = np.flatnonzero(state.done >= 0)
+    slots, tasks = state.done[lanes], state.tasks
+    priority, due, dated = (np.empty((1, len(state.done))) for _ in range(3))
+    undated = plan.spec.tasks.no_due_date
+    tips.draw_tasks(*state.draws, state.arrived[None, :], plan.priorities, undated, priority, due, dated)
+    plan.due(due)
     tasks.serial[slots, lanes] = state.arrived[lanes]
     tasks.priority[slots, lanes] = priority[0, lanes]
     tasks.due[slots, lanes] = state.now[lanes] + due[0, lanes]
@@ -195,9 +207,12 @@ def _replace_done(plan: Plan, state: TipsState, chosen: I64, reaction: I64) -> N
     state.arrived[lanes] += 1
 
 
-def _draw_tasks(plan: Plan, draws: LaneDraws, serial: I64, priority: F64, due: F64, dated: F64) -> None:
-    tips.draw_tasks(*draws, serial, plan.priorities, plan.spec.tasks.no_due_date, priority, due, dated)
-    plan.due(due)
+def _draw_fresh_tasks(plan: Plan, state: TipsState, first: int) -> None:
+    """The tasks with serial numbers from `first` on take all rows."""
+    tasks, undated = state.tasks, plan.spec.tasks.no_due_date
+    np.add(plan.serials, first, out=tasks.serial)
+    tips.draw_fresh_tasks(*state.draws, first, plan.priorities, undated, tasks.priority, tasks.due, tasks.dated)
+    plan.due(tasks.due)
 
 
 def _place_tips(plan: Plan, state: TipsState) -> None:
