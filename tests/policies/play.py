@@ -30,15 +30,15 @@ class Played(NamedTuple):
         return np.ascontiguousarray(picked[:, 0])
 
 
-def play(policy: Policy, rounds: int, *, lanes: int = 3, delay: int = 0, kind: bool = False, seed: int = 1) -> Played:
-    """Score random candidates, take random ones, and learn random rewards, missing in one round of five, each after
-    `delay` rounds. With `kind`, the last feature is 0 or 1."""
-    g = np.random.default_rng(seed)
+def play(policy: Policy, rounds: int, *, delay: int = 0, kind: bool = False, share: float = 0.8) -> Played:
+    """Score random candidates in three lanes, take random ones, and learn random rewards, each after `delay` rounds;
+    `share` of them come. With `kind`, the last feature is 0 or 1."""
+    g, lanes = np.random.default_rng(1), 3
     x = g.normal(size=(rounds, K, policy.features.d, lanes))
     if kind:
         x[:, :, -1] = g.random((rounds, K, lanes)) < 0.5
     chosen, reward = g.integers(K, size=(rounds, lanes)), g.choice([-1.0, -0.5, 0.0, 0.5, 1.0], (rounds, lanes))
-    learn, uniform = g.random((rounds, lanes)) < 0.8, g.random((rounds, policy.noise[1], lanes))
+    learn, uniform = g.random((rounds, lanes)) < share, g.random((rounds, policy.noise[1], lanes))
     played = Played(x, chosen, reward, learn, np.empty((rounds, K, lanes)), uniform, None)
     state, mask, taken = policy.init(lanes), np.ones((K, lanes), np.bool_), played.taken
     noise = g.random((rounds, policy.noise[0], lanes))
