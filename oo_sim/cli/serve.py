@@ -1,0 +1,44 @@
+"""`oo-sim serve`, `export-log` and `migrate`: policies behind HTTP, and what they leave."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+app = typer.Typer(add_completion=False)
+
+Policies = Annotated[
+    list[str] | None,
+    typer.Option(metavar="[NAME=]SPEC", help="A policy to mount beside linucb and egreedy, or in their place. Repeatable."),
+]
+Seed = Annotated[int | None, typer.Option(metavar="N", min=0, max=2**32 - 1, help="Seed of a new state. Default: random.")]
+
+
+@app.command()
+def serve(
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on; 0 takes a free one.")] = 8000,
+    state_dir: Annotated[
+        Path, typer.Option(metavar="DIR", envvar="STATE_DIR", help="Where the state is kept; made if missing.")
+    ] = Path("state"),
+    policy: Policies = None,
+    workers: Annotated[int, typer.Option(min=1, max=64, help="Worker processes on the same state.")] = 1,
+    seed: Seed = None,
+    deadline: Annotated[
+        float, typer.Option(min=0.01, max=600.0, help="Seconds that a recommendation waits for LLM tips.")
+    ] = 10.0,
+    log_level: Annotated[str, typer.Option(help="debug, info, warning or error.")] = "info",
+) -> None:
+    """Serve policies over HTTP; every acknowledged call is on disk. Docs are at /docs.
+
+    Environment: STATE_DIR, OO_ADMIN_TOKEN (guards /reset), LITELLM_URL and LITELLM_MASTER_KEY (the LLM gateway).
+
+    Example: oo-sim serve --state-dir state --policy thompson --policy "bold=linucb:alpha=2"
+    """
+    if log_level not in ("debug", "info", "warning", "error"):
+        raise typer.BadParameter(f"{log_level!r} is none of debug, info, warning, error", param_hint="--log-level")
+    from oo_sim.serving.server import Settings, serve  # noqa: PLC0415 (heavy)
+
+    serve(Settings(str(state_dir), tuple(policy or ()), host, port, workers, seed, deadline, log_level))

@@ -1,0 +1,123 @@
+"""The app: routes, the layer around them, and what is opened at its start and closed at its end."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sqlite3
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+
+from oo_sim import __version__
+from oo_sim.contract import Policy
+from oo_sim.decide import PolicyError
+from oo_sim.generator import Address, AsyncTipGenerator, Gateway, GeneratorInputError
+from oo_sim.serving.api import Api, Backend, router
+from oo_sim.serving.database import connect, prepare
+from oo_sim.serving.edge import Edge, request_id
+from oo_sim.serving.errors import RefusalError, ServingError
+from oo_sim.serving.jsonroute import MAX_PROBLEMS
+from oo_sim.serving.ledger import Ledger
+from oo_sim.serving.metrics import Metrics
+from oo_sim.serving.mounts import Mounts
+from oo_sim.serving.recommend import Generator
+from oo_sim.serving.writer import Writer
+
+DEADLINE = 10.0
+"""Seconds that a recommendation waits for the LLM."""
+log = logging.getLogger("oo_sim.serving")
+
+
+def create_app(
+    state_dir: str | Path | None = None,
+    *,
+    policies: Sequence[str | Policy] | Mapping[str, str | Policy] = (),
+    seed: int | None = None,
+    generator: Generator | None = None,
+    admin_token: str | None = None,
+    deadline: float = DEADLINE,
+) -> FastAPI:
+    """The app that serves the contract on the state in `state_dir` (default: `STATE_DIR`, or `state`).
+
+    `linucb` and `egreedy` are mounted always; `policies` are further specs (`thompson`, `NAME=SPEC`), or ones to mount
+    in their place. `seed` is that of a new state. `generator` writes tips, by default behind the gateway that the
+    environment names. `admin_token` (default: `OO_ADMIN_TOKEN`) guards resets. Raises ServingError.
+    """
+    directory = Path(state_dir if state_dir is not None else os.environ.get("STATE_DIR") or "state")
+    mounts = Mounts(policies)
+    metrics = Metrics(mounts.all)
+    prepare(directory, mounts.all.values(), seed)
+    api = Api(mounts, metrics, admin_token or os.environ.get("OO_ADMIN_TOKEN") or None, deadline)
+    address = None if generator else _address()
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        db = connect(directory)
+        ledger = Ledger(db, mounts)
+        writer = Writer(db, ledger.check)
+        tips = generator or AsyncTipGenerator(Gateway.live(address))
+        api.backend = Backend(writer, ledger, tips)
+        try:
+            yield
+        finally:
+            await tips.aclose()
+            await writer.close()
+
+    app = FastAPI(
+        title="oO tip recommender",
+        version=__version__,
+        description="One tip at a time, chosen by the policies that were simulated.",
+        lifespan=lifespan,
+        exception_handlers=_HANDLERS,
+    )
+    app.include_router(router(api))
+    app.add_middleware(Edge, metrics=metrics)
+    return app
+
+
+def _address() -> Address:
+    try:
+        return Address.from_env()
+    except GeneratorInputError as error:
+        raise ServingError(str(error)) from error
+
+
+def _answer(status: int, detail: object, headers: Mapping[str, str] | None = None) -> JSONResponse:
+    return JSONResponse({"detail": detail, "request_id": request_id.get()}, status, headers)
+
+
+async def _invalid(request: Request, error: RequestValidationError) -> JSONResponse:
+    """What is wrong, and where; never what was sent, which might be no JSON."""
+    problems = [{"loc": list(one["loc"]), "msg": one["msg"], "type": one["type"]} for one in error.errors()]
+    return _answer(422, problems[:MAX_PROBLEMS])
+
+
+async def _refused(request: Request, error: RefusalError) -> JSONResponse:
+    if error.status == 422:
+        return _answer(422, [{"loc": ["body", *error.field], "msg": error.message, "type": "refused"}])
+    headers = {"www-authenticate": "Bearer"} if error.status == 401 else None
+    return _answer(error.status, error.message, headers)
+
+
+async def _failed_policy(request: Request, error: PolicyError) -> JSONResponse:
+    log.error("policy failed", extra={"problem": str(error)})
+    return _answer(500, "the policy failed; nothing was changed")
+
+
+async def _unwritable(request: Request, error: sqlite3.Error) -> JSONResponse:
+    log.error("state not written", extra={"problem": str(error)})
+    return _answer(503, "the state cannot be written now; nothing was changed", {"retry-after": "1"})
+
+
+_HANDLERS: dict[Any, Any] = {
+    RequestValidationError: _invalid,
+    RefusalError: _refused,
+    PolicyError: _failed_policy,
+    sqlite3.Error: _unwritable,
+}

@@ -1,0 +1,132 @@
+"""What surrounds every request: a limit on its body, an id, a line in the log, its metrics, and an answer to
+whatever goes wrong, which never holds a stack trace."""
+
+from __future__ import annotations
+
+import json
+import logging
+import re
+import time
+import uuid
+from collections.abc import Awaitable, Callable, MutableMapping
+from contextvars import ContextVar
+from typing import Any, TypeAlias
+
+from oo_sim.serving.metrics import Metrics
+
+Scope: TypeAlias = MutableMapping[str, Any]
+Message: TypeAlias = MutableMapping[str, Any]
+Receive: TypeAlias = Callable[[], Awaitable[Message]]
+Send: TypeAlias = Callable[[Message], Awaitable[None]]
+App: TypeAlias = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+MAX_BODY = 1_000_000
+"""The most bytes of a body that are read."""
+request_id: ContextVar[str | None] = ContextVar("request_id", default=None)
+"""The id of the request that is being answered."""
+log = logging.getLogger("oo_sim.serving")
+_GIVEN_ID = re.compile(rb"[A-Za-z0-9._-]{1,64}")
+_METHODS = frozenset({"GET", "POST", "HEAD", "OPTIONS", "PUT", "PATCH", "DELETE"})
+
+
+class TooLargeError(Exception):
+    """A body is larger than `MAX_BODY`."""
+
+
+class Edge:
+    """The outermost layer of the app."""
+
+    def __init__(self, app: App, metrics: Metrics) -> None:
+        self._app, self._metrics = app, metrics
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Handle one request; what is no HTTP goes through."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        exchange = _Exchange(scope, receive, send)
+        request_id.set(exchange.id)
+        start = time.perf_counter()
+        try:
+            if exchange.declared > MAX_BODY:
+                raise TooLargeError
+            await self._app(scope, exchange.receive, exchange.send)
+        except TooLargeError:
+            await exchange.fail(413, f"the body is larger than {MAX_BODY} bytes")
+        except Exception:
+            log.exception("request failed")
+            await exchange.fail(500, "internal error")
+        self._note(scope, exchange, time.perf_counter() - start)
+
+    def _note(self, scope: Scope, exchange: _Exchange, seconds: float) -> None:
+        route = getattr(scope.get("route"), "path", "other")
+        method = scope["method"] if scope["method"] in _METHODS else "other"
+        self._metrics.request(method, route, exchange.status, seconds)
+        if log.isEnabledFor(logging.INFO):
+            fields = {
+                "method": method,
+                "route": route,
+                "status": exchange.status,
+                "ms": round(seconds * 1000, 3),
+            }
+            log.info("request", extra=fields)
+
+
+class _Exchange:
+    """One request and its answer, watched as they pass."""
+
+    def __init__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        headers = dict(scope["headers"])
+        given = headers.get(b"x-request-id", b"")
+        self.id = given.decode() if _GIVEN_ID.fullmatch(given) else uuid.uuid4().hex
+        length = headers.get(b"content-length", b"0")
+        self.declared = int(length) if length.isdigit() and len(length) < 20 else 0
+        self.status = 0
+        self._receive, self._send, self._read = receive, send, 0
+
+    async def receive(self) -> Message:
+        """The next part of the body. Raises TooLargeError."""
+        message = await self._receive()
+        self._read += len(message.get("body", b""))
+        if self._read > MAX_BODY:
+            raise TooLargeError
+        return message
+
+    async def send(self, message: Message) -> None:
+        """Send a part of the answer, with the request's id in its headers."""
+        if message["type"] == "http.response.start":
+            self.status = message["status"]
+            message["headers"] = [*message["headers"], (b"x-request-id", self.id.encode())]
+        await self._send(message)
+
+    async def fail(self, status: int, what: str) -> None:
+        """Answer with an error, where no answer has begun. What is left of the body is not read."""
+        if self.status:
+            return
+        body = json.dumps({"detail": what, "request_id": self.id}).encode()
+        headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
+        if status == 413:
+            headers.append((b"connection", b"close"))
+        await self.send({"type": "http.response.start", "status": status, "headers": headers})
+        await self.send({"type": "http.response.body", "body": body})
+
+
+class JsonLines(logging.Formatter):
+    """Log records as JSON, one a line; what was given as `extra` stands beside the message."""
+
+    _PLAIN = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "color_message"}
+
+    def format(self, record: logging.LogRecord) -> str:
+        """One line."""
+        fields = {key: value for key, value in vars(record).items() if key not in self._PLAIN}
+        when = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(record.created))
+        line = {
+            "ts": f"{when}.{int(record.msecs):03d}Z",
+            "level": record.levelname.lower(),
+            "event": record.getMessage(),
+            "request_id": request_id.get(),
+            **fields,
+        }
+        if record.exc_info:
+            line["traceback"] = self.formatException(record.exc_info)
+        return json.dumps(line, default=str)

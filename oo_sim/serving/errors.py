@@ -1,0 +1,15 @@
+"""The errors of serving: what stops a server from starting, and what refuses one request."""
+
+from __future__ import annotations
+
+
+class ServingError(Exception):
+    """A server cannot start, or its state cannot be used; the message says what would be right."""
+
+
+class RefusalError(Exception):
+    """A request that is refused: an HTTP status, what is wrong, and the field that it is about."""
+
+    def __init__(self, status: int, message: str, *field: str | int) -> None:
+        super().__init__(message)
+        self.status, self.message, self.field = status, message, field

@@ -1,0 +1,129 @@
+"""One user as a policy wants to see it: two identical lanes, because no policy is called with one.
+
+Shapes: K candidates, d features; lane 0 is what is kept and answered.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from oo_sim.contract import F64, MIN_LANES, Candidates, Decision, Learning, Policy, State
+from oo_sim.decide import decide
+from oo_sim.kernels import philox
+from oo_sim.kernels.draws import LaneDraws, hash_users
+
+
+class Raw(NamedTuple):
+    """The raw columns of one candidate. `is_llm` is None where it is not known."""
+
+    is_overdue: bool
+    task_age_days: float
+    priority: int
+    is_llm: bool | None
+
+
+def candidates(raw: Sequence[Raw], hour: int, day: int) -> Candidates:
+    """The candidates' columns in two lanes."""
+    K = len(raw)
+    columns = np.repeat(np.array(raw, np.float64).T[..., None], MIN_LANES, axis=2)  # (4, K, lanes)
+    return Candidates(
+        *columns,
+        np.full(MIN_LANES, hour),
+        np.full(MIN_LANES, day),
+        np.ones((K, MIN_LANES), np.bool_),
+        np.full((K, MIN_LANES), -1),
+    )
+
+
+def draws(seed: int, user: str) -> LaneDraws:
+    """The user's addressed uniforms, those of replicate 0 of a simulation with this seed."""
+    return LaneDraws(np.uint64(seed), np.uint64(0), hash_users([user] * MIN_LANES))
+
+
+def choose(policy: Policy, state: State, offered: Candidates, t: int, user: LaneDraws) -> Decision:
+    """The user's decision number t."""
+    return decide(policy, state, offered, np.full(MIN_LANES, t), user)
+
+
+class Lesson(NamedTuple):
+    """What there is to learn in round `t_now`: the vector x (d,) and its reward, None where none came."""
+
+    x: F64
+    reward: float | None
+    t_decided: int
+    t_now: int
+    tick: bool  # whether it is the first of its round
+
+
+def no_reward(policy: Policy, t: int) -> Lesson:
+    """Round t went by without a reward; policies that discount age by it."""
+    return Lesson(np.zeros(policy.features.d), None, t, t, True)
+
+
+def learn(policy: Policy, state: State, lesson: Lesson, user: LaneDraws) -> State:
+    """The state after a lesson. The state given must not be used again."""
+    now = np.full(MIN_LANES, lesson.t_now)
+    learning = Learning(
+        np.repeat(lesson.x[:, None], MIN_LANES, axis=1),
+        np.full(MIN_LANES, lesson.reward or 0.0),
+        np.full(MIN_LANES, lesson.reward is not None),
+        np.full(MIN_LANES, lesson.t_decided),
+        now,
+        lesson.tick,
+    )
+    return policy.update(state, learning, user.uniforms(philox.UPDATE, now, policy.noise[1]))
+
+
+def encode_one(policy: Policy, raw: Raw, hour: int, day: int) -> F64:
+    """The feature vector (d,) of one candidate. What `is_llm` is when unknown must not matter to the features."""
+    x = np.empty((1, policy.features.d, MIN_LANES))
+    policy.features.encode(candidates([raw], hour, day), x)
+    return np.ascontiguousarray(x[0, :, 0])
+
+
+def pack(state: State) -> bytes:
+    """The state of lane 0, as the bytes of its arrays one after the other."""
+    return b"".join(np.ascontiguousarray(array[..., 0]).tobytes() for array in _arrays(state))
+
+
+class Packing:
+    """How a policy's state is laid out in bytes."""
+
+    def __init__(self, policy: Policy) -> None:
+        self._init = policy.init
+        self._like = policy.init(MIN_LANES)
+        self.size = len(pack(self._like))
+
+    def unpack(self, data: bytes | None) -> State:
+        """The state in two lanes; fresh where there are no bytes. Raises ValueError where their number is wrong."""
+        if data is None:
+            return self._init(MIN_LANES)
+        if len(data) != self.size:
+            raise ValueError(f"a state of {len(data)} bytes; {self.size} are wanted")
+        return _filled(self._like, memoryview(data))[0]
+
+
+def _arrays(state: State) -> Iterator[NDArray[Any]]:
+    """The arrays of a state, which is an array or a tuple of states."""
+    if isinstance(state, tuple):
+        for part in state:
+            yield from _arrays(part)
+    else:
+        yield state
+
+
+def _filled(like: State, data: memoryview) -> tuple[State, memoryview]:
+    """A state shaped like another, with both lanes read from the bytes, and the bytes that are left."""
+    if not isinstance(like, tuple):
+        lane = like[..., 0]
+        values = np.frombuffer(data, like.dtype, lane.size).reshape(lane.shape)
+        return np.repeat(values[..., None], MIN_LANES, axis=-1), data[lane.nbytes :]
+    parts = []
+    for part in like:
+        filled, data = _filled(part, data)
+        parts.append(filled)
+    return (type(like)(*parts) if hasattr(like, "_fields") else tuple(parts)), data
