@@ -15,6 +15,10 @@ def _text(value: object) -> object:
     return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
 
 
+def _urgency(value: object) -> object:
+    return 1 if value is None else value
+
+
 def _due(value: object) -> object:
     """A date stays a date: read as a time, it would be due at its midnight, a day too early."""
     if not isinstance(value, str):
@@ -32,9 +36,9 @@ class Task(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
-    id: Annotated[str, BeforeValidator(_text)]
+    id: Annotated[str, BeforeValidator(_text)] = ""
     content: str
-    priority: int = Field(default=1, ge=1, le=4)
+    priority: Annotated[int, BeforeValidator(_urgency), Field(ge=1, le=4)] = 1
     due_date: Annotated[datetime | date | None, BeforeValidator(_due)] = None
     is_overdue: bool = False
 

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from typing import Any, NamedTuple
 
 from oo_sim.generator.errors import Usage
 
 _MAX_TOKENS = 10**12
 _MAX_NAME = 200
+_MAX_FRAME = 1 << 20  # bytes outside texts: millions of empty lists would take seconds to read
+_STRING = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+(?:"|\\?\Z)', re.DOTALL)  # an open one ends with the body
 
 
 class WireError(ValueError):
@@ -29,6 +32,8 @@ class Completion(NamedTuple):
 
 def read_completion(body: bytes) -> Completion:
     """The first choice of a chat completion. Raises `WireError` when the body is none."""
+    if len(body) > _MAX_FRAME and len(_STRING.sub(b"", body)) > _MAX_FRAME:
+        raise WireError("the answer is not one completion, so large is what stands around its texts")
     answer = _object(body)
     choices = answer.get("choices")
     if not isinstance(choices, list):

@@ -195,6 +195,8 @@ REPLIES = (
     Reply("two arrays", f"Draft: []\nFinal: {TWO}", "prose", "ambiguous"),
     Reply("two arrays, same", f"{TWO}\n{TWO}", "prose", "ambiguous"),
     Reply("array and object", f"{TWO}\n{A}", "prose", "ambiguous"),
+    Reply("one broken line of two", "{'id': 'a', 'content': 'It's late'}\n" + A, "syntax", "syntax", 1),
+    Reply("one unquoted line of two", "{id: a, content: Go}\n" + A, "syntax", "syntax", 1),
     Reply("objects in prose", f"First {A} and then {B}", "prose", "ambiguous"),
     Reply("ellipsis", f"[{A}, ...]", "syntax", "lazy"),
     Reply("ellipsis in a comment", f"[{A} // ... and so on\n]", "syntax", "lazy"),

@@ -109,6 +109,8 @@ def test_every_other_status_is_a_502_and_not_tried_again(status: int, mode: str)
         httpx.Response(200, text="<html>hello</html>"),
         httpx.Response(200, content=b""),
         httpx.Response(200, content=b"[" * 100_000),
+        httpx.Response(200, content=b'"\\' * 2_000_000),
+        httpx.Response(200, content=b'{"choices": [' + b"[]," * 1_000_000 + b"[]]}"),
         httpx.Response(200, content=b"\xff\xfe\x00"),
         {"object": "list"},
         {"choices": None},

@@ -71,6 +71,11 @@ def test_a_day_is_no_moment() -> None:
     assert moment == datetime(2026, 1, 31, 9, tzinfo=UTC)
 
 
+def test_what_a_task_may_lack() -> None:
+    task = Task.model_validate({"content": "x", "priority": None, "due_date": None, "labels": ["home"]})
+    assert task == Task(id="", content="x", priority=1, due_date=None, is_overdue=False)
+
+
 def test_a_task_due_today_is_not_overdue_until_midnight() -> None:
     task = {"id": "a", "content": "x", "due_date": "2026-01-31"}
     for now, overdue in ((datetime(2026, 1, 31, 23, 59), False), (datetime(2026, 2, 1, 0, 0), True)):
@@ -88,7 +93,7 @@ def test_more_than_a_hundred_tasks_are_all_kept() -> None:
     [
         {},
         {"id": "a"},
-        {"id": "a", "content": "x", "priority": 5},
+        {"content": "x", "priority": 5},
         {"id": "a", "content": "x", "due_date": "soon"},
     ],
 )

@@ -12,8 +12,9 @@ from oo_sim.generator.parser.tolerant import Reader, TruncatedError
 
 _MARK = re.compile(r"[\[\]{}]|<(think|thinking|thought|reasoning|reflection)\b[^<>]{0,200}>", re.IGNORECASE)
 _FENCE = re.compile(r"(?:```|~~~)[\w+-]*")
-# A bracket in prose closes before any other bracket or quotation mark; what else fails is broken JSON.
-_PROSE = re.compile(r'[\[{][^\[\]{}"]*+[\]}]')
+# A bracket in prose closes before any other bracket, quotation mark or colon: "[see above]". What else fails to be
+# read is broken JSON, and skipping it would lose a tip.
+_PROSE = re.compile(r'[\[{][^\[\]{}":]*+[\]}]')
 _MAX_PROSE = 64  # each costs an attempt to read on, so their number must be bounded for time to be linear
 
 
