@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
@@ -21,9 +22,16 @@ VARIANTS: dict[str, list[dict[str, object]]] = {
     "greedy": [{}, {"features": "oo5", "prior": 0.1}],
     "thompson": [{}, {"samples": 7}, {"scale": 0}, {"features": "oo7x", "scale": 2.0}, {"samples": 2, "prior": 1e-4}],
     "softmax": [{}, {"temperature": 1e-6}, {"temperature": 10, "features": "oo5"}],
-    "random": [{}],
-    "oracle": [{}],
+    "squarecb": [{}, {"gamma": 100.0, "exponent": 0.0}],
+    "bootstrap_ts": [{}, {"replicates": 3, "spread": 0.0}],
+    "logistic_ts": [{}, {"samples": 5}],
+    "linucb_disjoint": [{}, {"features": "oo7x"}],
+    "linucb_hybrid": [{}, {"sharing": 0.0}],
+    "dlinucb": [{}, {"gamma": 0.5}, {"gamma": 1.0}],
+    "swlinucb": [{}, {"window": 1}, {"window": 4}],
+    "restart_linucb": [{}, {"period": 1}, {"period": 4}],
 }
+"""Shapes beyond the default one; policies that are not named here take part as they are."""
 CASES: dict[str, Policy] = {
     f"{name}:{','.join(f'{k}={v}' for k, v in parameters.items())}": make(name, parameters)
     for name in POLICIES
@@ -110,5 +118,15 @@ def play(policy: Policy, pick: Pick = range(LANES), count: int = ROUNDS) -> list
         lanes: NDArray[np.int64] = np.asarray(pick)
         learning = Learning(chosen, each.reward[lanes], each.learn[lanes], now, now)
         seen.append(Seen(batch, scores, policy.probs(scores, batch), decision, before, learning))
-        state = policy.update(state, learning, draws.uniforms(philox.UPDATE, now, policy.noise[1]))
+        noise = draws.uniforms(philox.UPDATE, now, policy.noise[1])
+        state = policy.update(state, learning, noise)
+        if t % 3 == 2:  # the reward of an earlier decision arrives in the same round
+            late = seen[-2].learning._replace(t_now=now, tick=False)
+            state = policy.update(state, late, noise)
     return seen
+
+
+@functools.cache
+def played(case: str) -> list[Seen]:
+    """What the policy of a case did on all lanes, played once for all tests."""
+    return play(CASES[case])

@@ -7,14 +7,14 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 
-from oo_sim.contract import Batch, Policy, State
+from oo_sim.contract import Batch, State
 from oo_sim.decide import decide
 from oo_sim.kernels import philox
 from oo_sim.kernels.draws import LaneDraws, hash_users
 
-from .cases import CASES, LANES, K, Pick, Seen, candidates, copied, leaves, play
+from .cases import CASES, LANES, K, Pick, Seen, candidates, copied, leaves, play, played
 
-every_policy = pytest.mark.parametrize("policy", CASES.values(), ids=CASES.keys())
+every_case = pytest.mark.parametrize("case", CASES)
 
 
 def arrays(seen: Seen) -> Iterator[np.ndarray[tuple[int, ...], np.dtype[np.generic]]]:
@@ -22,15 +22,15 @@ def arrays(seen: Seen) -> Iterator[np.ndarray[tuple[int, ...], np.dtype[np.gener
     yield from (seen.scores, *seen.probs, *seen.decision, *leaves(seen.state))
 
 
-def assert_same_lanes(policy: Policy, whole: list[Seen], pick: Pick) -> None:
-    for mine, theirs in zip(play(policy, pick), whole, strict=True):
+def assert_same_lanes(case: str, pick: Pick) -> None:
+    for mine, theirs in zip(play(CASES[case], pick), played(case), strict=True):
         for a, b in zip(arrays(mine), arrays(theirs), strict=True):
             np.testing.assert_array_equal(a, b[..., pick])
 
 
-@every_policy
-def test_probabilities_are_probabilities(policy: Policy) -> None:
-    for seen in play(policy):
+@every_case
+def test_probabilities_are_probabilities(case: str) -> None:
+    for seen in played(case):
         total, explored = seen.probs
         mask = seen.batch.mask
         assert total.shape == explored.shape == seen.scores.shape == (K, LANES)
@@ -38,14 +38,14 @@ def test_probabilities_are_probabilities(policy: Policy) -> None:
         assert (total[~mask] == 0).all()
         assert (explored >= 0).all()
         assert (explored <= total).all()
-        assert policy.explores or (explored == 0).all()
+        assert CASES[case].explores or (explored == 0).all()
         assert np.isfinite(seen.scores[mask]).all()
 
 
-@every_policy
-def test_what_is_logged_belongs_to_what_was_chosen(policy: Policy) -> None:
+@every_case
+def test_what_is_logged_belongs_to_what_was_chosen(case: str) -> None:
     lanes = np.arange(LANES)
-    for seen in play(policy):
+    for seen in played(case):
         chosen = seen.decision.chosen
         assert seen.batch.mask[chosen, lanes].all()
         np.testing.assert_array_equal(seen.decision.score, seen.scores[chosen, lanes])
@@ -55,24 +55,23 @@ def test_what_is_logged_belongs_to_what_was_chosen(policy: Policy) -> None:
         assert (seen.probs.explored[chosen, lanes][seen.decision.explored] > 0).all()
 
 
-@every_policy
-def test_permuting_lanes_permutes_results(policy: Policy) -> None:
-    assert_same_lanes(policy, play(policy), np.random.default_rng(1).permutation(LANES).tolist())
+@every_case
+def test_permuting_lanes_permutes_results(case: str) -> None:
+    assert_same_lanes(case, np.random.default_rng(1).permutation(LANES).tolist())
 
 
-@every_policy
-def test_a_batch_equals_its_lanes_two_by_two(policy: Policy) -> None:
+@every_case
+def test_a_batch_equals_its_lanes_two_by_two(case: str) -> None:
     """Each lane beside its neighbour, and beside itself, as a service pads a single user."""
-    whole = play(policy)
     for i in range(0, LANES, 2):
-        assert_same_lanes(policy, whole, [i, i + 1])
-    assert_same_lanes(policy, whole, [3, 3])
+        assert_same_lanes(case, [i, i + 1])
+    assert_same_lanes(case, [3, 3])
 
 
-@every_policy
-def test_inputs_are_left_as_they_were(policy: Policy) -> None:
+@every_case
+def test_inputs_are_left_as_they_were(case: str) -> None:
     """All but the state that `update` consumes."""
-    last = play(policy)[-1]
+    policy, last = CASES[case], played(case)[-1]
     state, batch = last.state, last.batch
     noise = np.random.default_rng(3).random((policy.noise[0], LANES))
     given = (*leaves(state), *batch, noise)
@@ -91,10 +90,10 @@ def test_inputs_are_left_as_they_were(policy: Policy) -> None:
         np.testing.assert_array_equal(a, b)
 
 
-@every_policy
-def test_scoring_does_not_learn(policy: Policy) -> None:
+@every_case
+def test_scoring_does_not_learn(case: str) -> None:
     """Two scores of the same state under the same noise are the same, and so are their probabilities."""
-    last = play(policy, count=5)[-1]
+    policy, last = CASES[case], played(case)[5]
     noise = np.random.default_rng(3).random((policy.noise[0], LANES))
     first, second = policy.score(last.state, last.batch, noise), policy.score(last.state, last.batch, noise)
     np.testing.assert_array_equal(first, second)
@@ -102,10 +101,10 @@ def test_scoring_does_not_learn(policy: Policy) -> None:
         np.testing.assert_array_equal(a, b)
 
 
-@every_policy
-def test_what_is_masked_cannot_matter(policy: Policy) -> None:
+@every_case
+def test_what_is_masked_cannot_matter(case: str) -> None:
     """Other numbers behind the mask, even none at all, change neither probabilities nor choices."""
-    last = play(policy, count=8)[-1]
+    policy, last = CASES[case], played(case)[8]
     noise = np.random.default_rng(3).random((policy.noise[0], LANES))
     x = last.batch.x.copy()
     x[np.broadcast_to(~last.batch.mask[:, None], x.shape)] = 1e6
@@ -116,10 +115,10 @@ def test_what_is_masked_cannot_matter(policy: Policy) -> None:
         np.testing.assert_array_equal(a, b)
 
 
-@every_policy
+@every_case
 @pytest.mark.parametrize("arms", [1, 64])
-def test_any_number_of_candidates_will_do(policy: Policy, arms: int) -> None:
-    offered = candidates(5, 3, arms)
+def test_any_number_of_candidates_will_do(case: str, arms: int) -> None:
+    policy, offered = CASES[case], candidates(5, 3, arms)
     draws = LaneDraws(np.uint64(1), np.uint64(0), hash_users("abc"))
     decision = decide(policy, policy.init(3), offered, np.zeros(3, np.int64), draws)
     assert offered.mask[decision.chosen, np.arange(3)].all()
@@ -127,10 +126,10 @@ def test_any_number_of_candidates_will_do(policy: Policy, arms: int) -> None:
         assert (decision.propensity == 1.0).all()
 
 
-@every_policy
-def test_no_reward_teaches_nothing(policy: Policy) -> None:
+@every_case
+def test_no_reward_teaches_nothing(case: str) -> None:
     """Only time may age a model, and time moves in the first call of a round alone."""
-    seen = play(policy, count=6)[-1]
+    policy, seen = CASES[case], played(case)[6]
     silent = seen.learning._replace(learn=np.zeros(LANES, np.bool_), tick=False)
     noise = LaneDraws(np.uint64(1), np.uint64(0), hash_users(map(str, range(LANES)))).uniforms(
         philox.UPDATE, seen.batch.t, policy.noise[1]

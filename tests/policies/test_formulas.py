@@ -29,13 +29,14 @@ def wanted(policy: Policy, played: list[Seen]) -> list[F64]:
     prior, d = float(policy.parameters["prior"]), policy.features.d
     A, b = np.tile(prior * np.eye(d), (LANES, 1, 1)), np.zeros((LANES, d))
     out = []
-    for seen in played:
+    for t, seen in enumerate(played):
         x = seen.batch.x
         out.append(np.array([[formula(policy, A[i], b[i], x[k, :, i]) for i in range(LANES)] for k in range(K)]))
-        for i in np.flatnonzero(seen.learning.learn):
-            v = seen.learning.x[:, i]
-            A[i] += np.outer(v, v)
-            b[i] += seen.learning.reward[i] * v
+        for learning in (seen.learning, *([played[t - 1].learning] if t % 3 == 2 else [])):
+            for i in np.flatnonzero(learning.learn):
+                v = learning.x[:, i]
+                A[i] += np.outer(v, v)
+                b[i] += learning.reward[i] * v
     return out
 
 
