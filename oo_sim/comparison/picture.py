@@ -22,11 +22,11 @@ if TYPE_CHECKING:
 
 MOST_ROWS, MOST_BANDS = 60, 12
 """How many differences, and how many curves, a scenario has in the picture."""
-_NAME = 30  # characters of a policy's name
-_HEAD, _ROW, _FOOT, _EDGE = 0.85, 0.3, 0.65, 0.25  # heights in inches: title, a difference, an axis; the margin
-_BODY, _NUMBERS = 5.6, 2.1  # widths: the forest's panel, the numbers beside it
-_COLUMNS, _BAND, _BAND_GAP = 3, 1.7, 0.85  # panels of curves: side by side, height, height between
-_CAPTION = 0.5  # height of the line above the curves
+_NAME, _LINE = 40, 44  # characters of a policy's name, and of a line with two of them
+_HEAD, _ROW, _FOOT, _EDGE = 0.85, 0.34, 0.65, 0.25  # heights in inches: title, a difference, an axis; the margin
+_BODY, _NUMBERS, _KEY = 5.6, 2.1, 0.75  # widths: the forest's panel, the numbers beside it, a line in the key
+_COLUMNS, _BAND, _BAND_GAP = 3, 1.7, 1.0  # panels of curves: side by side, height, height between
+_CAPTION = 0.62  # height of the line above the curves
 _PROFILE = 3.4
 _TICKS = 0.75
 
@@ -36,12 +36,13 @@ def picture(comparison: Comparison) -> Figure:
     sections = [(title, pairs[:MOST_ROWS], len(pairs)) for title, pairs in comparison.by_scenario() if pairs]
     if not sections:
         raise ComparisonError("there is nothing to draw: no two policies have results")
-    names = [words.minus(pair.candidate, pair.baseline, _NAME) for _, pairs, _ in sections for pair in pairs]
+    names = [_name(pair.candidate, pair.baseline) for _, pairs, _ in sections for pair in pairs]
     left = max(text_width(names) + 0.25, _TICKS) + _EDGE
     heights = [_height(pairs) for _, pairs, _ in sections] + (
         [_across_height(comparison.across)] * bool(comparison.across)
     )
-    sheet = Sheet(left + _BODY + _NUMBERS, sum(heights) + _EDGE)
+    key = text_width([plain(label, _NAME) for label in comparison.across.iqm]) + _KEY if comparison.across else 0.0
+    sheet = Sheet(left + _BODY + max(_NUMBERS, key), sum(heights) + _EDGE)
     top = _EDGE
     for (title, pairs, count), height in zip(sections, heights, strict=False):
         _section(sheet, top, left, comparison, title, pairs, count)
@@ -74,34 +75,35 @@ def _section(
     axes.set_xlabel(f"difference per decision; {better}; {interval}", fontsize=FONT, color=FAINT)
     if _has_curves(pairs):
         lines = [_looked(comparison, pair) if comparison.looks else _curve(pair) for pair in pairs[:MOST_BANDS]]
-        _curves(sheet, top + _HEAD + _ROW * len(pairs) + _FOOT, lines, bool(comparison.looks))
+        cut = f"; the first {MOST_BANDS}" if count > MOST_BANDS else ""
+        _curves(sheet, top + _HEAD + _ROW * len(pairs) + _FOOT, lines, bool(comparison.looks), cut)
 
 
 def _row(pair: Pair) -> ForestRow:
     numbers = words.plus_minus(pair.difference)
     known = pair.difference.excludes(0.0) if np.isnan(pair.holm) else pair.holm <= 0.05
-    return ForestRow(words.minus(pair.candidate, pair.baseline, _NAME), pair.difference, numbers, known)
+    return ForestRow(_name(pair.candidate, pair.baseline), pair.difference, numbers, known)
 
 
 def _curve(pair: Pair) -> BandLine:
     assert pair.band is not None
-    return BandLine(words.minus(pair.candidate, pair.baseline, _NAME), pair.marks, *pair.band[:3])
+    return BandLine(_name(pair.candidate, pair.baseline), pair.marks, *pair.band[:3])
 
 
 def _looked(comparison: Comparison, pair: Pair) -> BandLine:
     place = comparison.pairs.index(pair)
     seen = [look.intervals[place] for look in comparison.looks]
-    users = np.array([float(each.n) for each in seen])
+    users = np.array([float(look.users) for look in comparison.looks])
     columns = np.array([[each.estimate, each.lower, each.upper] for each in seen])
-    return BandLine(words.minus(pair.candidate, pair.baseline, _NAME), users, *columns.T)
+    return BandLine(_name(pair.candidate, pair.baseline), users, *columns.T)
 
 
-def _curves(sheet: Sheet, top: float, lines: Sequence[BandLine], sequential: bool) -> None:
+def _curves(sheet: Sheet, top: float, lines: Sequence[BandLine], sequential: bool, cut: str) -> None:
     """Small panels side by side, each on its own scale, with 0 in it."""
     width = (sheet.width - 2 * _EDGE) / _COLUMNS
     rounds = "Mean difference per decision up to each round; simultaneous 95 % band over users; scales differ"
     looks = "Mean difference per decision at each look; anytime-valid 95 % interval; scales differ"
-    sheet.text(_EDGE, top, looks if sequential else rounds)
+    sheet.text(_EDGE, top, (looks if sequential else rounds) + cut)
     for i, line in enumerate(lines):
         row, column = divmod(i, _COLUMNS)
         at = _EDGE + column * width + _TICKS - 0.1, top + _CAPTION + row * (_BAND + _BAND_GAP)
@@ -121,7 +123,7 @@ def _together(sheet: Sheet, top: float, left: float, found: Across) -> None:
     sheet.text(_EDGE, top + 0.3, plain(", ".join(found.scenarios), 110))
     means = [ForestRow(plain(label, _NAME), each, words.bracketed(each)) for label, each in found.iqm.items()]
     steps = [
-        ForestRow(words.minus(candidate, baseline, _NAME), each, words.bracketed(each), each.excludes(0.0))
+        ForestRow(_name(candidate, baseline), each, words.bracketed(each), each.excludes(0.0))
         for (baseline, candidate), each in found.differences.items()
     ]
     top += _HEAD - 0.2
@@ -159,3 +161,9 @@ def _profiles(sheet: Sheet, top: float, left: float, found: Across) -> None:
     key = axes.legend(loc="upper left", bbox_to_anchor=(1.01, 1.0), frameon=False, fontsize=FONT, borderaxespad=0.0)
     for text in key.get_texts():
         text.set_parse_math(False)
+
+
+def _name(candidate: str, baseline: str) -> str:
+    """`candidate - baseline`, on two lines where one would be long."""
+    name = words.minus(candidate, baseline, _NAME)
+    return name if len(name) <= _LINE else name.replace(" \N{MINUS SIGN} ", "\n\N{MINUS SIGN} ")

@@ -74,11 +74,12 @@ def short_number(value: float, _position: float | None = None) -> str:
 
 
 def text_width(texts: Sequence[str], font: float = FONT) -> float:
-    """The width in inches of the longest of some texts."""
+    """The width in inches of the longest line of some texts."""
     properties = FontProperties(size=font)
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Glyph .* missing from")
-        points = [text_to_path.get_text_width_height_descent(text, properties, False)[0] for text in texts]
+        rows = [row for text in texts for row in text.split("\n")]
+        points = [text_to_path.get_text_width_height_descent(row, properties, False)[0] for row in rows]
     return max(points, default=0.0) / 72
 
 
@@ -105,7 +106,10 @@ def forest(axes: Axes, rows: Sequence[ForestRow], *, zero: bool) -> None:
 
 def band_panel(axes: Axes, line: BandLine, *, bars: bool = False) -> None:
     """A curve with its band, or with a bar at each point, and 0, on a logarithmic axis of x; its name is above."""
+    low, high = float(line.x.min()), float(line.x.max())
+    margin = (high / low) ** 0.05 if high > low else 2.0
     axes.set_xscale("log")
+    axes.set_xlim(low / margin, high * margin)
     if bars:
         axes.vlines(line.x, line.lower, line.upper, color=_MARKED, linewidth=2.2)
     else:
