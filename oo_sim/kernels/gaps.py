@@ -23,7 +23,8 @@ def inverse_gap(scores: F64, mask: Bool, gamma: F64, total: F64, explored: F64) 
         top[i] = scores[best[i], i]
     for k in range(K):
         for i in range(n):
-            share = 1.0 / (standing[i] + gamma[i] * (top[i] - scores[k, i]))
+            gap = max(top[i] - scores[k, i], 0.0)  # negative behind the mask alone
+            share = 1.0 / (standing[i] + gamma[i] * gap)
             explored[k, i] = share if mask[k, i] and best[i] != k else 0.0
             rest[i] -= explored[k, i]
     for k in range(K):
