@@ -9,6 +9,7 @@ import traceback
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from importlib.metadata import version
+from numbers import Integral
 from pathlib import Path
 from typing import Any
 
@@ -65,12 +66,13 @@ def run(
     if events and out is None:
         raise ValueError("events are streamed to files: name a new run directory with out=")
     for name, value in (("threads", threads), ("block", block)):
-        if value is not None and (isinstance(value, bool) or not isinstance(value, int) or value < 1):
+        if value is not None and (isinstance(value, bool) or not isinstance(value, Integral) or value < 1):
             raise ValueError(f"{name} must be a whole number of at least 1, not {value!r}")
     if isinstance(policies, str | Policy) or (policies is not None and not policies):
         raise ValueError(f"policies must be a list of specs or policies, such as ['linucb'], not {policies!r}")
     source = scenario if isinstance(scenario, Scenario) else load(scenario)
-    source = source.with_(users=users, rounds=rounds, replicates=replicates, seed=seed)
+    sizes = {"users": users, "rounds": rounds, "replicates": replicates, "seed": seed}
+    source = source.with_(**{name: int(n) if isinstance(n, Integral) else n for name, n in sizes.items()})
     world = build(source)
     taking_part = entrants(world, policies or source.policies)
     if out is None:
@@ -98,7 +100,7 @@ def _results(
     log: RunWriter | None,
 ) -> tuple[dict[str, Any], pa.Table, pa.Table]:
     """The manifest, the curves and the users' totals of all policies."""
-    threads = threads or len(os.sched_getaffinity(0))
+    threads = threads or _cores()
     marks = checkpoints(scenario.rounds)
     each = scenario.users * scenario.replicates * scenario.rounds
     people = _people(scenario, world)
@@ -133,6 +135,11 @@ def _results(
     tables = pa.concat_tables(curves), pa.concat_tables(totals)
     manifest = _manifest(scenario, world, taking_part, tables, failures, timing, threads)
     return manifest, *tables
+
+
+def _cores() -> int:
+    """Cores that this process may use, where the system can tell."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _warm_up(world: World, policy: Policy) -> None:

@@ -18,7 +18,7 @@ from oo_sim.policies import make
 from oo_sim.scenario import Scenario, load
 from oo_sim.worlds import build
 
-USERS, ROUNDS, REQUESTS = 4 * 704, 100, 2000
+USERS, ROUNDS, REQUESTS = 4 * 832, 100, 2000
 PRIVATE: dict[str, Callable[[], Policy]] = {"private numpy": numpy_linucb, "private on ridge": parts_linucb}
 
 

@@ -33,6 +33,10 @@ COMMANDS = {
     "compare": Entry("oo_sim.cli.compare", "Compare policies by user: which is better, and how surely."),
     "sweep": Entry("oo_sim.cli.sweep", "Run a policy at each value of a parameter."),
     "scenario": Entry("oo_sim.cli.scenario", "Check, show and list scenario files."),
+    "audit": Entry("oo_sim.cli.audit", "Derive a log's decisions again, and find the first that is wrong."),
+    "generate": Entry("oo_sim.cli.generate", "Ask a gateway (mock, live, cassette) for tips: what are they worth?"),
+    "rescore": Entry("oo_sim.cli.generate", "Score a tip bank again under another parser or fewer retries."),
+    "gateway": Entry("oo_sim.cli.generate", "Serve the mock LiteLLM gateway over HTTP."),
     "bench": Entry("oo_sim.cli.bench", "Measure decisions per second."),
 }
 """Every command; one whose module is not there is left out."""
@@ -43,6 +47,7 @@ _INPUT_ERRORS = (
     ("oo_sim.scenario", "ScenarioError"),
     ("oo_sim.scenario", "SpecError"),
     ("oo_sim.policies", "UnknownPolicyError"),
+    ("oo_sim.generator.errors", "GeneratorInputError"),
 )
 """Errors whose message is all that a user needs."""
 

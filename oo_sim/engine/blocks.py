@@ -16,7 +16,7 @@ from oo_sim.engine.run import InterruptedRunError, Observer, RoundError, simulat
 from oo_sim.kernels.draws import hash_users
 from oo_sim.kernels.tally import COLUMNS
 
-BLOCK = 704
+BLOCK = 832
 """The most lanes in a block, if not told otherwise: few enough that its arrays stay in the second-level cache, and
 enough to make calls cheap."""
 GROUP = 64

@@ -58,9 +58,9 @@ def simulate(
     totals = np.empty((len(checkpoints), 3, count), np.int64)
     t = reached = 0
     try:
-        place, mind = world.init(lanes), policy.init(n)
+        place, mind, now = world.init(lanes), policy.init(n), np.empty(n, np.int64)
         for t in range(rounds):
-            now = np.full(n, t)
+            now[:] = t
             offer = world.observe(place, t)
             decision = decide(policy, mind, offer.candidates, now, draws, x)
             response, place = world.respond(place, t, decision)

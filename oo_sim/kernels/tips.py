@@ -6,9 +6,9 @@ import numpy as np
 
 from oo_sim.contract import F64, I64, NO_REACTION, REWARDS, U64, Bool
 from oo_sim.kernels.compile import kernel, scalar
-from oo_sim.kernels.elementary import exp, normal_quantile
+from oo_sim.kernels.elementary import exp_within, normal_quantile
 from oo_sim.kernels.encode import AGE_LIMIT, DAY_COS, DAY_SIN, HOUR_COS, HOUR_SIN
-from oo_sim.kernels.philox import LOW, TASK, TITLE, _32, philox, unit32
+from oo_sim.kernels.philox import CLOCK, LOW, REACTION, TASK, TITLE, _32, philox, uniforms, unit32
 
 _ONE = np.uint64(1)
 _TASK_ADDRESS = TASK << np.uint64(16)
@@ -31,6 +31,24 @@ def category(uniform: F64, cdf: F64, out: I64) -> None:
     for j in range(len(cdf) - 1):
         for i in range(n):
             out[i] += 1 if uniform[i] >= cdf[j] else 0
+
+
+@kernel
+def draw_clock(
+    seed: np.uint64,
+    replicate: np.uint64,
+    users: U64,
+    t: I64,
+    hour_cdf: F64,
+    day_cdf: F64,
+    hour: I64,
+    day: I64,
+) -> None:
+    """Hours and weekdays (n,) of the lanes' rounds `t` (n,), from their cumulative distributions (24,) and (7,)."""
+    uniform = np.empty((2, len(users)))
+    uniforms(seed, replicate, users, t, CLOCK, uniform)
+    category(uniform[0], hour_cdf, hour)
+    category(uniform[1], day_cdf, day)
 
 
 @scalar
@@ -189,6 +207,7 @@ def place_tips(
 @kernel
 def expected_rewards(
     coefficients: F64,
+    used: Bool,
     hour: I64,
     day: I64,
     overdue: F64,
@@ -204,9 +223,9 @@ def expected_rewards(
 ) -> None:
     """odds = e^u and the expected reward of each candidate (K, n), and the best of those that stand (n,).
 
-    `coefficients` (25, n): the intercept, then the terms of oo7x; u is their sum. With cuts_j = e^-c_j,
-    P(reaction <= j) = 1 / (1 + e^u cuts_j); the rewards are evenly spaced, so E = (1 - sum_j P(reaction <= j) / 2)
-    times the probability that the user `answers`.
+    `coefficients` (25, n): the intercept, then the terms of oo7x, of which those not `used` (25,) are 0; u is their
+    sum. With cuts_j = e^-c_j, P(reaction <= j) = 1 / (1 + e^u cuts_j); the rewards are evenly spaced, so
+    E = (1 - sum_j P(reaction <= j) / 2) times the probability that the user `answers`.
     """
     K, n = mask.shape
     clock = np.empty((_CLOCK_TERMS, n))
@@ -217,15 +236,18 @@ def expected_rewards(
         clock[3, i] = DAY_COS[day[i]]
     base = coefficients[0].copy()
     for c in range(_CLOCK_TERMS):
-        for i in range(n):
-            base[i] += clock[c, i] * coefficients[_CLOCK_AT[c], i]
+        if used[_CLOCK_AT[c]]:
+            for i in range(n):
+                base[i] += clock[c, i] * coefficients[_CLOCK_AT[c], i]
     slope = np.empty((_CANDIDATE_TERMS, n))
     for a in range(_CANDIDATE_TERMS):
         for i in range(n):
             slope[a, i] = coefficients[_CANDIDATE_AT[a], i]
         for c in range(_CLOCK_TERMS):
-            for i in range(n):
-                slope[a, i] += clock[c, i] * coefficients[_PRODUCTS_AT + c * _CANDIDATE_TERMS + a, i]
+            p = _PRODUCTS_AT + c * _CANDIDATE_TERMS + a
+            if used[p]:
+                for i in range(n):
+                    slope[a, i] += clock[c, i] * coefficients[p, i]
     for i in range(n):
         slope[1, i] /= AGE_LIMIT
         slope[2, i] /= 3.0
@@ -235,7 +257,7 @@ def expected_rewards(
         for i in range(n):
             u = base[i] + slope[0, i] * overdue[k, i] + slope[1, i] * min(max(age[k, i], 0.0), AGE_LIMIT)
             u += slope[2, i] * (priority[k, i] - 1.0) + slope[3, i] * is_llm[k, i]
-            e = exp(min(max(u, -_LARGEST_UTILITY), _LARGEST_UTILITY))
+            e = exp_within(min(max(u, -_LARGEST_UTILITY), _LARGEST_UTILITY))
             e0, e1, e2, e3 = 1.0 + e * c0, 1.0 + e * c1, 1.0 + e * c2, 1.0 + e * c3
             below = (e0 + e1) / (e0 * e1) + (e2 + e3) / (e2 * e3)  # sum of 1 / e_j in two divisions
             value = answers * (1.0 - _STEP * below)
@@ -246,16 +268,28 @@ def expected_rewards(
 
 @kernel
 def react(
-    odds: F64, index: I64, cuts: F64, silence: float, uniform: F64, reaction: I64, reward: F64, learn: Bool
+    seed: np.uint64,
+    replicate: np.uint64,
+    users: U64,
+    t: I64,
+    odds: F64,
+    chosen: I64,
+    cuts: F64,
+    silence: float,
+    reaction: I64,
+    reward: F64,
+    learn: Bool,
 ) -> None:
-    """Draw the reaction to the chosen candidate: `uniform[0]` places it on the ladder, `uniform[1]` < silence: none."""
-    n = len(index)
+    """The reactions to the chosen candidates: one uniform of round `t` (n,) places each on the ladder, and a second
+    below `silence` means none at all."""
+    n = len(chosen)
+    uniform = np.empty((2, n))
+    uniforms(seed, replicate, users, t, REACTION, uniform)
+    c0, c1, c2, c3 = cuts[0], cuts[1], cuts[2], cuts[3]
     for i in range(n):
-        e = odds[index[i], i]
-        code = 0
-        for j in range(len(cuts)):
-            code += 1 if uniform[0, i] >= 1.0 / (1.0 + e * cuts[j]) else 0
-        answered = uniform[1, i] >= silence
-        reaction[i] = code if answered else NO_REACTION
+        e, u = odds[chosen[i], i], uniform[0, i]
+        code = (u >= 1.0 / (1.0 + e * c0)) + (u >= 1.0 / (1.0 + e * c1))
+        code = code + (u >= 1.0 / (1.0 + e * c2)) + (u >= 1.0 / (1.0 + e * c3))
+        learn[i] = uniform[1, i] >= silence
+        reaction[i] = code if learn[i] else NO_REACTION
         reward[i] = _REWARDS[reaction[i]]
-        learn[i] = answered

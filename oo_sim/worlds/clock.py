@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from oo_sim.contract import F64, I64
-from oo_sim.kernels import philox
+from oo_sim.contract import I64
 from oo_sim.kernels.draws import LaneDraws
-from oo_sim.kernels.tips import category
+from oo_sim.kernels.tips import draw_clock
 from oo_sim.scenario import RandomClock, WalkClock
 from oo_sim.worlds.population import cumulative
 
@@ -24,9 +23,7 @@ def _random(spec: RandomClock) -> Clock:
     hours, days = cumulative(spec.hours), cumulative(spec.weekdays)
 
     def tick(draws: LaneDraws, t: I64, hour: I64, day: I64) -> float:
-        uniform: F64 = draws.uniforms(philox.CLOCK, t, 2)
-        category(uniform[0], hours, hour)
-        category(uniform[1], days, day)
+        draw_clock(*draws, t, hours, days, hour, day)
         return float(t[0]) / spec.decisions_per_day
 
     return tick

@@ -8,12 +8,12 @@ from typing import NamedTuple
 
 import numpy as np
 
-from oo_sim.contract import F64, I64, REACTIONS, Candidates, Decision, Lanes, Offer, Response, World
+from oo_sim.contract import F64, I64, REACTIONS, Bool, Candidates, Decision, Lanes, Offer, Response, World
 from oo_sim.features import FEATURES
 from oo_sim.kernels import philox, tips
 from oo_sim.kernels.draws import LaneDraws
 from oo_sim.kernels.elementary import exp
-from oo_sim.scenario import Due, Span, TipsWorld
+from oo_sim.scenario import TERMS, Due, Span, TipsWorld
 from oo_sim.worlds.clock import Clock, clock
 from oo_sim.worlds.population import coefficients, cumulative, segment_of
 
@@ -24,36 +24,18 @@ class Plan(NamedTuple):
     """What a scenario says, in the form in which each round needs it."""
 
     spec: TipsWorld
+    tasks: int  # the most on offer
+    tips: int
+    backlog: bool  # tasks stay until they are done
+    about_task: bool  # a tip has the features of a task
+    varies: bool  # how many there are changes from round to round
     tick: Clock
     due: Callable[[F64], None]  # turns uniforms into days until due, in place
     priorities: F64  # (4,), cumulative
+    used: Bool  # (25,), the terms that some segment prefers
     cuts: F64  # (4,), e^-c of the cut points c
     serials: I64  # (tasks, 1), the first tasks' serial numbers
-
-    @property
-    def tasks(self) -> int:
-        """The most tasks on offer."""
-        return self.spec.tasks.count.max
-
-    @property
-    def stride(self) -> int:
-        """How far the serial numbers of fresh tasks move on in a round: even, because two share a block of draws."""
-        return self.tasks + self.tasks % 2
-
-    @property
-    def tips(self) -> int:
-        """The most tips on offer."""
-        return self.spec.tips.count.max
-
-    @property
-    def backlog(self) -> bool:
-        """Whether tasks stay until they are done."""
-        return self.spec.tasks.mode == "backlog"
-
-    @property
-    def about_task(self) -> bool:
-        """Whether a tip has the features of a task."""
-        return self.spec.tips.features == "task"
+    stride: int  # how far they move on in a round: even, because two share a block of draws
 
 
 class TaskRows(NamedTuple):
@@ -85,13 +67,21 @@ class TipsState(NamedTuple):
 
 def build(spec: TipsWorld) -> World:
     """The world that the scenario's `world` describes."""
+    tasks, advice = spec.tasks.count, spec.tips.count
     plan = Plan(
         spec,
-        clock(spec.clock),
-        _due(spec.tasks.due_in_days),
-        cumulative(spec.tasks.priority),
-        np.array([exp(-c) for c in spec.reactions.cut_points]),
-        np.arange(spec.tasks.count.max)[:, None],
+        tasks=tasks.max,
+        tips=advice.max,
+        backlog=spec.tasks.mode == "backlog",
+        about_task=spec.tips.features == "task",
+        varies=tasks.min < tasks.max or advice.min < advice.max,
+        tick=clock(spec.clock),
+        due=_due(spec.tasks.due_in_days),
+        priorities=cumulative(spec.tasks.priority),
+        used=np.array([any(term in segment.preferences for segment in spec.segments) for term in TERMS]),
+        cuts=np.array([exp(-c) for c in spec.reactions.cut_points]),
+        serials=np.arange(tasks.max)[:, None],
+        stride=tasks.max + tasks.max % 2,
     )
     return World(
         name="tips",
@@ -159,10 +149,11 @@ def _observe(plan: Plan, state: TipsState, t: int) -> Offer:
     else:
         _draw_fresh_tasks(plan, state, t * plan.stride)
     tips.age_tasks(state.now, tasks.due, tasks.dated, plan.spec.tasks.whole_days, tasks.overdue, tasks.age)
-    if plan.about_task or _varies(plan.spec.tasks.count) or _varies(plan.spec.tips.count):
+    if plan.varies or plan.about_task:
         _place_tips(plan, state)
     tips.expected_rewards(
         state.coefficients,
+        plan.used,
         c.hour,
         c.day,
         c.is_overdue,
@@ -182,8 +173,8 @@ def _observe(plan: Plan, state: TipsState, t: int) -> Offer:
 def _respond(plan: Plan, state: TipsState, t: int, decision: Decision) -> tuple[Response, TipsState]:
     n = len(decision.chosen)
     response = Response(np.empty(n, np.int64), np.empty(n), np.empty(n, np.bool_))
-    uniform = state.draws.uniforms(philox.REACTION, state.rounds, 2)
-    tips.react(state.odds, decision.chosen, plan.cuts, plan.spec.reactions.no_reaction, uniform, *response)
+    silence = plan.spec.reactions.no_reaction
+    tips.react(*state.draws, state.rounds, state.odds, decision.chosen, plan.cuts, silence, *response)
     if plan.backlog:
         state.done[:] = np.where((response.reaction == _DONE) & (decision.chosen < plan.tasks), decision.chosen, -1)
     return response, state
@@ -230,10 +221,6 @@ def _place_tips(plan: Plan, state: TipsState) -> None:
         c.serial,
         c.mask,
     )
-
-
-def _varies(span: Span) -> bool:
-    return span.min < span.max
 
 
 def _counts(span: Span, uniform: F64) -> I64:
