@@ -58,7 +58,7 @@ def dlinucb(gamma: float = 0.99, alpha: float = 1.0, features: str | FeatureMap 
         weight[~learning.learn] = 0.0
         gram.add_outer(state.gram, learning.x, weight)
         gram.add_outer(state.squared, learning.x, weight * weight)
-        gram.add_scaled(state.b, learning.x, weight * learning.reward)
+        gram.add_scaled(state.b, learning.x, np.where(learning.learn, weight * learning.reward, 0.0))
         return state
 
     return Policy(

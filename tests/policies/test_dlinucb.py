@@ -63,6 +63,12 @@ def test_a_late_reward_leaves_the_state_that_it_would_have_left_in_time() -> Non
         np.testing.assert_allclose(one, other, rtol=1e-14)
 
 
+def test_a_reward_that_never_came_may_be_no_number() -> None:
+    policy = dlinucb(features=raw(2))
+    missing = nothing(2, 0)._replace(reward=np.full(2, np.nan))
+    np.testing.assert_array_equal(policy.update(policy.init(2), missing, np.empty((0, 2))).b, 0.0)
+
+
 def test_all_is_forgotten_in_the_end() -> None:
     """0.5^2000 is far below the smallest number: the state is the fresh one, whose score is alpha |x| / sqrt(prior)."""
     policy = dlinucb(0.5, ALPHA, raw(2), PRIOR)
