@@ -20,25 +20,31 @@ MEANING: Mapping[Metric, str] = {
 SHORT: Mapping[Metric, str] = {"expected": "expected reward", "realised": "realised reward", "regret": "regret"}
 
 
-def estimand(manifest: Mapping[str, Any], metric: Metric) -> str:
-    """What the difference in one scenario estimates, in a sentence."""
+def estimands(scenarios: Sequence[Outcomes], metric: Metric) -> Iterator[str]:
+    """What the differences estimate, a sentence for all scenarios of which it is true."""
+    said: dict[str, list[str]] = {}
+    for outcomes in scenarios:
+        said.setdefault(_estimand(outcomes.manifest, metric), []).append(plain(outcomes.name))
+    for sentence, names in said.items():
+        yield f"Estimand ({', '.join(names)}): {sentence}"
+
+
+def _estimand(manifest: Mapping[str, Any], metric: Metric) -> str:
     replicates = f" and {manifest['replicates']:,} replicates" if manifest["replicates"] > 1 else ""
     own = ", each policy on its own trajectory" if manifest["own_trajectory"] else ""
     better = "; below 0 the candidate is better" if metric == "regret" else ""
-    return (
-        f"Estimand ({plain(manifest['name'])}): the mean over users of candidate minus baseline in {MEANING[metric]} "
-        f"per decision, averaged over rounds 1 to {manifest['rounds']:,}{replicates}{own}{better}."
-    )
+    rounds = f"averaged over rounds 1 to {manifest['rounds']:,}{replicates}{own}{better}"
+    return f"the mean over users of candidate minus baseline in {MEANING[metric]} per decision, {rounds}."
 
 
 def notes(scenarios: Sequence[Outcomes], pairs: Sequence[Pair], metric: Metric, looks: Sequence[Look]) -> Iterator[str]:
     """What a reader must know, one note each."""
-    yield from (estimand(outcomes.manifest, metric) for outcomes in scenarios)
+    yield from estimands(scenarios, metric)
     yield from map(_unchanged, (pair for pair in pairs if pair.changed == 0))
     if pairs and all(pair.users < 2 for pair in pairs):
         yield "No interval with one user: intervals are over users, never over rounds."
     elif looks:
-        yield from _sequential(looks, len(pairs))
+        yield from _sequential(looks, len(pairs), len(scenarios))
     elif pairs:
         yield (
             "±: 95 % Student t interval of the mean difference over users (the clusters), paired by user under common "
@@ -61,15 +67,18 @@ def _unchanged(pair: Pair) -> str:
     )
 
 
-def _sequential(looks: Sequence[Look], pairs: int) -> Iterator[str]:
+def _sequential(looks: Sequence[Look], pairs: int, scenarios: int) -> Iterator[str]:
     seen = ", ".join(f"{each.users:,}" for each in looks)
+    cost = sum(each.users for each in looks) / looks[-1].users
     together = f" for all {pairs} comparisons together" if pairs > 1 else ""
     yield (
         "±: anytime-valid 95 % interval (asymptotic confidence sequence) of the mean difference over users, paired by "
-        f"user; it holds at every look{together}, so stopping early does no harm. Looks at {seen} users; a look runs "
-        "all its users again, in all at most twice the decisions of the last look."
+        f"user; it holds at every look{together}, so stopping early does no harm. Looks at {seen} users; each look "
+        f"ran all its users again, in all {cost:.2g} times the decisions of the last one."
     )
     yield "Shares of users and P(better) are for a fixed number of users; they do not allow for the stopping rule."
+    if scenarios > 1:
+        yield "No interquartile mean over scenarios: its bootstrap wants the users fixed beforehand."
 
 
 def _pairing(pairs: Sequence[Pair]) -> Iterator[str]:

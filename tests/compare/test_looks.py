@@ -63,6 +63,7 @@ def test_users_are_added_up_to_the_most_and_earlier_ones_stay_as_they_were() -> 
     found = oo_sim.compare("quickstart", **asked, **SMALL)
     assert [each.users for each in heard] == [30, 60, 100]
     assert "100 users, the most allowed" in found.notes[-1]
+    assert any("in all 1.9 times the decisions of the last one" in note for note in found.notes)
     once = oo_sim.compare("quickstart", policies=like, rounds=10, users=60)
     assert once.pairs[0].difference.estimate == heard[1].intervals[0].estimate
 

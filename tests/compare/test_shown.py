@@ -64,6 +64,15 @@ def test_the_table_says_what_is_estimated_and_what_pairing_did() -> None:
     assert "of the variance that two separate groups of users would give" in text
 
 
+def test_the_estimand_names_what_it_averages_over() -> None:
+    values = {"a": [[0.1, 0.2], [0.3, 0.4]], "b": [[0.2, 0.2], [0.1, 0.1]]}
+    runs = [made(values), made(values, name="other"), made(values, name="own", own_trajectory=True)]
+    found = compare_outcomes(gather(runs), "expected").notes
+    mean = "the mean over users of candidate minus baseline in true expected reward per decision, averaged over"
+    assert found[0] == f"Estimand (toy, other): {mean} rounds 1 to 10 and 2 replicates."
+    assert found[1] == f"Estimand (own): {mean} rounds 1 to 10 and 2 replicates, each policy on its own trajectory."
+
+
 def test_text_from_files_is_harmless() -> None:
     found = comparison(5, failures={NASTY + "2": NASTY})
     text, page = text_of(found), found._repr_html_()
