@@ -11,9 +11,16 @@ app = typer.Typer(add_completion=False)
 
 Policies = Annotated[
     list[str] | None,
-    typer.Option(metavar="[NAME=]SPEC", help="A policy to mount beside linucb and egreedy, or in their place. Repeatable."),
+    typer.Option(
+        metavar="[NAME=]SPEC", help="A policy to mount beside linucb and egreedy, or in their place. Repeatable."
+    ),
 ]
-Seed = Annotated[int | None, typer.Option(metavar="N", min=0, max=2**32 - 1, help="Seed of a new state. Default: random.")]
+Seed = Annotated[
+    int | None, typer.Option(metavar="N", min=0, max=2**32 - 1, help="Seed of a new state. Default: random.")
+]
+
+
+State = Annotated[Path, typer.Argument(metavar="STATE_DIR", help="The state directory of a server.")]
 
 
 @app.command()
@@ -42,3 +49,33 @@ def serve(
     from oo_sim.serving.server import Settings, serve  # noqa: PLC0415 (heavy)
 
     serve(Settings(str(state_dir), tuple(policy or ()), host, port, workers, seed, deadline, log_level))
+
+
+@app.command("export-log")
+def export_log(
+    state_dir: State,
+    out: Annotated[Path, typer.Argument(metavar="OUT", help="A new directory.")],
+) -> None:
+    """Write a server's decisions and learnings as Parquet, in the columns of a run; the server may go on meanwhile.
+
+    Example: oo-sim export-log state served-log
+    """
+    from oo_sim.serving.export import export_log  # noqa: PLC0415 (heavy)
+
+    decisions, learnings = export_log(state_dir, out)
+    typer.echo(f"{out}: {decisions:,} decisions, {learnings:,} learnings")
+
+
+@app.command()
+def migrate(state_dir: State, policy: Policies = None) -> None:
+    """Rebuild the states of policies whose features, prior or rule changed, by learning the whole log again.
+
+    Stop the servers on this state before, and start them with the same --policy afterwards.
+
+    Example: oo-sim migrate state --policy linucb:prior=2
+    """
+    from oo_sim.serving.migrate import migrate  # noqa: PLC0415 (heavy)
+
+    for one in migrate(state_dir, policy or ()):
+        what = f"{one.learnings:,} learnings of {one.users:,} users" if one.changed else "nothing to do"
+        typer.echo(f"{one.label}: {what}")

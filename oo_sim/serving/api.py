@@ -201,9 +201,7 @@ def _is_loopback(request: Request) -> bool:
 
 def _offered(candidate: bodies.Candidate) -> Offered:
     f = candidate.features
-    return Offered(
-        candidate.id, candidate.source, candidate.source_id, f.is_overdue, f.task_age_days, f.priority
-    )
+    return Offered(candidate.id, candidate.source, candidate.source_id, f.is_overdue, f.task_age_days, f.priority)
 
 
 def _without_decision(mount: Mount, body: bodies.RewardBody) -> Reward:
@@ -219,9 +217,9 @@ def _without_decision(mount: Mount, body: bodies.RewardBody) -> Reward:
     return Reward(body.reward, tip_id=body.tip_id, hour=f.hour_of_day, day=body.day_of_week, raw=raw)
 
 
-def router(api: Api) -> APIRouter:
-    """All routes, the busiest first."""
-    routes = APIRouter(route_class=JsonRoute, responses={422: {"model": replies.Problems}})
+def add_routes(routes: APIRouter, api: Api) -> None:
+    """Add all routes, the busiest first. They go on the app's own router: one inside another costs another match."""
+    routes.route_class = JsonRoute
     post, get = routes.post, routes.get
     post("/score")(api.score)
     post("/reward")(api.reward)
@@ -242,4 +240,3 @@ def router(api: Api) -> APIRouter:
     post("/reset")(api.reset)
     post("/reset/{user_id}")(api.reset)
     get("/metrics", response_class=Response)(api.metrics)
-    return routes

@@ -18,7 +18,7 @@ from oo_sim import __version__
 from oo_sim.contract import Policy
 from oo_sim.decide import PolicyError
 from oo_sim.generator import Address, AsyncTipGenerator, Gateway, GeneratorInputError
-from oo_sim.serving.api import Api, Backend, router
+from oo_sim.serving.api import Api, Backend, add_routes
 from oo_sim.serving.database import connect, prepare
 from oo_sim.serving.edge import Edge, request_id
 from oo_sim.serving.errors import RefusalError, ServingError
@@ -27,6 +27,7 @@ from oo_sim.serving.ledger import Ledger
 from oo_sim.serving.metrics import Metrics
 from oo_sim.serving.mounts import Mounts
 from oo_sim.serving.recommend import Generator
+from oo_sim.serving.replies import Problems
 from oo_sim.serving.writer import Writer
 
 DEADLINE = 10.0
@@ -74,9 +75,10 @@ def create_app(
         version=__version__,
         description="One tip at a time, chosen by the policies that were simulated.",
         lifespan=lifespan,
+        responses={422: {"model": Problems}},
         exception_handlers=_HANDLERS,
     )
-    app.include_router(router(api))
+    add_routes(app.router, api)
     app.add_middleware(Edge, metrics=metrics)
     return app
 

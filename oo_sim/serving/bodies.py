@@ -14,9 +14,7 @@ MAX_TIPS = 64
 MAX_AGE = 1_000_000.0
 """Days; the features take nothing above 30 into account, and a date is never further away."""
 
-Id = Annotated[
-    str, StringConstraints(min_length=1, max_length=256, pattern=r"^[^\x00-\x1f\x7f-\x9f]+$", strict=True)
-]
+Id = Annotated[str, StringConstraints(min_length=1, max_length=256, pattern=r"^[^\x00-\x1f\x7f-\x9f]+$", strict=True)]
 """A user, tip or task: 1 to 256 characters, none of them a control character. Compared character by character."""
 DecisionKey = Annotated[str, StringConstraints(min_length=1, max_length=600, pattern=r"^[^\x00-\x1f\x7f-\x9f]+$")]
 Hour = Annotated[int, Field(ge=0, le=23)]

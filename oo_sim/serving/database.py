@@ -153,7 +153,9 @@ def _check_format(db: sqlite3.Connection, path: Path) -> None:
 
 def _check_seed(db: sqlite3.Connection, seed: int | None) -> None:
     if seed is not None and seed != (kept := seed_of(db)):
-        raise ServingError(f"--seed {seed}: this state was made with seed {kept}; leave --seed out, or use a new directory")
+        raise ServingError(
+            f"--seed {seed}: this state was made with seed {kept}; leave --seed out, or use a new directory"
+        )
 
 
 def _register(db: sqlite3.Connection, mount: Mount) -> None:

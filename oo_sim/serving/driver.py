@@ -101,8 +101,8 @@ def _next(connection: _Connection, requests: Iterator[bytes]) -> bool:
 def post(path: str, body: object) -> bytes:
     """A request as bytes."""
     text = json.dumps(body).encode()
-    head = f"POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: {len(text)}\r\n\r\n"
-    return head.encode() + text
+    head = f"POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+    return f"{head}Content-Length: {len(text)}\r\n\r\n".encode() + text
 
 
 def scores(count: int, users: int, candidates: int = 5) -> Iterator[bytes]:
@@ -124,6 +124,11 @@ def scores(count: int, users: int, candidates: int = 5) -> Iterator[bytes]:
 def rewards(count: int, users: int) -> Iterator[bytes]:
     """Contract rewards of users in turn."""
     for i in range(count):
-        features = {"hour_of_day": i % 24, "is_overdue": i % 2 == 0, "task_age_days": 1.5 * (i % 9), "priority": 1 + i % 4}
+        features = {
+            "hour_of_day": i % 24,
+            "is_overdue": i % 2 == 0,
+            "task_age_days": 1.5 * (i % 9),
+            "priority": 1 + i % 4,
+        }
         body = {"user_id": f"user-{i % users}", "tip_id": "task-0", "reward": (i % 5 - 2) / 2, "features": features}
         yield post("/reward", body)

@@ -10,6 +10,7 @@ import time
 import uuid
 from collections.abc import Awaitable, Callable, MutableMapping
 from contextvars import ContextVar
+from itertools import count
 from typing import Any, TypeAlias
 
 from oo_sim.serving.metrics import Metrics
@@ -26,6 +27,7 @@ request_id: ContextVar[str | None] = ContextVar("request_id", default=None)
 """The id of the request that is being answered."""
 log = logging.getLogger("oo_sim.serving")
 _GIVEN_ID = re.compile(rb"[A-Za-z0-9._-]{1,64}")
+_PROCESS, _SERIAL = uuid.uuid4().hex[:12], count()
 _METHODS = frozenset({"GET", "POST", "HEAD", "OPTIONS", "PUT", "PATCH", "DELETE"})
 
 
@@ -78,7 +80,7 @@ class _Exchange:
     def __init__(self, scope: Scope, receive: Receive, send: Send) -> None:
         headers = dict(scope["headers"])
         given = headers.get(b"x-request-id", b"")
-        self.id = given.decode() if _GIVEN_ID.fullmatch(given) else uuid.uuid4().hex
+        self.id = given.decode() if _GIVEN_ID.fullmatch(given) else f"{_PROCESS}-{next(_SERIAL):x}"
         length = headers.get(b"content-length", b"0")
         self.declared = int(length) if length.isdigit() and len(length) < 20 else 0
         self.status = 0

@@ -29,9 +29,13 @@ class Raw(NamedTuple):
 def candidates(raw: Sequence[Raw], hour: int, day: int) -> Candidates:
     """The candidates' columns in two lanes."""
     K = len(raw)
-    columns = np.repeat(np.array(raw, np.float64).T[..., None], MIN_LANES, axis=2)  # (4, K, lanes)
+    columns = np.repeat(np.array(raw, np.float64).T[..., None], MIN_LANES, axis=2)
+    overdue, age, priority, is_llm = columns  # each (K, lanes)
     return Candidates(
-        *columns,
+        overdue,
+        age,
+        priority,
+        is_llm,
         np.full(MIN_LANES, hour),
         np.full(MIN_LANES, day),
         np.ones((K, MIN_LANES), np.bool_),
@@ -59,11 +63,6 @@ class Lesson(NamedTuple):
     tick: bool  # whether it is the first of its round
 
 
-def no_reward(policy: Policy, t: int) -> Lesson:
-    """Round t went by without a reward; policies that discount age by it."""
-    return Lesson(np.zeros(policy.features.d), None, t, t, True)
-
-
 def learn(policy: Policy, state: State, lesson: Lesson, user: LaneDraws) -> State:
     """The state after a lesson. The state given must not be used again."""
     now = np.full(MIN_LANES, lesson.t_now)
@@ -76,6 +75,13 @@ def learn(policy: Policy, state: State, lesson: Lesson, user: LaneDraws) -> Stat
         lesson.tick,
     )
     return policy.update(state, learning, user.uniforms(philox.UPDATE, now, policy.noise[1]))
+
+
+def pass_rounds(policy: Policy, state: State, rounds: range, user: LaneDraws) -> State:
+    """The state after rounds without a reward; policies that discount age by them."""
+    for t in rounds:
+        state = learn(policy, state, Lesson(np.zeros(policy.features.d), None, t, t, True), user)
+    return state
 
 
 def encode_one(policy: Policy, raw: Raw, hour: int, day: int) -> F64:

@@ -17,7 +17,18 @@ from oo_sim.serving.errors import RefusalError, ServingError
 from oo_sim.serving.ids import DecisionId
 from oo_sim.serving.lanes import Lesson, Raw
 from oo_sim.serving.mounts import Mount, Mounts
-from oo_sim.serving.rows import Model, Offered, read_decision, read_model, write_model
+from oo_sim.serving.rows import (
+    DecisionRow,
+    LearningRow,
+    Model,
+    Offered,
+    log_decision,
+    log_learning,
+    offered_text,
+    read_decision,
+    read_model,
+    write_model,
+)
 from oo_sim.serving.writer import Work
 
 
@@ -26,7 +37,10 @@ class Origin(NamedTuple):
 
     prompt_version: str | None = None
     llm_model: str | None = None
-    tip_kinds: Sequence[str | None] | None = None
+
+
+NO_LLM = Origin()
+"""No LLM tips among the candidates."""
 
 
 class Scored(NamedTuple):
@@ -89,11 +103,11 @@ class Ledger:
         return self._ids[mount.label]
 
     def score(
-        self, mount: Mount, user: str, offered: Sequence[Offered], hour: int, day: int, origin: Origin = Origin()
+        self, mount: Mount, user: str, offered: Sequence[Offered], hour: int, day: int, origin: Origin = NO_LLM
     ) -> Work[Scored]:
         """The work of one decision."""
         columns = lanes.candidates([one.raw for one in offered], hour, day)
-        texts = json.dumps(offered, ensure_ascii=False, separators=(",", ":"))
+        texts = offered_text(offered)
         draws, number = lanes.draws(self.seed, user), self.number(mount)
         variant = self._variants[number, mount.hash]
         policy = mount.policy
@@ -101,20 +115,24 @@ class Ledger:
         def work(db: sqlite3.Connection) -> Scored:
             model = read_model(db, user, number)
             t = model.decisions
-            state = _state(mount, model)
-            if model.ticks < t:
-                state = lanes.learn(policy, state, lanes.no_reward(policy, t - 1), draws)
+            state = lanes.pass_rounds(policy, _state(mount, model), range(model.ticks, t), draws)
             packed = lanes.pack(state)
             decision = lanes.choose(policy, state, columns, t, draws)
             scored = _scored(mount, user, t, decision)
-            kind = origin.tip_kinds[scored.chosen] if origin.tip_kinds else None
             ts = now_us()
-            db.execute(
-                _INSERT_DECISION,
-                (user, number, t, variant, ts, hour, day, texts, _lane(decision.x))
-                + (_lane(decision.probs) if policy.propensities else None, scored.chosen, scored.propensity)
-                + (scored.score, scored.explored, origin.prompt_version, origin.llm_model, kind),
+            row = DecisionRow(
+                *(user, number, t, variant, ts, hour, day, texts),
+                x=_lane(decision.x),
+                probs=_lane(decision.probs) if policy.propensities else None,
+                chosen=scored.chosen,
+                propensity=scored.propensity,
+                score=scored.score,
+                explored=scored.explored,
+                prompt_version=origin.prompt_version,
+                llm_model=origin.llm_model,
+                tip_kind="advice" if offered[scored.chosen].source == "llm" else None,
             )
+            log_decision(db, row)
             after = model._replace(
                 decisions=t + 1,
                 ticks=t,
@@ -141,15 +159,22 @@ class Ledger:
             lesson = Lesson(
                 learned.x, reward.value, now if reward.t is None else reward.t, now, model.ticks < model.decisions
             )
-            state = lanes.learn(mount.policy, _state(mount, model), lesson, draws)
+            state = lanes.pass_rounds(mount.policy, _state(mount, model), range(model.ticks, now), draws)
+            state = lanes.learn(mount.policy, state, lesson, draws)
             ts = now_us()
-            db.execute(
-                _INSERT_LEARNING,
-                (user, number, model.learned, "reward", ts, reward.t, now, learned.x.tobytes(), reward.reaction)
-                + (reward.value, learned.hour, learned.day, *learned.raw),
+            row = LearningRow(
+                *(user, number, model.learned, "reward", ts, now, reward.t),
+                x=learned.x.tobytes(),
+                reaction=reward.reaction,
+                reward=reward.value,
+                hour=learned.hour,
+                day=learned.day,
+                is_overdue=learned.raw.is_overdue,
+                task_age_days=learned.raw.task_age_days,
+                priority=learned.raw.priority,
+                is_llm=learned.raw.is_llm,
             )
-            if reward.t is not None:
-                db.execute(_MARK, (reward.value, user, number, reward.t))
+            log_learning(db, row)
             after = model._replace(
                 ticks=model.decisions,
                 learned=model.learned + 1,
@@ -163,9 +188,7 @@ class Ledger:
 
         return work
 
-    def _learned(
-        self, db: sqlite3.Connection, mount: Mount, user: str, reward: Reward, model: Model
-    ) -> Learned | None:
+    def _learned(self, db: sqlite3.Connection, mount: Mount, user: str, reward: Reward, model: Model) -> Learned | None:
         """What the reward is about; None where the same reward was learned before."""
         if reward.t is None:
             x = lanes.encode_one(mount.policy, reward.raw, reward.hour, reward.day)
@@ -194,11 +217,7 @@ class Ledger:
                 model = read_model(db, user, number)
                 if model.updated is None:
                     continue
-                blank = (None,) * 9
-                db.execute(
-                    _INSERT_LEARNING,
-                    (user, number, model.learned, "reset", now_us(), None, model.decisions - 1, *blank),
-                )
+                log_learning(db, LearningRow(user, number, model.learned, "reset", now_us(), model.decisions - 1))
                 fresh = Model(
                     version=model.version,
                     decisions=model.decisions,
@@ -231,14 +250,3 @@ def _scored(mount: Mount, user: str, t: int, decision: Decision) -> Scored:
 
 def _lane(array: F64) -> bytes:
     return np.ascontiguousarray(array[..., 0]).tobytes()
-
-
-_INSERT_DECISION = (
-    "INSERT INTO decisions (user, policy, t, variant, ts, hour, day, candidates, x, probs, chosen, propensity, score, "
-    f"explored, prompt_version, llm_model, tip_kind) VALUES ({', '.join('?' * 17)})"
-)
-_INSERT_LEARNING = (
-    "INSERT INTO learnings (user, policy, seq, kind, ts, t_decided, t_now, x, reaction, reward, hour, day, "
-    f"is_overdue, task_age_days, priority, is_llm) VALUES ({', '.join('?' * 16)})"
-)
-_MARK = "UPDATE decisions SET reward = ? WHERE user = ? AND policy = ? AND t = ?"

@@ -71,7 +71,9 @@ class Mounts:
     def find(self, name: str) -> Mount:
         """The mount of that label or wire name. Raises RefusalError (404)."""
         if (mount := self._by_name.get(name)) is None:
-            raise RefusalError(404, f"no policy {name[:100]!r} is mounted here; there are {', '.join(self.all)}", "policy")
+            raise RefusalError(
+                404, f"no policy {name[:100]!r} is mounted here; there are {', '.join(self.all)}", "policy"
+            )
         return mount
 
 
@@ -112,7 +114,9 @@ def _unusable(spec: str, error: Exception) -> ServingError:
 def _mount(label: str, policy: Policy) -> Mount:
     """Mount a policy after one decision and one lesson, which also compile what is compiled on first use."""
     if not _LABEL.fullmatch(label):
-        raise ServingError(f"{label[:200]!r} is no name to mount a policy under; write letters, digits and _ . : , = + -")
+        raise ServingError(
+            f"{label[:200]!r} is no name to mount a policy under; write letters, digits and _ . : , = + -"
+        )
     try:
         _try_out(policy)
         packing = lanes.Packing(policy)

@@ -52,8 +52,7 @@ async def gather(body: RecommendBody, generator: Generator, deadline: float) -> 
         log.warning("no tips by the LLM", extra={"reason": failure})
     origin = Origin()
     if generation is not None:
-        kinds = [None] * len(tips) + ["advice"] * len(generation.candidates)
-        origin = Origin(generation.prompt_version, generation.model, kinds)
+        origin = Origin(generation.prompt_version, generation.model)
         for tip in generation.candidates:
             tips.append(
                 Tip(id=tip.id, content=tip.content, kind="advice", source="llm", rationale=tip.rationale or None)

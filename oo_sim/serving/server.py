@@ -3,25 +3,25 @@
 from __future__ import annotations
 
 import gc
-import json
-import logging.config
-import os
+import multiprocessing
+import signal
 import socket
+import threading
+from multiprocessing.connection import wait
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import uvicorn
-from fastapi import FastAPI
-from uvicorn.supervisors import Multiprocess
 
 from oo_sim.serving.app import DEADLINE, create_app
+from oo_sim.serving.cork import CorkedProtocol
 from oo_sim.serving.database import prepare
 from oo_sim.serving.errors import ServingError
 from oo_sim.serving.mounts import Mounts
 
 GRACE = 30
 """Seconds that a server which is told to stop gives the calls that it accepted."""
-_SETTINGS = "OO_SIM_SERVE"
 
 
 class Settings(NamedTuple):
@@ -40,46 +40,60 @@ class Settings(NamedTuple):
 def serve(settings: Settings) -> None:
     """Serve until the process is told to stop. Raises ServingError where it cannot start."""
     prepare(Path(settings.state_dir), Mounts(settings.policies).all.values(), settings.seed)
-    os.environ[_SETTINGS] = json.dumps(settings._asdict())
+    listening = _listen(settings.host, settings.port)
+    try:
+        if settings.workers == 1:
+            _work(settings, listening)
+        else:
+            _supervise(settings, listening)
+    finally:
+        listening.close()
+
+
+def _work(settings: Settings, listening: socket.socket) -> None:
+    """What a worker process does."""
+    app = create_app(settings.state_dir, policies=settings.policies, deadline=settings.deadline)
     config = uvicorn.Config(
-        "oo_sim.serving.server:app_from_environment",
-        factory=True,
-        host=settings.host,
-        port=settings.port,
-        workers=settings.workers,
+        app,
         loop="asyncio",
+        http=CorkedProtocol,
         access_log=False,
         server_header=False,
         timeout_keep_alive=30,
         timeout_graceful_shutdown=GRACE,
         log_config=_logging(settings.log_level),
     )
-    listening = _bind(settings.host, settings.port)
-    try:
-        server = uvicorn.Server(config)
-        if settings.workers == 1:
-            server.run(sockets=[listening])
-        else:
-            Multiprocess(config, target=server.run, sockets=[listening]).run()
-    finally:
-        listening.close()
-    if settings.workers == 1 and not server.started:
-        raise ServingError("the server did not start; see its log above")
-
-
-def app_from_environment() -> FastAPI:
-    """The app of a worker process, from the settings that `serve` left."""
-    settings = Settings(**json.loads(os.environ[_SETTINGS]))
-    app = create_app(settings.state_dir, policies=settings.policies, deadline=settings.deadline)
     gc.collect()
     gc.freeze()  # what is here now stays, so that no collection walks through it again
-    return app
+    uvicorn.Server(config).run(sockets=[listening])
 
 
-def _bind(host: str, port: int) -> socket.socket:
+def _supervise(settings: Settings, listening: socket.socket) -> None:
+    """Keep workers running until this process is told to stop; one that dies is replaced."""
+    spawn = multiprocessing.get_context("spawn")
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+
+    def started() -> BaseProcess:
+        process = spawn.Process(target=_work, args=(settings, listening))
+        process.start()
+        return process
+
+    workers = [started() for _ in range(settings.workers)]
+    while not stop.is_set():
+        wait([worker.sentinel for worker in workers], timeout=0.5)
+        workers = [worker if worker.is_alive() or stop.is_set() else started() for worker in workers]
+    for worker in workers:
+        worker.terminate()
+    for worker in workers:
+        worker.join(GRACE + 5)
+
+
+def _listen(host: str, port: int) -> socket.socket:
     """A socket that listens. It is said where, because with port 0 nobody knows before."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    # With the protocol named, asyncio turns Nagle's algorithm off; answers in two parts would wait 40 ms otherwise.
+    # With the protocol named, asyncio turns Nagle's algorithm off; an answer in two parts would wait 40 ms otherwise.
     listening = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -88,7 +102,6 @@ def _bind(host: str, port: int) -> socket.socket:
     except (OSError, OverflowError) as error:
         listening.close()
         raise ServingError(f"cannot listen on {host}, port {port}: {error}") from error
-    listening.set_inheritable(True)
     shown = f"[{host}]" if family == socket.AF_INET6 else host
     print(f"Serving on http://{shown}:{listening.getsockname()[1]} (docs at /docs)", flush=True)
     return listening

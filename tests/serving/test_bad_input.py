@@ -1,0 +1,145 @@
+"""Every bad input is refused with its field, and changes nothing."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from oo_sim.serving.database import FILE
+
+from .conftest import Client, serving, task
+
+
+@pytest.fixture(scope="module")
+def state(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("serving") / "state"
+
+
+@pytest.fixture(scope="module")
+def server(state: Path) -> Iterator[Client]:
+    with serving(state, policies=["linucb:features=oo7x"], seed=1) as client:
+        client.post("/score", {"user_id": "u", "candidates": [task("a")]})
+        client.post("/react", {"decision_id": "linucb/0/0/u", "reaction": "done"})
+        yield client
+
+
+def _content(state: Path) -> list[object]:
+    db = sqlite3.connect(state / FILE)
+    try:
+        tables = ("models", "decisions", "learnings")
+        return [row for table in tables for row in db.execute(f"SELECT * FROM {table}").fetchall()]
+    finally:
+        db.close()
+
+
+SCORE = {"user_id": "u", "candidates": [task("a")], "context": {"hour_of_day": 9, "day_of_week": 2}}
+REWARD = {"user_id": "u", "tip_id": "a", "reward": 0.5, "features": {"priority": 2}, "day_of_week": 1}
+RECOMMEND = {"user_id": "u", "tasks": [{"id": "a", "content": "b", "priority": 2}], "n_llm": 0}
+DEEP = "[" * 50_000 + "]" * 50_000
+
+
+def _with(body: object, path: str, raw: str) -> bytes:
+    """The body as JSON with the value at a path replaced by raw text."""
+    copy = json.loads(json.dumps(body))
+    *parents, last = path.split(".")
+    at = copy
+    for key in parents:
+        at = at[int(key)] if key.isdigit() else at[key]
+    at[int(last) if last.isdigit() else last] = "@@"
+    return json.dumps(copy).replace('"@@"', raw).encode()
+
+
+WRONG = [
+    ("/score", SCORE, "candidates.0.features.hour_of_day", ["24", "-1", "true", "9.5", '"9"', "NaN", "1e308", "null"]),
+    (
+        "/score",
+        SCORE,
+        "candidates.0.features.task_age_days",
+        ["NaN", "Infinity", "-Infinity", "1e308", "1e999", "true"],
+    ),
+    ("/score", SCORE, "candidates.0.features.priority", ["0", "5", "false", "2.5", "1" + "0" * 400]),
+    ("/score", SCORE, "candidates.0.features.is_overdue", ["1", '"yes"', "null"]),
+    ("/score", SCORE, "candidates.0.source", ['"mail"', "1"]),
+    ("/score", SCORE, "candidates.0.id", ['""', "7", '"a\\u0000"', '"a\\nb"', json.dumps("x" * 257)]),
+    ("/score", SCORE, "context.hour_of_day", ["24", "-1", "true", "NaN"]),
+    ("/score", SCORE, "context.day_of_week", ["7", "-1", "true", "1e308"]),
+    ("/score", SCORE, "user_id", ['""', "7", "null", '"a\\u0007"', '"\\u007f"', '"\\u0085"', json.dumps("x" * 257)]),
+    ("/score", SCORE, "candidates", ["[]", "{}", "null", json.dumps([task("a")] * 1001)]),
+    ("/score/egreedy", SCORE, "context", ["[]", "3"]),
+    ("/reward", REWARD, "reward", ["1.0000001", "-2", "NaN", "Infinity", "1e308", "true", '"1"', "null"]),
+    ("/reward/egreedy", REWARD, "features.priority", ["0", "true"]),
+    ("/reward/egreedy", REWARD, "day_of_week", ["7", "2.5"]),
+    ("/recommend", RECOMMEND, "tasks.0.priority", ["0", "5", "true"]),
+    ("/recommend", RECOMMEND, "tasks.0.due_date", ['"soon"', "3", "true", '"2026-02-30"']),
+    ("/recommend", RECOMMEND, "n_llm", ["-1", "65", "true"]),
+    ("/recommend", RECOMMEND, "tasks", ["[]", DEEP]),
+    ("/generate", {"user_id": "u", "n": 3, "context": {"extra": {"a": 1}}}, "n", ["0", "65", "true"]),
+    ("/generate", {"user_id": "u", "n": 3, "context": {"extra": {"a": 1}}}, "context.extra", ["[]", '{"a": NaN}']),
+    ("/react", {"decision_id": "linucb/0/0/u", "reaction": "done"}, "reaction", ['"love"', "1", "true"]),
+]
+CASES = [(path, body, where, raw) for path, body, where, raws in WRONG for raw in raws]
+
+
+@pytest.mark.parametrize(("path", "body", "where", "raw"), CASES, ids=[f"{p} {w}={r[:20]}" for p, _, w, r in CASES])
+def test_what_is_out_of_range_is_refused_with_its_field(
+    server: Client, state: Path, path: str, body: object, where: str, raw: str
+) -> None:
+    before = _content(state)
+    answer = server.call("POST", path, _with(body, where, raw))
+    assert answer.status == 422, answer
+    if raw is not DEEP and len(raw) < 400:
+        assert [str(key) for key in answer.body["detail"][0]["loc"]][1:][: len(where.split("."))] == where.split(".")
+    assert _content(state) == before
+
+
+WHOLE = [b"", b"{", b"[]", b"null", b"\xff\xfe", b'{"user_id": "a", "user_id": "b"}', b'"\\ud800"', DEEP.encode()]
+WHOLE += [b'{"user_id": "\\ud83d", "candidates": [{"id": "a", "content": "", "source": "llm"}]}', b"9" * 5000]
+
+
+@pytest.mark.parametrize("body", WHOLE, ids=lambda body: repr(body[:20]))
+def test_what_is_no_proper_json_is_refused(server: Client, state: Path, body: bytes) -> None:
+    before = _content(state)
+    for path in ("/score", "/reward", "/recommend", "/react", "/generate"):
+        assert server.call("POST", path, body).status == 422
+    assert _content(state) == before
+
+
+def test_bodies_over_a_megabyte_are_refused(server: Client, state: Path) -> None:
+    before = _content(state)
+    assert server.call("POST", "/score", b" " * 1_000_001).status == 413
+    assert _content(state) == before
+
+
+def test_a_chunked_body_over_a_megabyte_is_refused(state: Path, server: Client) -> None:
+    connection = server._connection
+    connection.request("POST", "/score", iter([b" " * 400_000] * 3), encode_chunked=True)
+    response = connection.getresponse()
+    assert response.status == 413
+    response.read()
+    connection.close()
+
+
+def test_features_beyond_a_reward_need_the_decision(server: Client) -> None:
+    answer = server.call("POST", "/reward", REWARD)
+    assert answer.status == 422
+    assert answer.body["detail"][0]["loc"] == ["body", "decision_id"]
+
+
+def test_a_reward_without_decision_needs_features(server: Client) -> None:
+    answer = server.call("POST", "/reward/egreedy", {"user_id": "u", "tip_id": "a", "reward": 1})
+    assert answer.status == 422
+    assert answer.body["detail"][0]["loc"] == ["body", "features"]
+
+
+@pytest.mark.parametrize("path", ["/score/nope", "/reward/nope", "/stats/nope/u", "/nope", "/features", "/stats"])
+def test_unknown_policies_and_paths(server: Client, path: str) -> None:
+    if path.startswith(("/score", "/reward")):
+        answer = server.call("POST", path, SCORE if "score" in path else REWARD)
+    else:
+        answer = server.call("GET", path)
+    assert answer.status in (404, 422)
+    assert "Traceback" not in str(answer.body)
