@@ -1,0 +1,105 @@
+"""The pipeline: tasks and tips in one pool, with a gateway that answers, fails, or is late."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from oo_sim.generator import Generation, GenerationContext, Tip
+
+from .conftest import Client, NoGateway, Writes, serving
+
+NOW = "2026-03-10T09:30:00+00:00"
+TASKS = [
+    {"id": "later", "content": "water plants", "priority": 4, "due_date": "2026-03-20"},
+    {"id": "urgent", "content": "pay rent", "priority": 3, "due_date": "2026-03-08"},
+    {"id": "older", "content": "call mum", "priority": 1, "due_date": "2026-03-01T12:00:00Z"},
+    {"id": "whenever", "content": "read", "priority": 2},
+]
+
+
+class Late(NoGateway):
+    """A generator that takes its time."""
+
+    async def generate(self, context: GenerationContext, n: int = 3, user_id: str | None = None) -> Generation:
+        """Never, as far as a test is concerned."""
+        await asyncio.sleep(60)
+        raise AssertionError
+
+
+def test_tasks_come_overdue_first_then_urgent_first(tmp_path: Path) -> None:
+    """A new user's scores all tie under greedy, so the first of the pool is served: the most urgent overdue task."""
+    with serving(tmp_path, policies=["greedy"]) as client:
+        body = {"user_id": "u", "tasks": TASKS, "context": {"now": NOW}, "n_llm": 0, "policy": "greedy"}
+        reply = client.post("/recommend", body)
+        [shown] = client.get("/features/u")["history"]
+    assert reply["tip"] == {
+        "id": "urgent",
+        "content": "pay rent",
+        "kind": "task",
+        "source": "todoist",
+        "rationale": None,
+    }
+    assert reply["policy"] == "greedy"
+    assert reply["prompt_version"] is reply["llm_model"] is reply["llm_error"] is None
+    wanted = {"hour_of_day": 9, "day_of_week": 1, "is_overdue": True, "task_age_days": 2.0, "priority": 3}
+    assert {name: shown["features"][name] for name in wanted} == wanted  # 10 March 2026 is a Tuesday
+
+
+def test_a_moment_has_an_age_in_fractions_of_a_day(tmp_path: Path) -> None:
+    with serving(tmp_path) as client:
+        client.post("/recommend", {"user_id": "u", "tasks": TASKS[2:3], "context": {"now": NOW}, "n_llm": 0})
+        age = client.get("/features/u")["history"][0]["features"]["task_age_days"]
+    assert age == pytest.approx(8 + 21.5 / 24, abs=1e-12)  # from 1 March 12:00 to 10 March 9:30
+
+
+def test_tips_join_the_pool_and_reactions_teach(tmp_path: Path) -> None:
+    tips = Writes(Tip("breathe", "Take a breath.", "You look busy."), Tip("walk", "Go out.", None))
+    served = set()
+    with serving(tmp_path, generator=tips, seed=3) as client:
+        for user in range(40):
+            reply = client.post("/recommend", {"user_id": f"u{user}", "tasks": TASKS[:1], "n_llm": 2})
+            served.add((reply["tip"]["kind"], reply["tip"]["source"]))
+            assert (reply["prompt_version"], reply["llm_model"], reply["policy"]) == ("v1", "model-1", "egreedy-v1")
+            assert client.post("/react", {"decision_id": reply["decision_id"], "reaction": "helpful"})["ok"]
+        assert client.get("/stats/egreedy/u0")["cumulative_reward"] == 0.5
+    assert served == {("task", "todoist"), ("advice", "llm")}
+    assert [one.content for one in tips.contexts[0].tasks] == ["water plants"]
+
+
+def test_only_tips(tmp_path: Path) -> None:
+    with serving(tmp_path, generator=Writes(Tip("walk", "Go out.", "It is sunny."))) as client:
+        reply = client.post("/recommend", {"user_id": "u"})
+    assert reply["tip"] == {
+        "id": "walk",
+        "content": "Go out.",
+        "kind": "advice",
+        "source": "llm",
+        "rationale": "It is sunny.",
+    }
+
+
+@pytest.mark.parametrize("generator", [NoGateway(), Late()])
+def test_without_tips_the_tasks_go_on(tmp_path: Path, generator: NoGateway, caplog: pytest.LogCaptureFixture) -> None:
+    with serving(tmp_path, generator=generator, deadline=0.05) as client:
+        reply = client.post("/recommend", {"user_id": "u", "tasks": TASKS})
+        assert reply["tip"]["kind"] == "task"
+        assert reply["llm_error"]
+        nothing = client.call("POST", "/recommend", {"user_id": "u", "tasks": []})
+    assert nothing.status == 422
+    assert nothing.body["detail"][0]["loc"] == ["body", "tasks"]
+    assert "no tips by the LLM" in [record.getMessage() for record in caplog.records]
+
+
+def test_generate_answers_with_the_contracts_fields(tmp_path: Path) -> None:
+    with serving(tmp_path, generator=Writes(Tip("walk", "Go out.", "Sun."), Tip("nap", "Sleep.", None))) as client:
+        reply = client.post("/generate", {"user_id": "u", "context": {"tasks": TASKS}, "n": 1})
+    assert reply["candidates"] == [{"id": "walk", "content": "Go out.", "source": "llm", "rationale": "Sun."}]
+    assert (reply["model"], reply["prompt_tokens"], reply["completion_tokens"]) == ("model-1", 10, 5)
+
+
+def test_generate_says_that_the_gateway_is_away(client: Client) -> None:
+    answer = client.call("POST", "/generate", {"user_id": "u"})
+    assert (answer.status, answer.body["detail"]) == (503, "the gateway cannot be reached")
