@@ -7,11 +7,12 @@ import hashlib
 import numpy as np
 from kernels.test_philox import LOW, uniform
 
-from oo_sim.contract import Decision, Learning, Offer, Response
 from oo_sim.engine import Block, simulate
 from oo_sim.policies import make
 from oo_sim.scenario import load
 from oo_sim.worlds import build
+
+from .cases import Watch
 
 SEED, FIRST, USERS, ROUNDS, REPLICATE = 77, 64, 5, 12, 3
 SEGMENT, DECIDE, REACTION = 1, 8, 7
@@ -23,26 +24,24 @@ def user(j: int) -> int:
 
 def test_arms_flags_and_reactions_are_drawn_at_their_addresses() -> None:
     """The arm from the first uniform of DECIDE, the exploration flag from its second, silence likewise."""
-    world, policy = build(load("quickstart")), make("egreedy", {"epsilon": 0.6})
-    seen = []
-
-    def watch(t: int, offer: Offer, decision: Decision, response: Response, learning: Learning) -> None:
-        explored = 0.6 / offer.candidates.mask.sum(axis=0)
+    world, policy, watch = build(load("quickstart")), make("egreedy", {"epsilon": 0.6}), Watch()
+    lanes = Block(REPLICATE, FIRST, USERS).lanes(SEED)
+    simulate(world, policy, lanes, USERS, ROUNDS, [ROUNDS], observer=watch)
+    flags = []
+    for t, (row, lesson) in enumerate(zip(watch.rows, watch.lessons, strict=True)):
+        share = 0.6 / row.mask.sum(axis=0)
         for i in range(USERS):
-            u1, u2, r2 = (
+            u1, u2, silence = (
                 uniform(SEED, REPLICATE, user(i), t, purpose, index)
                 for purpose, index in ((DECIDE, 0), (DECIDE, 1), (REACTION, 1))
             )
-            arm = int(np.searchsorted(np.cumsum(decision.probs[:, i]), u1, side="right"))
-            assert decision.chosen[i] == arm
-            assert decision.explored[i] == (u2 * decision.probs[arm, i] < explored[i])
-            assert response.learn[i] == (r2 >= 0.1)
-            seen.append(bool(decision.explored[i]))
-
-    lanes = Block(REPLICATE, FIRST, USERS).lanes(SEED)
-    simulate(world, policy, lanes, USERS, ROUNDS, [ROUNDS], watch)
-    assert len(seen) == USERS * ROUNDS
-    assert 0 < sum(seen) < len(seen)
+            probs = row.decision.probs[:, i]
+            arm = int(np.searchsorted(np.cumsum(probs), u1, side="right"))
+            assert row.decision.chosen[i] == arm
+            assert row.decision.explored[i] == (u2 * probs[arm] < share[i])
+            assert lesson.learning.learn[i] == (silence >= 0.1)
+            flags.append(bool(row.decision.explored[i]))
+    assert 0 < sum(flags) < len(flags) == USERS * ROUNDS
 
 
 def test_segments_are_drawn_in_no_replicate() -> None:

@@ -12,11 +12,13 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from oo_sim.contract import F64, Decision, Offer, Policy
+from oo_sim.contract import F64, Policy
 from oo_sim.engine import Block, run_policy, simulate
 from oo_sim.entrants import entrants
 from oo_sim.scenario import load, shipped, validate
 from oo_sim.worlds import build
+
+from .cases import Watch
 
 EPSILON, K, USERS, ROUNDS, LATE = 0.2, 5, 300, 500, 250
 Z = float(stats.norm.isf(5e-7))
@@ -36,15 +38,14 @@ class Late(NamedTuple):
 def late(spec: str) -> Late:
     """Rewards without noise and a small prior: by then the greedy candidate is the best one, but for 1e-6 of rounds."""
     policy: Policy = entrants(WORLD, [spec])[0].policy
-    rows: list[tuple[F64, F64, F64]] = []
-
-    def watch(t: int, offer: Offer, decision: Decision, *_: Any) -> None:
-        if t >= LATE:
-            got = offer.expected[decision.chosen, np.arange(USERS)]
-            rows.append((offer.best - got, offer.best - offer.expected.mean(axis=0), (got == offer.best) * 1.0))
-
-    simulate(WORLD, policy, Block(0, 0, USERS).lanes(11), USERS, ROUNDS, [ROUNDS], watch)
-    return Late(*(np.array(column) for column in zip(*rows, strict=True)))
+    watch = Watch()
+    simulate(WORLD, policy, Block(0, 0, USERS).lanes(11), USERS, ROUNDS, [ROUNDS], observer=watch)
+    rows = watch.rows[LATE:]
+    return Late(
+        np.array([row.best - row.got for row in rows]),
+        np.array([row.best - row.expected.mean(axis=0) for row in rows]),
+        np.array([(row.got == row.best) * 1.0 for row in rows]),
+    )
 
 
 def assert_zero(per_user: F64) -> None:

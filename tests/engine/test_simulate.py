@@ -10,61 +10,50 @@ from typing import Any
 import numpy as np
 import pytest
 
-from oo_sim.contract import REWARDS, Decision, Learning, Offer, Policy, Response
+from oo_sim.contract import NO_REACTION, REWARDS, Policy
 from oo_sim.engine import Block, RoundError, blocks, checkpoints, run_policy, simulate
+from oo_sim.engine.run import Tally
+from oo_sim.kernels.tally import DECIDED
 from oo_sim.policies import make
 from oo_sim.scenario import load
 from oo_sim.worlds import build
 
+from .cases import Watch
+
 WORLD = build(load("quickstart"))
-Watched = tuple[int, Offer, Decision, Response, Learning]
+USERS, ROUNDS = 6, 7
 
 
-def watched(policy: Policy, users: int = 6, rounds: int = 7) -> tuple[Any, list[dict[str, Any]]]:
-    seen: list[dict[str, Any]] = []
-
-    def watch(t: int, offer: Offer, decision: Decision, response: Response, learning: Learning) -> None:
-        lanes = np.arange(len(decision.chosen))
-        seen.append(
-            {
-                "t": t,
-                "expected": offer.expected[decision.chosen, lanes],
-                "best": offer.best.copy(),
-                "reward": response.reward.copy(),
-                "reaction": response.reaction.copy(),
-                "x": decision.x[decision.chosen, :, lanes].T.copy(),
-                "learned": learning.x.copy(),
-                "learning": Learning(*(getattr(learning, f) for f in Learning._fields)),
-            }
-        )
-
-    lanes = Block(0, 0, users).lanes(3)
-    return simulate(WORLD, policy, lanes, users, rounds, checkpoints(rounds), watch), seen
+def watched(policy: Policy) -> tuple[Tally, Watch]:
+    watch = Watch()
+    lanes = Block(0, 0, USERS).lanes(3)
+    return simulate(WORLD, policy, lanes, USERS, ROUNDS, checkpoints(ROUNDS), observer=watch), watch
 
 
 def test_sums_and_totals_are_what_was_seen() -> None:
-    tally, seen = watched(make("linucb"))
+    tally, watch = watched(make("linucb"))
     scale = WORLD.scale
-    for t, r in enumerate(seen):
-        got = [r["reward"] * scale, np.trunc(r["expected"] * scale)]
-        got.append(np.trunc(r["best"] * scale) - got[1])
-        assert tally.sums[t, :3].tolist() == [int(column.sum()) for column in got]
-        assert tally.sums[t, 3:].tolist() == np.bincount(r["reaction"], minlength=6).tolist()
-    assert tally.sums[:, 3:].sum(axis=1).tolist() == [6] * 7
-    for mark, total in zip(checkpoints(7), tally.totals, strict=True):
-        reward = np.sum([r["reward"] for r in seen[:mark]], axis=0)
+    for t, (row, lesson) in enumerate(zip(watch.rows, watch.lessons, strict=True)):
+        value = np.trunc(row.got * scale)
+        columns = [lesson.learning.reward * scale, value, np.trunc(row.best * scale) - value]
+        assert tally.sums[t, :3].tolist() == [int(column.sum()) for column in columns]
+        assert tally.sums[t, 3:9].tolist() == np.bincount(lesson.reaction, minlength=6).tolist()
+    assert tally.sums[:, 3:9].sum(axis=1).tolist() == [USERS] * ROUNDS
+    assert tally.sums[:, DECIDED].tolist() == [USERS] * ROUNDS
+    for mark, total in zip(checkpoints(ROUNDS), tally.totals, strict=True):
+        reward = np.sum([lesson.learning.reward for lesson in watch.lessons[:mark]], axis=0)
         np.testing.assert_array_equal(total[0] / scale, reward)
 
 
 def test_what_is_learned_is_what_was_chosen_and_answered() -> None:
-    _, seen = watched(make("egreedy"))
-    for t, r in enumerate(seen):
-        learning = r["learning"]
-        assert r["t"] == t
-        np.testing.assert_array_equal(r["learned"], r["x"])
-        np.testing.assert_array_equal(r["reward"], np.array([*REWARDS, 0.0])[r["reaction"]])
-        assert (learning.t_decided == t).all()
-        assert (learning.t_now == t).all()
+    _, watch = watched(make("egreedy"))
+    for t, (row, lesson) in enumerate(zip(watch.rows, watch.lessons, strict=True)):
+        learning = lesson.learning
+        np.testing.assert_array_equal(learning.x, row.x)
+        np.testing.assert_array_equal(learning.reward, np.array([*REWARDS, 0.0])[lesson.reaction])
+        np.testing.assert_array_equal(learning.learn, lesson.reaction < NO_REACTION)
+        for moment in (row.t, learning.t_decided, learning.t_now):
+            assert (moment == t).all()
         assert learning.tick
 
 
@@ -100,7 +89,7 @@ def test_a_lone_user_stands_twice_and_counts_once() -> None:
     one = run_policy(WORLD, make("linucb"), seed=3, users=1, rounds=5)
     many = run_policy(WORLD, make("linucb"), seed=3, users=65, rounds=5)
     np.testing.assert_array_equal(one.totals[0, :, :, 0], many.totals[0, :, :, 0])
-    assert one.sums[0, :, 3:].sum(axis=1).tolist() == [1] * 5
+    assert one.sums[0, :, 3:9].sum(axis=1).tolist() == [1] * 5
 
 
 def test_progress_adds_up_to_all_decisions() -> None:

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from oo_sim.contract import F64, I64
+from oo_sim.contract import F64, I64, Bool
 from oo_sim.kernels.tally import COLUMNS, tally
 
 SCALE = 2.0**36
@@ -14,13 +14,14 @@ K, N, ROUNDS = 4, 30, 20
 
 
 class Round(NamedTuple):
-    """One round, as the engine knows it."""
+    """One round, as the engine knows it; who is not active made no decision."""
 
     expected: F64
     best: F64
     chosen: I64
     reward: F64
     reaction: I64
+    active: Bool
 
 
 def rounds() -> list[Round]:
@@ -29,7 +30,7 @@ def rounds() -> list[Round]:
     for _ in range(ROUNDS):
         expected, reaction = g.uniform(-1, 1, (K, N)), g.integers(0, 6, N)
         reward = np.array([-1, -0.5, 0, 0.5, 1, 0])[reaction]
-        out.append(Round(expected, expected.max(axis=0), g.integers(0, K, N), reward, reaction))
+        out.append(Round(expected, expected.max(axis=0), g.integers(0, K, N), reward, reaction, g.random(N) < 0.8))
     return out
 
 
@@ -39,7 +40,8 @@ def counted(played: list[Round], lanes: slice = slice(None), width: int | None =
     totals, sums = np.zeros((3, width or n), np.int64), np.zeros(COLUMNS, np.int64)
     for each in played:
         expected, best = np.ascontiguousarray(each.expected[:, lanes]), each.best[lanes]
-        tally(expected, best, each.chosen[lanes], each.reward[lanes], each.reaction[lanes], SCALE, totals, sums)
+        outcome = (each.chosen[lanes], each.reward[lanes], each.reaction[lanes], each.active[lanes])
+        tally(expected, best, *outcome, SCALE, totals, sums)
     return totals, sums
 
 
@@ -47,13 +49,14 @@ def test_totals_are_pythons_exact_integers() -> None:
     totals, sums = counted(rounds())
     want, seen = [[0] * N for _ in range(3)], [0] * 6
     for r in rounds():
-        for i in range(N):
+        for i in np.flatnonzero(r.active):
             value = int(r.expected[r.chosen[i], i] * SCALE)
             for j, got in enumerate((int(r.reward[i] * SCALE), value, int(r.best[i] * SCALE) - value)):
                 want[j][i] += got
             seen[r.reaction[i]] += 1
     assert totals.tolist() == want
-    assert sums.tolist() == [*(sum(row) for row in want), *seen]
+    decided = sum(int(r.active.sum()) for r in rounds())
+    assert sums.tolist() == [*(sum(row) for row in want), *seen, decided, 0, 0, 0, 0]
 
 
 def test_neither_the_order_of_rounds_nor_the_split_of_lanes_matters() -> None:
@@ -83,9 +86,9 @@ def test_the_best_has_no_regret_and_no_other_a_negative_one() -> None:
 def test_rewards_of_reactions_are_summed_without_rounding() -> None:
     played = rounds()
     totals, _ = counted(played)
-    np.testing.assert_array_equal(totals[0] / SCALE, np.sum([r.reward for r in played], axis=0))
+    np.testing.assert_array_equal(totals[0] / SCALE, np.sum([r.reward * r.active for r in played], axis=0))
 
 
 def test_a_world_without_reactions_counts_none() -> None:
     played = [r._replace(reaction=np.full(N, -1)) for r in rounds()]
-    assert (counted(played)[1][3:] == 0).all()
+    assert (counted(played)[1][3:9] == 0).all()

@@ -11,8 +11,9 @@ from scipy import stats
 from oo_sim.contract import F64, I64, NO_REACTION, REWARDS, Bool
 from oo_sim.features import FEATURES
 from oo_sim.kernels import tips
-from oo_sim.kernels.draws import hash_users
+from oo_sim.kernels.draws import LaneDraws, hash_users
 from oo_sim.kernels.encode import AGE_LIMIT
+from oo_sim.kernels.philox import REACTION
 
 from .test_encode import every_hour_and_day
 
@@ -188,8 +189,10 @@ def test_expected_reward_is_the_sum_over_reactions(answers: float) -> None:
     g = np.random.default_rng(4)
     coefficients, mask = g.normal(size=(25, n)), np.arange(K)[:, None] < g.integers(1, K + 1, n)
     odds, expected, best = np.empty((K, n)), np.empty((K, n)), np.empty(n)
+    used = g.random(25) < 0.7
+    coefficients[~used] = 0.0
     columns = (c.hour, c.day, c.is_overdue, c.task_age_days, c.priority, c.is_llm, mask)
-    tips.expected_rewards(coefficients, *columns, CUTS, answers, odds, expected, best)
+    tips.expected_rewards(coefficients, used, *columns, CUTS, answers, odds, expected, best)
     x = np.empty((K, 24, n))
     FEATURES["oo7x"].encode(c, x)
     u = coefficients[0] + np.einsum("kdn,dn->kn", x, coefficients[1:])
@@ -208,50 +211,58 @@ def test_expected_reward_stands_extreme_preferences() -> None:
     column, calendar, mask = np.ones((1, n)), np.zeros(n, np.int64), np.ones((1, n), np.bool_)
     odds, expected, best = np.empty((1, n)), np.empty((1, n)), np.empty(n)
     cuts = np.exp(-np.array([-100.0, -1.0, 1.0, 100.0]))
+    used, columns = np.ones(25, np.bool_), (calendar, calendar, column, column, column, column, mask)
     with np.errstate(over="ignore"):
-        tips.expected_rewards(
-            coefficients, calendar, calendar, column, column, column, column, mask, cuts, 1.0, odds, expected, best
-        )
+        tips.expected_rewards(coefficients, used, *columns, cuts, 1.0, odds, expected, best)
     assert expected.tolist() == [[1.0, -1.0]]
 
 
-def react(u: F64, uniform: F64, silence: float) -> tuple[I64, F64, Bool]:
-    n = len(u)
+class Reacted(NamedTuple):
+    """The reactions of users 0 to n - 1 in round 5 to a candidate of utility u, and the uniforms at their address."""
+
+    reaction: I64
+    reward: F64
+    learn: Bool
+    uniform: F64
+
+
+def react(u: float, n: int, silence: float) -> Reacted:
+    who, rounds = hash_users(f"user-{j}" for j in range(n)), np.full(n, 5)
+    odds, chosen = np.full((1, n), np.exp(u)), np.zeros(n, np.int64)
     out = np.empty(n, np.int64), np.empty(n), np.empty(n, np.bool_)
-    tips.react(np.exp(u)[None], np.zeros(n, np.int64), CUTS, silence, uniform, *out)
-    return out
+    tips.react(SEED, REPLICATE, who, rounds, odds, chosen, CUTS, silence, *out)
+    return Reacted(*out, LaneDraws(SEED, REPLICATE, who).uniforms(REACTION, rounds, 2))
 
 
 @pytest.mark.compiled
 @pytest.mark.parametrize("u", [-3.0, -0.4, 0.0, 1.1, 4.0])
 def test_reaction_frequencies_match_the_models_probabilities(u: float) -> None:
-    """Chi-squared over six outcomes, 100,000 draws; fails a sound model with probability 1e-6."""
-    n, silence = 100_000, 0.15
-    uniform = np.random.default_rng(int(10 * u + 99)).random((2, n))
-    reaction, reward, learn = react(np.full(n, u), uniform, silence)
+    """Chi-squared over six outcomes, 60,000 draws; fails a sound model with probability 1e-6."""
+    n, silence = 60_000, 0.15
+    seen = react(u, n, silence)
     p = np.append((1 - silence) * ladder(np.array([u]))[:, 0], silence)
-    assert stats.chisquare(np.bincount(reaction, minlength=6), n * p).pvalue > 1e-6
-    np.testing.assert_array_equal(learn, reaction != NO_REACTION)
-    np.testing.assert_array_equal(reward, np.array([*REWARDS, 0.0])[reaction])
+    assert stats.chisquare(np.bincount(seen.reaction, minlength=6), n * p).pvalue > 1e-6
+    np.testing.assert_array_equal(seen.learn, seen.reaction != NO_REACTION)
+    np.testing.assert_array_equal(seen.reward, np.array([*REWARDS, 0.0])[seen.reaction])
 
 
-def test_reactions_climb_the_ladder_with_the_uniform() -> None:
-    """One uniform decides, so that a better tip never gets a worse reaction from the same user in the same round."""
-    below = 1.0 / (1.0 + np.exp(-CUT_POINTS))
-    uniform = np.array([[0.0, *below, *np.nextafter(below, 0), 1 - 2**-53], [0.5] * 10])
-    assert react(np.zeros(10), uniform, 0.1)[0].tolist() == [0, 1, 2, 3, 4, 0, 1, 2, 3, 4]
-    draws = np.random.default_rng(1).random((2, 500))
-    better, worse = react(np.full(500, 0.7), draws, 0.2)[0], react(np.full(500, -0.2), draws, 0.2)[0]
-    assert (better >= worse).all()
+def test_one_uniform_places_the_reaction_and_another_is_silence() -> None:
+    """Reaction k where P(<= k - 1) <= uniform < P(<= k): a better tip never gets a worse reaction of the same luck."""
+    for u in (-0.2, 0.7):
+        seen = react(u, 400, 0.2)
+        below = 1.0 / (1.0 + np.exp(u - CUT_POINTS))
+        place = (seen.uniform[0] >= below[:, None]).sum(axis=0)
+        want = np.where(seen.uniform[1] >= 0.2, place, NO_REACTION)
+        np.testing.assert_array_equal(seen.reaction, want)
+    assert (react(0.7, 400, 0.0).reaction >= react(-0.2, 400, 0.0).reaction).all()
 
 
 def test_everybody_or_nobody_answers() -> None:
-    draws = np.random.default_rng(1).random((2, 50))
-    assert react(np.zeros(50), draws, 0.0)[2].all()
-    reaction, reward, learn = react(np.zeros(50), draws, 1.0)
-    assert not learn.any()
-    assert (reaction == NO_REACTION).all()
-    assert (reward == 0.0).all()
+    assert react(0.0, 50, 0.0).learn.all()
+    silent = react(0.0, 50, 1.0)
+    assert not silent.learn.any()
+    assert (silent.reaction == NO_REACTION).all()
+    assert (silent.reward == 0.0).all()
 
 
 def test_the_age_limit_is_the_contracts() -> None:
