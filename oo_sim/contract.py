@@ -161,6 +161,7 @@ class Offer(NamedTuple):
     candidates: Candidates
     expected: F64  # (K, n), true expected rewards; 0 where masked
     best: F64  # (n,), the largest expected reward among those offered
+    writer: I64 | None = None  # (n,), which model wrote the tips, -1 where there are none; None: they have no texts
 
 
 class Response(NamedTuple):

@@ -5,7 +5,7 @@ from oo_sim.scenario.fields import Normal, Span
 from oo_sim.scenario.lint import lint
 from oo_sim.scenario.loading import load, loads, locate, shipped
 from oo_sim.scenario.models import LinearWorld, TipsWorld
-from oo_sim.scenario.offers import Due, NormalDays, Tasks, Tips
+from oo_sim.scenario.offers import Appeal, Due, NormalDays, Tasks, Tips
 from oo_sim.scenario.pattern import expand_spec
 from oo_sim.scenario.people import Reactions, Segment
 from oo_sim.scenario.problems import Position, Problem, ScenarioError, Source
@@ -19,6 +19,7 @@ __all__ = [
     "CONTEXT_TERMS",
     "SHARED_TERMS",
     "TERMS",
+    "Appeal",
     "Due",
     "LinearWorld",
     "Normal",

@@ -7,10 +7,11 @@ from typing import Annotated, Literal, TypeAlias
 
 from pydantic import Field
 
-from oo_sim.scenario.fields import Count, Fault, Frozen, Listed, Share, Span
+from oo_sim.scenario.fields import MAX_COEFFICIENT, Count, Fault, Frozen, Listed, Share, Span, Unsigned
 from oo_sim.scenario.weights import Days, DayWeights, Duration, PriorityWeights
 
 Title: TypeAlias = Annotated[str, Field(min_length=1, max_length=200)]
+Addend: TypeAlias = Annotated[float, Field(ge=-MAX_COEFFICIENT, le=MAX_COEFFICIENT), Unsigned]
 
 
 class NormalDays(Frozen):
@@ -57,8 +58,25 @@ class Tasks(Frozen):
             yield Fault(("count",), "is 0, and a backlog holds tasks; write 1 to 64, or mode: iid")
 
 
+class Appeal(Frozen):
+    """What a tip's text adds to its utility: that it is about a task on offer or about none, and a wrong hour."""
+
+    about_task: Addend = 0.0
+    names_no_task: Addend = 0.0
+    contradicts_hour: Addend = 0.0
+
+
 class Tips(Frozen):
-    """The LLM tips. features: the default ones, or those of the task on offer that the tip is about."""
+    """The LLM tips. features: the default ones, or those of the task on offer that the tip is about.
+
+    Only tips out of a bank have texts, so `appeal` matters to them alone; without it texts do not matter.
+    """
 
     count: Count = Span(min=0, max=0)
     features: Literal["default", "task"] = "default"
+    appeal: Appeal | None = None
+
+    def faults(self) -> Iterator[Fault]:
+        """Where no tips are, none can appeal."""
+        if self.appeal and self.count.max == 0:
+            yield Fault(("appeal",), "is for tips, and there are none; offer some with count, or leave it out")

@@ -5,12 +5,14 @@ from __future__ import annotations
 from oo_sim.contract import World
 from oo_sim.scenario import LinearWorld, Scenario
 from oo_sim.worlds import linear, tips
+from oo_sim.worlds.scenes import Scene, scenes
+from oo_sim.worlds.tipbank import TipBank
 
-__all__ = ["build"]
+__all__ = ["Scene", "TipBank", "build", "scenes"]
 
 
-def build(scenario: Scenario) -> World:
-    """The world that a scenario describes."""
+def build(scenario: Scenario, bank: TipBank | None = None) -> World:
+    """The world that a scenario describes; tips of a tips world come out of the bank, if there is one."""
     if isinstance(scenario.world, LinearWorld):
         return linear.build(scenario.world)
-    return tips.build(scenario.world)
+    return tips.build(scenario.world, bank)

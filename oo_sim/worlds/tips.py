@@ -14,6 +14,7 @@ from oo_sim.kernels import philox, tips
 from oo_sim.kernels.draws import LaneDraws
 from oo_sim.kernels.elementary import exp
 from oo_sim.scenario import TERMS, Due, Span, TipsWorld
+from oo_sim.worlds import tipbank
 from oo_sim.worlds.clock import Clock, clock
 from oo_sim.worlds.population import coefficients, cumulative, segment_of
 
@@ -35,6 +36,8 @@ class Plan(NamedTuple):
     used: Bool  # (25,), the terms that some segment prefers
     cuts: F64  # (4,), e^-c of the cut points c
     serials: I64  # (tasks, 1), the first tasks' serial numbers
+    bank: tipbank.TipBank | None  # where tips have texts
+    appeal: F64 | None  # (2, 2), what the texts multiply the odds by
     stride: int  # how far they move on in a round: even, because two share a block of draws
 
 
@@ -63,10 +66,11 @@ class TipsState(NamedTuple):
     odds: F64  # (K, n), e^u
     expected: F64  # (K, n)
     best: F64  # (n,)
+    pool: tipbank.Pool | None
 
 
-def build(spec: TipsWorld) -> World:
-    """The world that the scenario's `world` describes."""
+def build(spec: TipsWorld, bank: tipbank.TipBank | None = None) -> World:
+    """The world that the scenario's `world` describes; tips are those of the bank, if there is one."""
     tasks, advice = spec.tasks.count, spec.tips.count
     plan = Plan(
         spec,
@@ -74,7 +78,7 @@ def build(spec: TipsWorld) -> World:
         tips=advice.max,
         backlog=spec.tasks.mode == "backlog",
         about_task=spec.tips.features == "task",
-        varies=tasks.min < tasks.max or advice.min < advice.max,
+        varies=tasks.min < tasks.max or advice.min < advice.max or bank is not None,
         tick=clock(spec.clock),
         due=_due(spec.tasks.due_in_days),
         priorities=cumulative(spec.tasks.priority),
@@ -82,6 +86,8 @@ def build(spec: TipsWorld) -> World:
         cuts=np.array([exp(-c) for c in spec.reactions.cut_points]),
         serials=np.arange(tasks.max)[:, None],
         stride=tasks.max + tasks.max % 2,
+        bank=bank,
+        appeal=tipbank.factors(spec.tips.appeal),
     )
     return World(
         name="tips",
@@ -132,6 +138,7 @@ def _init(plan: Plan, lanes: Lanes) -> TipsState:
         odds=np.empty((K, n)),
         expected=expected,
         best=np.empty(n),
+        pool=tipbank.pool(plan.bank, lanes) if plan.bank else None,
     )
     _draw_fresh_tasks(plan, state, 0)
     _place_tips(plan, state)
@@ -167,7 +174,13 @@ def _observe(plan: Plan, state: TipsState, t: int) -> Offer:
         state.expected,
         state.best,
     )
-    return Offer(c, state.expected, state.best)
+    if state.pool is None:
+        return Offer(c, state.expected, state.best)
+    if plan.appeal is not None:
+        answers = 1.0 - plan.spec.reactions.no_reaction
+        truth = (state.odds, state.expected, state.best)
+        tipbank.appeal(state.pool, state.rounds, plan.appeal, plan.cuts, answers, *truth)
+    return Offer(c, state.expected, state.best, writer=state.pool.writer)
 
 
 def _respond(plan: Plan, state: TipsState, t: int, decision: Decision) -> tuple[Response, TipsState]:
@@ -209,9 +222,13 @@ def _draw_fresh_tasks(plan: Plan, state: TipsState, first: int) -> None:
 def _place_tips(plan: Plan, state: TipsState) -> None:
     rounds, c = state.rounds, state.candidates
     uniform = state.draws.uniforms(philox.COUNT, rounds, 2)
+    tasks, wanted = _counts(plan.spec.tasks.count, uniform[0]), _counts(plan.spec.tips.count, uniform[1])
+    if state.pool is not None:
+        tipbank.assemble(state.pool, rounds, tasks, wanted, plan.about_task, c)
+        return
     tips.place_tips(
-        _counts(plan.spec.tasks.count, uniform[0]),
-        _counts(plan.spec.tips.count, uniform[1]),
+        tasks,
+        wanted,
         state.draws.uniforms(philox.TIP, rounds, plan.tips if plan.about_task else 0),
         plan.about_task,
         c.is_overdue,
