@@ -98,6 +98,13 @@ class Learning(NamedTuple):
     tick: bool = True
 
 
+class Learned(NamedTuple):
+    """What a policy learned in a step, and the reactions (n,) behind it, as codes."""
+
+    learning: Learning
+    reaction: I64
+
+
 State: TypeAlias = Any
 """A policy's or world's state: a NamedTuple of arrays whose last axis is the lane."""
 
@@ -161,6 +168,7 @@ class Offer(NamedTuple):
     candidates: Candidates
     expected: F64  # (K, n), true expected rewards; 0 where masked
     best: F64  # (n,), the largest expected reward among those offered
+    active: Bool | None = None  # (n,), False for users who have not come yet or have left; None: all are there
     writer: I64 | None = None  # (n,), which model wrote the tips, -1 where there are none; None: they have no texts
 
 
@@ -170,6 +178,20 @@ class Response(NamedTuple):
     reaction: I64  # (n,)
     reward: F64  # (n,)
     learn: Bool  # (n,), False where there is nothing to learn
+
+
+class Feedback(NamedTuple):
+    """How users report: how late, within a window, and with which probability a reaction is not reported at all.
+
+    `delays` turns uniforms (n,) into delays (n,) in rounds. A reward that has not arrived `window` rounds after its
+    decision is lost; those pending take 8 (window + 1) (d + 4) bytes a lane.
+    """
+
+    delays: Callable[[F64, I64], None] | None
+    window: int
+    missing: float  # of any reaction
+    missing_by_reaction: F64  # (6,), by reaction code
+    missing_by_source: F64  # (2,), of tasks, of LLM tips
 
 
 class World(NamedTuple):
@@ -193,3 +215,4 @@ class World(NamedTuple):
     segments: tuple[str, ...] = ()
     segment_of: Callable[[Lanes], I64] | None = None
     scale: float = 2.0**36
+    feedback: Feedback | None = None  # None: every reaction is heard of at once

@@ -60,7 +60,7 @@ def _print(rows: list[Row], two: Spread, process: dict[str, Any]) -> None:
     console = Console()
     console.print(table)
     console.print(
-        f"Medians, one core, a decision at a time. Two threads: {two.median:.2f} times one ({two.min:.2f}, {two.max:.2f})."
+        f"Medians on one core. Two threads: {two.median:.2f} times one ({two.min:.2f}, {two.max:.2f})."
         f"\nA fresh process: first decisions after {process['first_decision_seconds']:.1f} s; peak memory"
         f" {process['peak_megabytes']:.0f} MB, with ten times the rounds"
         f" {process['peak_megabytes_ten_times_the_rounds']:.0f} MB.",

@@ -44,7 +44,7 @@ class Block(NamedTuple):
 
 class Result(NamedTuple):
     """What one policy earned, in whole multiples of 1 / world.scale: sums (replicates, rounds, COLUMNS), totals at the
-    checkpoints (replicates, C, 3, users)."""
+    checkpoints (replicates, C, 4, users)."""
 
     sums: I64
     totals: I64
@@ -96,7 +96,7 @@ def run_policy(
     threads = threads or os.cpu_count() or 1
     block = block or min(BLOCK, -(-users * replicates // threads))
     result = Result(
-        np.zeros((replicates, rounds, COLUMNS), np.int64), np.empty((replicates, len(marks), 3, users), np.int64)
+        np.zeros((replicates, rounds, COLUMNS), np.int64), np.empty((replicates, len(marks), 4, users), np.int64)
     )
     lock, stop = threading.Lock(), threading.Event()
 

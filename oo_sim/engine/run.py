@@ -3,19 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import numpy as np
 
-from oo_sim.contract import I64, Decision, Lanes, Learning, Offer, Policy, Response, World
+from oo_sim.contract import I64, Bool, Decision, Lanes, Learned, Offer, Policy, World
 from oo_sim.decide import decide
+from oo_sim.engine.feedback import ledger_for
 from oo_sim.kernels import philox
-from oo_sim.kernels.choice import take
 from oo_sim.kernels.draws import LaneDraws
-from oo_sim.kernels.tally import COLUMNS, tally
+from oo_sim.kernels.tally import COLUMNS, FATES_AT, tally
 
-Observer = Callable[[int, Offer, Decision, Response, Learning], None]
-"""Sees every round as it was: t, what was offered, chosen, answered and learned. It copies what it keeps."""
+
+class Observer(Protocol):
+    """Sees every round as it was. It copies what it keeps."""
+
+    def decided(self, t: I64, offer: Offer, decision: Decision, active: Bool) -> None:
+        """What was offered and chosen in the lanes' own decisions t (n,)."""
+
+    def learned(self, learned: Learned) -> None:
+        """What was learned, in order; several times a round where several rewards arrive."""
 
 
 class InterruptedRunError(Exception):
@@ -31,7 +38,7 @@ class RoundError(Exception):
 
 
 class Tally(NamedTuple):
-    """Whole multiples of 1 / world.scale: sums over lanes (rounds, COLUMNS), totals at checkpoints (C, 3, n)."""
+    """Whole multiples of 1 / world.scale: sums over lanes (rounds, COLUMNS), totals at checkpoints (C, 4, n)."""
 
     sums: I64
     totals: I64
@@ -53,32 +60,29 @@ def simulate(
     """
     n = lanes.n
     draws, x = LaneDraws.of(lanes), np.empty((world.arms, policy.features.d, n))
-    chosen = np.empty((policy.features.d, n))
-    running, sums = np.zeros((3, count), np.int64), np.zeros((rounds, COLUMNS), np.int64)
-    totals = np.empty((len(checkpoints), 3, count), np.int64)
+    running, sums = np.zeros((4, count), np.int64), np.zeros((rounds, COLUMNS), np.int64)
+    totals = np.empty((len(checkpoints), 4, count), np.int64)
+    everybody, now = np.ones(n, np.bool_), np.zeros(n, np.int64)  # now: the lanes' own numbers of decisions
+    ledger = ledger_for(world.feedback, draws, policy.features.d, count)
     t = reached = 0
     try:
-        place, mind, now = world.init(lanes), policy.init(n), np.empty(n, np.int64)
+        place, mind = world.init(lanes), policy.init(n)
         for t in range(rounds):
-            now[:] = t
             offer = world.observe(place, t)
+            active = everybody if offer.active is None else offer.active
             decision = decide(policy, mind, offer.candidates, now, draws, x)
             response, place = world.respond(place, t, decision)
-            take(decision.x, decision.chosen, chosen)
-            learning = Learning(chosen, response.reward, response.learn, now, now)
             if observer is not None:
-                observer(t, offer, decision, response, learning)
-            mind = policy.update(mind, learning, draws.uniforms(philox.UPDATE, now, policy.noise[1]))
-            tally(
-                offer.expected,
-                offer.best,
-                decision.chosen,
-                response.reward,
-                response.reaction,
-                world.scale,
-                running,
-                sums[t],
-            )
+                observer.decided(now, offer, decision, active)
+            for learned in ledger.settle(t, now, offer, decision, response, active):
+                if observer is not None:
+                    observer.learned(learned)
+                noise = draws.uniforms(philox.UPDATE, learned.learning.t_decided, policy.noise[1])
+                mind = policy.update(mind, learned.learning, noise)
+            outcome = (decision.chosen, response.reward, response.reaction, active)
+            tally(offer.expected, offer.best, *outcome, world.scale, running, sums[t])
+            sums[t, FATES_AT:] = ledger.counts()
+            now += active
             if reached < len(checkpoints) and t + 1 == checkpoints[reached]:
                 totals[reached] = running
                 reached += 1

@@ -11,9 +11,24 @@ import numpy as np
 from oo_sim.contract import F64, I64, U64
 from oo_sim.kernels.compile import kernel, scalar
 
-SEGMENT, PREFERENCE, CLOCK, COUNT, TASK, TIP, REACTION, DECIDE, SCORE, UPDATE, VECTOR, NOISE, TITLE = map(
-    np.uint64, range(1, 14)
-)
+(
+    SEGMENT,
+    PREFERENCE,
+    CLOCK,
+    COUNT,
+    TASK,
+    TIP,
+    REACTION,
+    DECIDE,
+    SCORE,
+    UPDATE,
+    VECTOR,
+    NOISE,
+    TITLE,
+    FEEDBACK,
+    DRIFT,
+    PRESENCE,
+) = map(np.uint64, range(1, 17))
 """What a draw is for; part of its address. TASK and TITLE are addressed by a task's serial number, others by t."""
 
 POPULATION = 0xFFFFFFFF

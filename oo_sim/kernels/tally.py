@@ -4,37 +4,42 @@ from __future__ import annotations
 
 import numpy as np
 
-from oo_sim.contract import F64, I64
+from oo_sim.contract import F64, I64, Bool
 from oo_sim.kernels.compile import kernel
 
-REWARD, EXPECTED, REGRET, REACTIONS_AT = 0, 1, 2, 3
-COLUMNS = 9
-"""reward, expected reward, regret, then how often each reaction, and none, was seen."""
+REWARD, EXPECTED, REGRET, REACTIONS_AT, DECIDED, FATES_AT = 0, 1, 2, 3, 9, 10
+COLUMNS = 14
+"""reward, expected reward, regret; how often each reaction, and none, was seen; decisions; and, filled in by the
+caller, how many decisions were rewarded, expired, never heard of, and how many are pending."""
 
 
 @kernel
 def tally(
-    expected: F64, best: F64, index: I64, reward: F64, reaction: I64, scale: float, totals: I64, sums: I64
+    expected: F64, best: F64, index: I64, reward: F64, reaction: I64, active: Bool, scale: float, totals: I64, sums: I64
 ) -> None:
-    """Add one round to the running `totals` (3, n) of the first n lanes, and its sums over them to `sums` (COLUMNS,).
+    """Add one round to the running `totals` (4, n) of the first n lanes, and its sums over them to `sums` (COLUMNS,).
 
-    Both count multiples of 1 / scale, rounded towards zero.
+    Rewards, expected rewards and regrets are multiples of 1 / scale, rounded towards zero; the fourth total counts the
+    lane's decisions.
     """
     n = totals.shape[1]
     got = np.empty((3, n), np.int64)
     for i in range(n):
         value = np.int64(expected[index[i], i] * scale)
-        got[0, i] = np.int64(reward[i] * scale)
-        got[1, i] = value
-        got[2, i] = np.int64(best[i] * scale) - value
+        got[0, i] = np.int64(reward[i] * scale) if active[i] else 0
+        got[1, i] = value if active[i] else 0
+        got[2, i] = np.int64(best[i] * scale) - value if active[i] else 0
     for j in range(3):
         total = np.int64(0)
         for i in range(n):
             totals[j, i] += got[j, i]
             total += got[j, i]
         sums[j] += total
-    for code in range(COLUMNS - REACTIONS_AT):
+    for code in range(DECIDED - REACTIONS_AT):
         seen = np.int64(0)
         for i in range(n):
-            seen += 1 if reaction[i] == code else 0
+            seen += 1 if reaction[i] == code and active[i] else 0
         sums[REACTIONS_AT + code] += seen
+    for i in range(n):
+        totals[3, i] += 1 if active[i] else 0
+        sums[DECIDED] += 1 if active[i] else 0

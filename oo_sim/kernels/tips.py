@@ -215,6 +215,7 @@ def expected_rewards(
     priority: F64,
     is_llm: F64,
     mask: Bool,
+    shift: F64,
     cuts: F64,
     answers: float,
     odds: F64,
@@ -224,7 +225,8 @@ def expected_rewards(
     """odds = e^u and the expected reward of each candidate (K, n), and the best of those that stand (n,).
 
     `coefficients` (25, n): the intercept, then the terms of oo7x, of which those not `used` (25,) are 0; u is their
-    sum. With cuts_j = e^-c_j, P(reaction <= j) = 1 / (1 + e^u cuts_j); the rewards are evenly spaced, so
+    sum, to which `shift` is added in its rows, those of the first candidates. With cuts_j = e^-c_j,
+    P(reaction <= j) = 1 / (1 + e^u cuts_j); the rewards are evenly spaced, so
     E = (1 - sum_j P(reaction <= j) / 2) times the probability that the user `answers`.
     """
     K, n = mask.shape
@@ -254,9 +256,11 @@ def expected_rewards(
         best[i] = -np.inf
     c0, c1, c2, c3 = cuts[0], cuts[1], cuts[2], cuts[3]
     for k in range(K):
+        shifted = k < len(shift)
         for i in range(n):
             u = base[i] + slope[0, i] * overdue[k, i] + slope[1, i] * min(max(age[k, i], 0.0), AGE_LIMIT)
             u += slope[2, i] * (priority[k, i] - 1.0) + slope[3, i] * is_llm[k, i]
+            u += shift[k, i] if shifted else 0.0
             e = exp_within(min(max(u, -_LARGEST_UTILITY), _LARGEST_UTILITY))
             e0, e1, e2, e3 = 1.0 + e * c0, 1.0 + e * c1, 1.0 + e * c2, 1.0 + e * c3
             below = (e0 + e1) / (e0 * e1) + (e2 + e3) / (e2 * e3)  # sum of 1 / e_j in two divisions

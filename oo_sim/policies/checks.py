@@ -12,14 +12,14 @@ LARGEST = 1e6
 
 def number(name: str, value: object, low: float, high: float = LARGEST) -> float:
     """The value as a float if it is a number in [low, high]; else ValueError that says what would be right."""
-    if isinstance(value, bool) or not isinstance(value, Real) or not low <= value <= high:
+    if isinstance(value, bool) or not isinstance(value, Real) or not low <= float(value) <= high:
         raise ValueError(f"{name} must be a number from {low:g} to {high:g}, not {value!r}")
     return float(value)
 
 
 def integer(name: str, value: object, low: int, high: int) -> int:
     """The value if it is an integer in [low, high]; else ValueError that says what would be right."""
-    if isinstance(value, bool) or not isinstance(value, Integral) or not low <= value <= high:
+    if isinstance(value, bool) or not isinstance(value, Integral) or not low <= int(value) <= high:
         raise ValueError(f"{name} must be a whole number from {low} to {high}, not {value!r}")
     return int(value)
 

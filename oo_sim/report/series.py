@@ -42,7 +42,8 @@ def reward_lines(manifest: Mapping[str, Any], curves: pd.DataFrame) -> list[Line
         rewards = np.add.reduceat(frame["expected_reward"].to_numpy(float), starts)
         decisions = np.add.reduceat(frame["users"].to_numpy(float), starts)
         x = np.add.reduceat(rounds, starts) / counts
-        lines.append(Line(label, x, rewards / decisions, np.full(len(x), np.nan)))
+        mean = np.divide(rewards, decisions, out=np.full(len(x), np.nan), where=decisions > 0)
+        lines.append(Line(label, x, mean, np.full(len(x), np.nan)))
     return lines
 
 
@@ -53,7 +54,8 @@ def regret_lines(manifest: Mapping[str, Any], curves: pd.DataFrame, users: pd.Da
     """
     lines = []
     for label, frame in _by_round(manifest, curves):
-        total = np.cumsum((frame["regret"] / frame["users"]).to_numpy(float))
+        everybody = max(frame["users"].max(), 1)
+        total = np.cumsum((frame["regret"] / everybody).to_numpy(float))
         keep = np.unique(np.append(np.linspace(0, len(total) - 1, _POINTS).astype(int), blocks(len(total))))
         half = np.interp(keep + 1.0, *_half_widths(users[users["policy"] == label]))
         lines.append(Line(label, keep + 1.0, total[keep], half))

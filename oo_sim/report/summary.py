@@ -31,28 +31,26 @@ def summarise(manifest: Mapping[str, Any], curves: pd.DataFrame, users: pd.DataF
     """One summary per policy that has results, in the manifest's order."""
     totals = curves.groupby("policy", sort=False)[["users", "none"]].sum()
     last = users[users["round"] == users["round"].max()]
-    sums = ["reward", "expected_reward", "regret"]
+    sums = ["reward", "expected_reward", "regret", "decisions"]
     per_user = last.groupby(["policy", "user_id"], sort=False, observed=True)[sums].mean()
     found = [label for label in labels(manifest) if label in totals.index]
-    rounds = manifest["rounds"]
     return [
-        _one(label, totals.loc[label], per_user.loc[label], rounds, manifest)  # type: ignore[arg-type]
+        _one(label, totals.loc[label], per_user.loc[label], manifest)  # type: ignore[arg-type]
         for label in found
     ]
 
 
-def _one(
-    label: str, totals: pd.Series[Any], values: pd.DataFrame, rounds: int, manifest: Mapping[str, Any]
-) -> PolicySummary:
+def _one(label: str, totals: pd.Series[Any], values: pd.DataFrame, manifest: Mapping[str, Any]) -> PolicySummary:
+    values = values[values["decisions"] > 0]  # who came and left between two rounds has no reward per decision
     regret = mean_interval(values["regret"], LEVEL)
     decisions = int(totals["users"])
     return PolicySummary(
         policy=label,
         decisions=decisions,
-        expected_reward=mean_interval(values["expected_reward"] / rounds, LEVEL),
-        reward=mean_interval(values["reward"] / rounds, LEVEL),
+        expected_reward=mean_interval(values["expected_reward"] / values["decisions"], LEVEL),
+        reward=mean_interval(values["reward"] / values["decisions"], LEVEL),
         regret_per_user=regret,
-        regret_per_decision=regret.estimate / rounds,
+        regret_per_decision=values["regret"].sum() / max(values["decisions"].sum(), 1),
         no_reaction=int(totals["none"]) / decisions if manifest["has_reactions"] and decisions else None,
         decisions_per_second=manifest["timing"].get(label, {}).get("decisions_per_second"),
     )

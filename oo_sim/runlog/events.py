@@ -27,6 +27,8 @@ class EventSource(NamedTuple):
     replicate: int
     propensities: bool = True  # False: probabilities and propensities are not known and logged as null
     explores: bool = False  # False: `explored` is logged as null
+    prompt_version: str | None = None  # of the tips out of a bank
+    models: tuple[str, ...] = ()  # that wrote them
 
 
 def decision_batch(
@@ -38,17 +40,20 @@ def decision_batch(
     decision: Decision,
     expected: F64,
     best: F64,
+    writer: I64 | None = None,
 ) -> pa.RecordBatch:
     """The n lanes' decisions as rows of `DECISIONS`.
 
-    t (n,) are the users' decision numbers, expected (K, n) the true expected rewards and best (n,) the
-    largest among those offered. Raises `pyarrow.ArrowInvalid` where a number does not fit its column.
+    t (n,) are the users' decision numbers, expected (K, n) the true expected rewards, best (n,) the largest among
+    those offered, and writer (n,) which of the source's models wrote the tips, where they have texts. Raises
+    `pyarrow.ArrowInvalid` where a number does not fit its column.
     """
     n = len(t)
     users, when = _strings(user_ids), _integers(t)
     sizes = candidates.mask.sum(axis=0)
     propensity = _nullable(decision.propensity) if source.propensities else pa.nulls(n, pa.float64())
     lanes = np.arange(n)
+    is_tip = pa.array(candidates.is_llm[decision.chosen, lanes] != 0)
     columns = {
         "policy": pa.repeat(source.label, n),
         "policy_hash": pa.repeat(source.policy_hash, n),
@@ -71,8 +76,11 @@ def decision_batch(
         "explored": pa.array(decision.explored) if source.explores else pa.nulls(n, pa.bool_()),
         "expected_reward": pa.array(expected[decision.chosen, lanes]),
         "best_expected_reward": pa.array(best),
-        "tip_kind": pc.if_else(pa.array(candidates.is_llm[decision.chosen, lanes] != 0), "advice", _NO_TEXT),
+        "tip_kind": pc.if_else(is_tip, "advice", _NO_TEXT),
     }
+    if writer is not None:
+        columns["prompt_version"] = pc.if_else(is_tip, pa.scalar(source.prompt_version, pa.string()), _NO_TEXT)
+        columns["llm_model"] = pc.if_else(is_tip, _names(source.models, writer), _NO_TEXT)
     arrays = [columns[f.name] if f.name in columns else pa.nulls(n, f.type) for f in DECISIONS]
     return pa.record_batch(arrays, schema=DECISIONS)
 
@@ -120,6 +128,11 @@ _REACTION_NAMES = pa.array(REACTIONS)
 
 def _strings(ids: Ids) -> pa.Array:
     return ids if isinstance(ids, pa.Array) else pa.array(ids, pa.string())
+
+
+def _names(names: Sequence[str], codes: I64) -> pa.Array:
+    """The names that codes stand for, null where negative."""
+    return pa.array(names, pa.string()).take(pa.array(codes, mask=codes < 0))
 
 
 def _integers(values: I64) -> pa.Array:

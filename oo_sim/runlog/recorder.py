@@ -8,14 +8,18 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from oo_sim.contract import Candidates, Decision, Learning, Offer, Response
+from oo_sim.contract import I64, Bool, Candidates, Decision, Learned, Offer
 from oo_sim.runlog.events import EventSource, decision_batch, learning_batch
+from oo_sim.runlog.parts import PartSink
 from oo_sim.runlog.writer import RunWriter
 
 GROUP = 64
 """Users whose events are written together, in the order of rounds and, within a round, of users."""
 _HELD_BYTES = 1 << 24
 _RAW = 8  # columns of Candidates that are logged; the rest is known to worlds alone
+
+_Step = tuple[NDArray[Any], ...]
+"""Copies of a round's arrays, lane last; the first says which lanes have a row."""
 
 
 class Recorder:
@@ -28,49 +32,59 @@ class Recorder:
     def __init__(
         self, writer: RunWriter, policy: int, source: EventSource, first: int, user_ids: Sequence[str]
     ) -> None:
-        self._source, self._ids = source, list(user_ids)
-        self._learned = np.zeros(len(self._ids), np.int64)
-        self._rounds: list[list[NDArray[Any]]] = []
+        self._source, self._ids = source, np.array(user_ids, dtype=object)
+        self._seq = np.zeros(len(user_ids), np.int64)
+        self._decisions: list[_Step] = []
+        self._learnings: list[_Step] = []
         self._held = 0
-        groups = range(first // GROUP, -(-(first + len(self._ids)) // GROUP))
+        groups = range(first // GROUP, -(-(first + len(user_ids)) // GROUP))
         self._sinks = [
             tuple(writer.part(table, policy, source.replicate, group) for table in ("decisions", "learnings"))
             for group in groups
         ]
 
-    def __call__(self, t: int, offer: Offer, decision: Decision, response: Response, learning: Learning) -> None:
-        """Take note of a round."""
-        n = len(self._ids)
+    def decided(self, t: I64, offer: Offer, decision: Decision, active: Bool) -> None:
+        """Take note of what was offered and chosen in the lanes' own decisions t (n,)."""
         raw: tuple[Any, ...] = offer.candidates[:_RAW]
-        known = (offer.expected, offer.best)
-        learned = (learning.x, learning.t_decided, learning.t_now, self._learned, np.full(n, t))
-        kept = [column[..., :n].copy() for column in (*raw, *decision, *known, *response, *learned)]
-        self._learned += response.learn[:n]
-        self._rounds.append(kept)
-        self._held += sum(column.nbytes for column in kept)
+        writer = np.full(len(t), -1) if offer.writer is None else offer.writer
+        self._keep(self._decisions, active, t, *raw, *decision, offer.expected, offer.best, writer)
+
+    def learned(self, learned: Learned) -> None:
+        """Take note of what was learned."""
+        x, reward, learn, t_decided, t_now, _ = learned.learning
+        n = len(self._ids)
+        if learn[:n].any():
+            seq = np.resize(self._seq, len(learn))
+            self._keep(self._learnings, learn, seq, t_decided, t_now, x, learned.reaction, reward)
+            self._seq += learn[:n]
+
+    def _keep(self, steps: list[_Step], *columns: NDArray[Any]) -> None:
+        steps.append(tuple(column[..., : len(self._ids)].copy() for column in columns))
+        self._held += sum(column.nbytes for column in steps[-1])
         if self._held >= _HELD_BYTES:
             self._flush()
 
     def close(self) -> None:
         """Write what is held back, and close the parts."""
-        if self._rounds:
-            self._flush()
-        for decisions, learnings in self._sinks:
-            decisions.close()
-            learnings.close()
+        self._flush()
+        for pair in self._sinks:
+            for sink in pair:
+                sink.close()
 
     def _flush(self) -> None:
         for j, (decisions, learnings) in enumerate(self._sinks):
             users = slice(j * GROUP, (j + 1) * GROUP)
-            columns = iter(
-                [np.concatenate([c[..., users] for c in column], axis=-1) for column in zip(*self._rounds, strict=True)]
-            )
-            ids = self._ids[users] * len(self._rounds)
-            candidates = Candidates(*(next(columns) for _ in range(_RAW)))
-            decision = Decision(*(next(columns) for _ in Decision._fields))
-            expected, best = next(columns), next(columns)
-            reaction, reward, learn, x, decided, now, seq, t = columns
-            decisions.write(
+            self._write_decisions(decisions, users)
+            self._write_learnings(learnings, users)
+        self._decisions.clear()
+        self._learnings.clear()
+        self._held = 0
+
+    def _write_decisions(self, sink: PartSink, users: slice) -> None:
+        if self._decisions:
+            ids, t, *columns, expected, best, writer = _rows(self._decisions, users, self._ids)
+            candidates, decision = Candidates(*columns[:_RAW]), Decision(*columns[_RAW:])
+            sink.write(
                 decision_batch(
                     self._source,
                     ids,
@@ -79,20 +93,32 @@ class Recorder:
                     decision=decision,
                     expected=expected,
                     best=best,
+                    writer=writer,
                 )
             )
-            learnings.write(
+
+    def _write_learnings(self, sink: PartSink, users: slice) -> None:
+        if self._learnings:
+            ids, seq, t_decided, t_now, x, reaction, reward = _rows(self._learnings, users, self._ids)
+            sink.write(
                 learning_batch(
                     self._source,
                     ids,
                     seq,
-                    t_decided=decided,
-                    t_now=now,
+                    t_decided=t_decided,
+                    t_now=t_now,
                     x=x,
                     reaction=reaction,
                     reward=reward,
-                    learn=learn,
+                    learn=np.ones(len(t_now), np.bool_),
                 )
             )
-        self._rounds.clear()
-        self._held = 0
+
+
+def _rows(steps: Sequence[_Step], users: slice, ids: NDArray[Any]) -> list[Any]:
+    """The columns of all steps joined, one row a lane that has one, step after step; first whose rows they are."""
+    rows, *columns = ([column[..., users] for column in each] for each in zip(*steps, strict=True))
+    keep = np.concatenate(rows)
+    whose = np.tile(ids[users], len(steps))[keep]
+    joined = [np.concatenate(column, axis=-1) for column in columns]
+    return [whose, *(joined if keep.all() else [column[..., keep] for column in joined])]

@@ -38,9 +38,15 @@ CURVES = pa.schema(
         _column("helpful", pa.int64()),
         _column("done", pa.int64()),
         _column("none", pa.int64()),
+        _column("pending", pa.int64()),
+        _column("rewarded", pa.int64()),
+        _column("expired", pa.int64()),
+        _column("never", pa.int64()),
     ]
 )
-"""One row per policy, replicate and round (from 1): sums over users in that round, counts of reactions."""
+"""One row per policy, replicate and round (from 1): the users who decided in it, sums over them, counts of their
+reactions; and what has become of all decisions up to then: their number is pending + rewarded + expired + never.
+"""
 
 USERS = pa.schema(
     [
@@ -52,6 +58,7 @@ USERS = pa.schema(
         _column("reward", pa.float64()),
         _column("expected_reward", pa.float64()),
         _column("regret", pa.float64()),
+        _column("decisions", pa.int64()),
     ]
 )
 """One row per policy, replicate, user and checkpoint: what that user has summed up after so many rounds."""

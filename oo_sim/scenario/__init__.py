@@ -1,6 +1,7 @@
 """Scenario files: the strict YAML reader, frozen models, what is wrong and where, the schema and the lint."""
 
 from oo_sim.scenario.clock import RandomClock, WalkClock
+from oo_sim.scenario.dynamics import Arrivals, Churn, Delay, Drift, Fatigue, Feedback, Missing
 from oo_sim.scenario.fields import Normal, Span
 from oo_sim.scenario.lint import lint
 from oo_sim.scenario.loading import load, loads, locate, shipped
@@ -20,8 +21,15 @@ __all__ = [
     "SHARED_TERMS",
     "TERMS",
     "Appeal",
+    "Arrivals",
+    "Churn",
+    "Delay",
+    "Drift",
     "Due",
+    "Fatigue",
+    "Feedback",
     "LinearWorld",
+    "Missing",
     "Normal",
     "NormalDays",
     "PolicySpec",

@@ -9,9 +9,11 @@ from pydantic import Field
 
 from oo_sim.contract import MAX_CANDIDATES
 from oo_sim.scenario.clock import Clock, RandomClock
+from oo_sim.scenario.dynamics import Arrivals, Churn, Drift, Fatigue
 from oo_sim.scenario.fields import Fault, Frozen, Listed, Unsigned
 from oo_sim.scenario.offers import Tasks, Tips
 from oo_sim.scenario.people import Reactions, Segment
+from oo_sim.scenario.text import did_you_mean
 
 
 class TipsWorld(Frozen):
@@ -24,6 +26,10 @@ class TipsWorld(Frozen):
     tips: Tips = Tips()
     reactions: Reactions = Reactions()
     segments: Annotated[tuple[Segment, ...], Field(min_length=1, max_length=64), Listed]
+    drift: Annotated[tuple[Drift, ...], Field(min_length=1, max_length=16), Listed] | None = None
+    fatigue: Fatigue | None = None
+    churn: Churn | None = None
+    arrivals: Arrivals | None = None
 
     def faults(self) -> Iterator[Fault]:
         """1 to 64 candidates in every round; segments that can be told apart and weighed."""
@@ -36,7 +42,19 @@ class TipsWorld(Frozen):
             yield Fault(("tasks", "count"), message)
         if self.tips.features == "task" and self.tasks.count.max == 0:
             yield Fault(("tips", "features"), "is task, and there are no tasks; write default, or offer tasks")
+        if self.fatigue and self.fatigue.task and self.tasks.mode == "iid":
+            yield Fault(("fatigue", "task"), "needs tasks.mode: backlog; fresh tasks are never shown twice")
         yield from self._segment_faults()
+        yield from self._drift_faults()
+
+    def _drift_faults(self) -> Iterator[Fault]:
+        known = [segment.name for segment in self.segments]
+        for i, drift in enumerate(self.drift or ()):
+            named = [(("segments", j), name) for j, name in enumerate(drift.segments or ())]
+            for place, name in [*named, *([(("become",), drift.become)] if drift.become else [])]:
+                if name not in known:
+                    hint = did_you_mean(name, known) or f"; there are {', '.join(known)}"
+                    yield Fault(("drift", i, *place), f"'{name}' is no segment{hint}")
 
     def _segment_faults(self) -> Iterator[Fault]:
         first: dict[str, int] = {}

@@ -9,6 +9,7 @@ from typing import Annotated, Any, TypeAlias
 
 from pydantic import AfterValidator, Field, PrivateAttr, ValidationError, WithJsonSchema
 
+from oo_sim.scenario.dynamics import Feedback
 from oo_sim.scenario.explain import problems_of
 from oo_sim.scenario.fields import Fault, Frozen, Listed, refuse
 from oo_sim.scenario.models import LinearWorld, World
@@ -52,10 +53,15 @@ class Scenario(Frozen):
     seed: int = Field(1, ge=0, le=2**32 - 1)
     policies: Annotated[tuple[Spec, ...], Field(min_length=1, max_length=64), Listed]
     world: World
+    feedback: Feedback | None = None
     _source: Source = PrivateAttr(default_factory=Source)
 
     def faults(self) -> Iterator[Fault]:
-        """No policy twice."""
+        """No policy twice; feedback that fits the world."""
+        if isinstance(self.world, LinearWorld) and self.feedback:
+            for field in ("by_reaction", "by_source"):
+                if getattr(self.feedback.missing, field):
+                    yield Fault(("feedback", "missing", field), "has no meaning in a linear world; write rate", True)
         first: dict[str, int] = {}
         for i, spec in enumerate(self.policies):
             if first.setdefault(spec, i) != i:

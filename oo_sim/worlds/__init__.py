@@ -5,6 +5,7 @@ from __future__ import annotations
 from oo_sim.contract import World
 from oo_sim.scenario import LinearWorld, Scenario
 from oo_sim.worlds import linear, tips
+from oo_sim.worlds.feedback import feedback
 from oo_sim.worlds.scenes import Scene, scenes
 from oo_sim.worlds.tipbank import TipBank
 
@@ -13,6 +14,6 @@ __all__ = ["Scene", "TipBank", "build", "scenes"]
 
 def build(scenario: Scenario, bank: TipBank | None = None) -> World:
     """The world that a scenario describes; tips of a tips world come out of the bank, if there is one."""
-    if isinstance(scenario.world, LinearWorld):
-        return linear.build(scenario.world)
-    return tips.build(scenario.world, bank)
+    spec = scenario.world
+    world = linear.build(spec) if isinstance(spec, LinearWorld) else tips.build(spec, bank)
+    return world._replace(feedback=feedback(scenario))

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
 import numpy as np
 
 from oo_sim.contract import F64, I64, Lanes
 from oo_sim.kernels import philox
 from oo_sim.kernels.draws import LaneDraws
 from oo_sim.kernels.tips import category
-from oo_sim.scenario import TERMS, Segment
+from oo_sim.scenario import TERMS, Normal, Segment
 
 
 def cumulative(weights: tuple[float, ...]) -> F64:
@@ -26,14 +29,33 @@ def segment_of(segments: tuple[Segment, ...], lanes: Lanes) -> I64:
     return out
 
 
+class Spread(NamedTuple):
+    """Mean and standard deviation (25, segments) of each term's coefficient, in the order of `TERMS`."""
+
+    mean: F64
+    sd: F64
+
+    def of(self, which: I64, z: F64) -> F64:
+        """Coefficients (25, n) of users of the segments `which` (n,), each at its own place z (25, n) in the spread."""
+        drawn: F64 = self.mean[:, which] + self.sd[:, which] * z
+        return drawn
+
+
+def spread(preferences: Sequence[Mapping[str, Normal]]) -> Spread:
+    """The spread of each segment's preferences; 0 for terms that it does not have."""
+    table = np.zeros((2, len(TERMS), len(preferences)))
+    for j, preferred in enumerate(preferences):
+        for i, term in enumerate(TERMS):
+            if term in preferred:
+                table[:, i, j] = preferred[term].mean, preferred[term].sd
+    return Spread(*table)
+
+
+def individuality(lanes: Lanes) -> F64:
+    """Each user's place z (25, n) in the spread of its segment: standard normal, the same in all replicates."""
+    return LaneDraws.of_population(lanes).normals(philox.PREFERENCE, np.zeros(lanes.n, np.int64), len(TERMS))
+
+
 def coefficients(segments: tuple[Segment, ...], lanes: Lanes) -> F64:
     """Preferences (25, n) in the order of `TERMS`: mean + sd z of the user's segment, z standard normal."""
-    mean, sd = np.zeros((len(TERMS), len(segments))), np.zeros((len(TERMS), len(segments)))
-    for j, segment in enumerate(segments):
-        for i, term in enumerate(TERMS):
-            if term in segment.preferences:
-                mean[i, j], sd[i, j] = segment.preferences[term].mean, segment.preferences[term].sd
-    which = segment_of(segments, lanes)
-    z = LaneDraws.of_population(lanes).normals(philox.PREFERENCE, np.zeros(lanes.n, np.int64), len(TERMS))
-    drawn: F64 = mean[:, which] + sd[:, which] * z
-    return drawn
+    return spread([s.preferences for s in segments]).of(segment_of(segments, lanes), individuality(lanes))

@@ -8,7 +8,8 @@ pool (`assemble`); where the generation failed, the tasks are alone in it. *Scor
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Mapping
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -31,6 +32,7 @@ class TipBank(NamedTuple):
     about: I64  # (R, m, U), the row of the task on offer that the tip is about, -1 for none
     contradicts: Bool  # (R, m, U), whether it contradicts the hour
     model: I64  # (R, U), which of `models` wrote the tips
+    facts: Mapping[str, Any] = {}  # what it was made with, for the record
 
 
 class Pool(NamedTuple):

@@ -14,7 +14,7 @@ from oo_sim.kernels import philox, tips
 from oo_sim.kernels.draws import LaneDraws
 from oo_sim.kernels.elementary import exp
 from oo_sim.scenario import TERMS, Due, Span, TipsWorld
-from oo_sim.worlds import tipbank
+from oo_sim.worlds import dynamics, tipbank
 from oo_sim.worlds.clock import Clock, clock
 from oo_sim.worlds.population import coefficients, cumulative, segment_of
 
@@ -38,6 +38,7 @@ class Plan(NamedTuple):
     serials: I64  # (tasks, 1), the first tasks' serial numbers
     bank: tipbank.TipBank | None  # where tips have texts
     appeal: F64 | None  # (2, 2), what the texts multiply the odds by
+    dynamic: bool  # users change over time
     stride: int  # how far they move on in a round: even, because two share a block of draws
 
 
@@ -66,12 +67,14 @@ class TipsState(NamedTuple):
     odds: F64  # (K, n), e^u
     expected: F64  # (K, n)
     best: F64  # (n,)
+    unshifted: F64  # (0, n)
+    dynamics: dynamics.Dynamics | None
     pool: tipbank.Pool | None
 
 
 def build(spec: TipsWorld, bank: tipbank.TipBank | None = None) -> World:
     """The world that the scenario's `world` describes; tips are those of the bank, if there is one."""
-    tasks, advice = spec.tasks.count, spec.tips.count
+    tasks, advice, dynamic = spec.tasks.count, spec.tips.count, dynamics.is_dynamic(spec)
     plan = Plan(
         spec,
         tasks=tasks.max,
@@ -82,9 +85,10 @@ def build(spec: TipsWorld, bank: tipbank.TipBank | None = None) -> World:
         tick=clock(spec.clock),
         due=_due(spec.tasks.due_in_days),
         priorities=cumulative(spec.tasks.priority),
-        used=np.array([any(term in segment.preferences for segment in spec.segments) for term in TERMS]),
+        used=np.array([dynamic or any(term in segment.preferences for segment in spec.segments) for term in TERMS]),
         cuts=np.array([exp(-c) for c in spec.reactions.cut_points]),
         serials=np.arange(tasks.max)[:, None],
+        dynamic=dynamic,
         stride=tasks.max + tasks.max % 2,
         bank=bank,
         appeal=tipbank.factors(spec.tips.appeal),
@@ -94,7 +98,7 @@ def build(spec: TipsWorld, bank: tipbank.TipBank | None = None) -> World:
         arms=plan.tasks + plan.tips,
         features={name: FEATURES[name] for name in ("oo5", "oo7", "oo7x", "none", "truth")},
         default_features=None,
-        own_trajectory=plan.backlog,
+        own_trajectory=plan.backlog or spec.fatigue is not None or spec.churn is not None,
         has_reactions=True,
         init=partial(_init, plan),
         observe=partial(_observe, plan),
@@ -106,7 +110,7 @@ def build(spec: TipsWorld, bank: tipbank.TipBank | None = None) -> World:
 
 def _init(plan: Plan, lanes: Lanes) -> TipsState:
     K, n, tasks = plan.tasks + plan.tips, lanes.n, plan.tasks
-    expected = np.zeros((K, n))
+    expected, preferred = np.zeros((K, n)), coefficients(plan.spec.segments, lanes)
     c = Candidates(
         is_overdue=np.zeros((K, n)),
         task_age_days=np.zeros((K, n)),
@@ -131,13 +135,15 @@ def _init(plan: Plan, lanes: Lanes) -> TipsState:
         rounds=np.zeros(n, np.int64),
         now=np.zeros(n),
         arrived=np.full(n, tasks),
-        coefficients=coefficients(plan.spec.segments, lanes),
+        coefficients=preferred,
         candidates=c,
         tasks=rows,
         done=np.full(n, -1),
         odds=np.empty((K, n)),
         expected=expected,
         best=np.empty(n),
+        unshifted=np.empty((0, n)),
+        dynamics=dynamics.start(plan.spec, lanes, preferred) if plan.dynamic else None,
         pool=tipbank.pool(plan.bank, lanes) if plan.bank else None,
     )
     _draw_fresh_tasks(plan, state, 0)
@@ -158,8 +164,12 @@ def _observe(plan: Plan, state: TipsState, t: int) -> Offer:
     tips.age_tasks(state.now, tasks.due, tasks.dated, plan.spec.tasks.whole_days, tasks.overdue, tasks.age)
     if plan.varies or plan.about_task:
         _place_tips(plan, state)
+    preferred, shift, active = state.coefficients, state.unshifted, None
+    if state.dynamics is not None:
+        preferred = dynamics.preferences(plan.spec, state.dynamics, preferred, state.draws, t, state.rounds, c.day)
+        shift, active = dynamics.shift(state.dynamics, len(c.day)), dynamics.there(state.dynamics, t)
     tips.expected_rewards(
-        state.coefficients,
+        preferred,
         plan.used,
         c.hour,
         c.day,
@@ -168,6 +178,7 @@ def _observe(plan: Plan, state: TipsState, t: int) -> Offer:
         c.priority,
         c.is_llm,
         c.mask,
+        shift,
         plan.cuts,
         1.0 - plan.spec.reactions.no_reaction,
         state.odds,
@@ -175,12 +186,12 @@ def _observe(plan: Plan, state: TipsState, t: int) -> Offer:
         state.best,
     )
     if state.pool is None:
-        return Offer(c, state.expected, state.best)
+        return Offer(c, state.expected, state.best, active)
     if plan.appeal is not None:
         answers = 1.0 - plan.spec.reactions.no_reaction
         truth = (state.odds, state.expected, state.best)
         tipbank.appeal(state.pool, state.rounds, plan.appeal, plan.cuts, answers, *truth)
-    return Offer(c, state.expected, state.best, writer=state.pool.writer)
+    return Offer(c, state.expected, state.best, active, state.pool.writer)
 
 
 def _respond(plan: Plan, state: TipsState, t: int, decision: Decision) -> tuple[Response, TipsState]:
@@ -188,8 +199,16 @@ def _respond(plan: Plan, state: TipsState, t: int, decision: Decision) -> tuple[
     response = Response(np.empty(n, np.int64), np.empty(n), np.empty(n, np.bool_))
     silence = plan.spec.reactions.no_reaction
     tips.react(*state.draws, state.rounds, state.odds, decision.chosen, plan.cuts, silence, *response)
+    present = None if state.dynamics is None else dynamics.there(state.dynamics, t)
     if plan.backlog:
-        state.done[:] = np.where((response.reaction == _DONE) & (decision.chosen < plan.tasks), decision.chosen, -1)
+        done = (response.reaction == _DONE) & (decision.chosen < plan.tasks)
+        state.done[:] = np.where(done if present is None else done & present, decision.chosen, -1)
+    if state.dynamics is not None:
+        served = (decision.chosen, state.candidates.is_llm, response.reaction)
+        everybody = np.ones(n, np.bool_)
+        dynamics.react(
+            plan.spec, state.dynamics, state.draws, state.rounds, everybody if present is None else present, *served
+        )
     return response, state
 
 
@@ -209,6 +228,8 @@ def _replace_done(plan: Plan, state: TipsState) -> None:
     tasks.due[slots, lanes] = state.now[lanes] + due[0, lanes]
     tasks.dated[slots, lanes] = dated[0, lanes]
     state.arrived[lanes] += 1
+    if state.dynamics is not None and state.dynamics.appetite is not None:
+        state.dynamics.appetite.tasks[slots, lanes] = 0.0  # nobody is tired of what is new
 
 
 def _draw_fresh_tasks(plan: Plan, state: TipsState, first: int) -> None:

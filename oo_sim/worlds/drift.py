@@ -1,0 +1,86 @@
+"""Preferences that change: at once, gradually, on some weekdays, or by a random walk."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from oo_sim.contract import F64, I64, Bool, Lanes
+from oo_sim.kernels import philox
+from oo_sim.kernels.draws import LaneDraws
+from oo_sim.scenario import TERMS, Drift, TipsWorld
+from oo_sim.worlds.population import individuality, segment_of, spread
+
+
+class Change(NamedTuple):
+    """One drift, for a block of n lanes: whom it concerns (n,), and what their coefficients (25, n) become.
+
+    For a random walk `target` is the standard deviation of a round's step instead.
+    """
+
+    spec: Drift
+    concerned: Bool
+    target: F64
+
+
+class Drifting(NamedTuple):
+    """All drifts of a block, the coefficients (25, n) that they start from, and how far each has walked (25, n)."""
+
+    changes: list[Change]
+    start: F64
+    walked: F64
+
+
+def drifting(world: TipsWorld, lanes: Lanes, start: F64) -> Drifting:
+    """The drifts of a block of lanes whose coefficients start at `start`."""
+    which, z = segment_of(world.segments, lanes), individuality(lanes)
+    changes = [_change(world, j, spec, lanes, which, z, start) for j, spec in enumerate(world.drift or ())]
+    return Drifting(changes, start, np.zeros(start.shape))
+
+
+def _change(world: TipsWorld, j: int, spec: Drift, lanes: Lanes, which: I64, z: F64, start: F64) -> Change:
+    names = [segment.name for segment in world.segments]
+    uniform = LaneDraws.of_population(lanes).uniforms(philox.DRIFT, np.full(lanes.n, j), 1)[0]
+    members = np.isin(which, [names.index(name) for name in spec.segments or names])
+    concerned = members & (uniform < spec.share)
+    if spec.random_walk is not None:
+        preferred = np.array([[term in s.preferences for s in world.segments] for term in TERMS])
+        sd = spec.random_walk.sd_per_day / np.sqrt(world.clock.decisions_per_day)
+        return Change(spec, concerned, np.where(preferred[:, which], sd, 0.0))
+    if spec.become is not None:
+        segment = world.segments[names.index(spec.become)]
+        return Change(spec, concerned, spread([segment.preferences]).of(np.zeros(lanes.n, np.int64), z))
+    named = spec.preferences or {}
+    changed = np.array([[term in named] for term in TERMS])
+    return Change(spec, concerned, np.where(changed, spread([named]).of(np.zeros(lanes.n, np.int64), z), start))
+
+
+def coefficients_at(drifting: Drifting, draws: LaneDraws, t: int, rounds: I64, day: I64) -> F64:
+    """The coefficients (25, n) of round t, whose weekday is `day` (n,). A random walk takes its step."""
+    now = drifting.start
+    for j, change in enumerate(drifting.changes):
+        if change.spec.random_walk is not None:
+            _walk(drifting, j, change, draws, t, rounds)
+        else:
+            weight = _weight(change.spec, t, day) * change.concerned
+            now = np.where(weight >= 1.0, change.target, now + (change.target - now) * weight)
+    coefficients: F64 = now + drifting.walked
+    return coefficients
+
+
+def _walk(drifting: Drifting, j: int, change: Change, draws: LaneDraws, t: int, rounds: I64) -> None:
+    if t > 0:
+        steps = draws.normals(philox.DRIFT, rounds, (j + 1) * len(TERMS))[j * len(TERMS) :]
+        np.add(drifting.walked, change.target * steps * change.concerned, out=drifting.walked)
+
+
+def _weight(spec: Drift, t: int, day: I64) -> F64:
+    """How far the change has come (n,), from 0 to 1."""
+    if spec.abrupt is not None:
+        return np.full(len(day), float(t >= spec.abrupt.at))
+    if spec.gradual is not None:
+        way = (t - spec.gradual.start) / (spec.gradual.end - spec.gradual.start)
+        return np.full(len(day), min(max(way, 0.0), 1.0))
+    assert spec.periodic is not None
+    return np.isin(day, spec.periodic.days).astype(np.float64)
