@@ -16,13 +16,20 @@ from oo_sim.features import FEATURES
 from oo_sim.kernels.philox import MAX_UNIFORMS
 from oo_sim.policies import UnknownPolicyError, factory, make
 from oo_sim.scenario import PolicySpec, parse_spec
+from oo_sim.worlds import TipBank
 
 
 class Entrant(NamedTuple):
-    """A policy and the label under which its results stand."""
+    """A policy, the label under which its results stand, and the bank of its tips, where they come out of one."""
 
     label: str
     policy: Policy
+    bank: TipBank | None = None
+
+    @property
+    def name(self) -> str:
+        """The label without the bank."""
+        return self.label if self.bank is None else self.label.removesuffix(f"+{self.bank.label}")
 
     @property
     def hash(self) -> str:
@@ -40,6 +47,13 @@ def entrants(world: World, wanted: Sequence[str | Policy]) -> list[Entrant]:
     if twice:
         raise UnknownPolicyError(f"policy {twice[0]} is listed twice; tell the two apart by a parameter or a name")
     return made
+
+
+def with_banks(taking_part: Sequence[Entrant], banks: Sequence[TipBank]) -> list[Entrant]:
+    """Every policy with every bank, as `policy+bank`; the policies as they are where there are no banks."""
+    if not banks:
+        return list(taking_part)
+    return [e._replace(label=f"{e.label}+{bank.label}", bank=bank) for bank in banks for e in taking_part]
 
 
 def _entrant(world: World, one: str | Policy) -> Entrant:

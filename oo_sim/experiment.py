@@ -18,7 +18,7 @@ import pyarrow as pa
 from oo_sim.contract import Policy, World
 from oo_sim.decide import PolicyError
 from oo_sim.engine import Block, InterruptedRunError, Observer, RoundError, checkpoints, run_policy
-from oo_sim.entrants import Entrant, entrants
+from oo_sim.entrants import Entrant, entrants, with_banks
 from oo_sim.report.figures import save_png
 from oo_sim.report.run import CURVES_PNG, Run
 from oo_sim.runlog import (
@@ -44,6 +44,7 @@ def run(
     scenario: str | Path | Scenario,
     *,
     policies: Sequence[str | Policy] | None = None,
+    llm: Sequence[str | Path] | None = None,
     users: int | None = None,
     rounds: int | None = None,
     replicates: int | None = None,
@@ -58,10 +59,12 @@ def run(
     """Run a scenario (a path, the name of a shipped one, or a Scenario) and return what came of it.
 
     What is given replaces what stands in the file. With `out`, a new run directory is written there, with `events` also
-    the tables of all decisions and learnings. A policy that fails is listed in `Run.failures`; the others finish.
-    Results depend on the scenario and the seed alone, never on `threads` or `block`.
+    the tables of all decisions and learnings. With `llm`, tip banks made for the scenario, every policy meets every
+    bank's tips in turn, as `policy+bank`; the word `none` stands for no tips at all. A policy that fails is listed in
+    `Run.failures`; the others finish. Results depend on the scenario and the seed alone, never on `threads` or `block`.
 
-    Raises ScenarioError, SpecError, UnknownPolicyError, RunLogError and ValueError, each with what would be right.
+    Raises ScenarioError, SpecError, UnknownPolicyError, RunLogError, GeneratorInputError and ValueError, each with what
+    would be right.
     """
     if events and out is None:
         raise ValueError("events are streamed to files: name a new run directory with out=")
@@ -75,6 +78,10 @@ def run(
     source = source.with_(**{name: int(n) if isinstance(n, Integral) else n for name, n in sizes.items()})
     world = build(source)
     taking_part = entrants(world, policies or source.policies)
+    if llm is not None:
+        from oo_sim.tipbanks import tip_banks  # noqa: PLC0415 (slow to import)
+
+        taking_part = with_banks(taking_part, tip_banks(source, llm))
     if out is None:
         return Run(*_results(source, world, taking_part, threads, block, progress, None))
     with RunWriter(Path(out)) as writer:
@@ -108,11 +115,12 @@ def _results(
     failures: dict[str, str] = {}
     timing: dict[str, dict[str, float]] = {}
     for j, entrant in enumerate(taking_part):
+        here = build(scenario, entrant.bank) if entrant.bank else world
         try:
-            _warm_up(world, entrant.policy)
+            _warm_up(here, entrant.policy)
             start = time.perf_counter()
             result = run_policy(
-                world,
+                here,
                 entrant.policy,
                 seed=scenario.seed,
                 users=scenario.users,
@@ -130,7 +138,7 @@ def _results(
             continue
         seconds = time.perf_counter() - start
         timing[entrant.label] = {"seconds": seconds, "decisions_per_second": each / seconds}
-        curves.append(curves_table(entrant.label, result.sums, scenario.users, world.scale))
+        curves.append(curves_table(entrant.label, result.sums, world.scale))
         totals.append(users_table(entrant.label, result.totals, marks, *people, world.scale))
     tables = pa.concat_tables(curves), pa.concat_tables(totals)
     manifest = _manifest(scenario, world, taking_part, tables, failures, timing, threads)
@@ -162,18 +170,33 @@ def _watch(log: RunWriter, index: int, entrant: Entrant) -> Callable[[Block], An
     def watch(block: Block) -> Iterator[Observer]:
         policy = entrant.policy
         source = EventSource(entrant.label, entrant.hash, block.replicate, policy.propensities, policy.explores)
+        if entrant.bank is not None:
+            source = source._replace(prompt_version=entrant.bank.prompt_version, models=entrant.bank.models)
         recorder = Recorder(log, index, source, block.first, block.user_ids)
 
-        def observe(*seen: Any) -> None:
-            try:
-                recorder(*seen)
-            except Exception as error:  # the log's failure, not the policy's
-                raise InterruptedRunError from error
-
-        yield observe
+        yield _Careful(recorder)
         recorder.close()
 
     return watch
+
+
+class _Careful:
+    """A recorder whose failures stop the run: they are the log's, not the policy's."""
+
+    def __init__(self, recorder: Recorder) -> None:
+        self._recorder = recorder
+
+    def decided(self, *seen: Any) -> None:
+        try:
+            self._recorder.decided(*seen)
+        except Exception as error:
+            raise InterruptedRunError from error
+
+    def learned(self, *seen: Any) -> None:
+        try:
+            self._recorder.learned(*seen)
+        except Exception as error:
+            raise InterruptedRunError from error
 
 
 def _counted(progress: Progress | None, label: str, before: int, total: int) -> Callable[[int], None] | None:
@@ -213,7 +236,7 @@ def _manifest(
     return {
         "format": 1,
         "name": scenario.name,
-        "scenario": scenario.canonical() | {"policies": [e.label for e in taking_part]},
+        "scenario": scenario.canonical() | {"policies": list(dict.fromkeys(e.name for e in taking_part))},
         "scenario_hash": scenario.content_hash(),
         "policies": [
             {
@@ -223,6 +246,7 @@ def _manifest(
                 "parameters": dict(e.policy.parameters),
                 "features": {"name": e.policy.features.name, "names": list(e.policy.features.names)},
             }
+            | ({"llm": {"bank": e.bank.label, **e.bank.facts}} if e.bank else {})
             for e in taking_part
         ],
         "seed": scenario.seed,

@@ -15,7 +15,7 @@ import typer
 
 if TYPE_CHECKING:
     from oo_sim.generator import TipGenerator
-    from oo_sim.generator.bank import Bank
+    from oo_sim.generator.bank import Bank, Work
     from oo_sim.generator.bank.batch import Progress
     from oo_sim.generator.metrics import Metric, Section
 
@@ -23,6 +23,8 @@ app = typer.Typer(add_completion=False)
 
 INVALID = 2
 WIDE = 140
+_FEW = 200
+_MANY = 20_000
 
 
 class Parser(StrEnum):
@@ -48,10 +50,19 @@ Concurrency = Annotated[int, typer.Option(min=1, max=256, help="Calls at once; r
 
 @app.command()
 def generate(
-    contexts_file: Annotated[Path, typer.Argument(metavar="CONTEXTS", help="A .jsonl file, a context a line.")],
+    source: Annotated[
+        str,
+        typer.Argument(metavar="SCENARIO|CONTEXTS", help="A scenario's file or name, or a .jsonl file of contexts."),
+    ],
     gateway: GatewayOption = "mock",
     n: Annotated[int, typer.Option("--n", min=1, max=64, help="Tips a context.")] = 3,
-    contexts: Annotated[int, typer.Option(min=1, help="At most so many contexts.")] = 200,
+    contexts: Annotated[
+        int | None, typer.Option(min=1, help="At most so many contexts. Default: 200; of a scenario, all.")
+    ] = None,
+    users: Annotated[int | None, typer.Option(metavar="N", help="Instead of the scenario's number of users.")] = None,
+    rounds: Annotated[
+        int | None, typer.Option(metavar="N", help="Instead of the scenario's decisions per user.")
+    ] = None,
     parser: ParserOption = Parser.faithful,
     salvage: Salvage = False,
     retries: Annotated[int, typer.Option(min=0, max=10, help="Tries after a malformed reply.")] = 2,
@@ -66,17 +77,18 @@ def generate(
 ) -> None:
     """Ask a gateway for tips about each context, keep every try, and print what they are worth.
 
-    A run that is stopped goes on where it stopped when the same command is given again. The key of a live
-    gateway comes from LITELLM_MASTER_KEY alone.
+    A scenario's contexts are what its users are offered, all rounds of one user after the other, as
+    `oo-sim run SCENARIO --llm FILE` wants them. A run that is stopped goes on where it stopped when the same command
+    is given again. The key of a live gateway comes from LITELLM_MASTER_KEY alone.
 
     Example: oo-sim generate contexts.jsonl --gateway mock:typical_small_model --out tips.parquet
     """
     with _input_errors():
         from oo_sim.generator import Options, load_prompt  # noqa: PLC0415
-        from oo_sim.generator.bank import generate_bank, read_bank, read_contexts  # noqa: PLC0415
+        from oo_sim.generator.bank import generate_bank, read_bank  # noqa: PLC0415
 
         other = read_bank(judge) if judge else None
-        work = read_contexts(contexts_file, contexts)
+        work = _work(source, contexts, users, rounds)
         template = load_prompt(prompt) if prompt else None
         options = Options(retries=retries, parser=parser.value, salvage=_salvage(salvage, parser))
         with _client(gateway, seed, record, concurrency, options, template) as client:
@@ -157,12 +169,33 @@ def gateway(
 def _input_errors() -> Iterator[None]:
     """Ends with exit code 2 and one message where the input is to blame."""
     from oo_sim.generator.errors import GeneratorInputError  # noqa: PLC0415
+    from oo_sim.scenario import ScenarioError  # noqa: PLC0415
 
     try:
         yield
-    except GeneratorInputError as error:
+    except (GeneratorInputError, ScenarioError) as error:
         typer.echo(_shown(str(error)), err=True)
         raise typer.Exit(INVALID) from None
+
+
+def _work(source: str, limit: int | None, users: int | None, rounds: int | None) -> list[Work]:
+    """The contexts of a file, or those of a scenario."""
+    from oo_sim.generator.bank import read_contexts  # noqa: PLC0415
+    from oo_sim.scenario import load  # noqa: PLC0415
+    from oo_sim.tipbanks import scenario_work  # noqa: PLC0415
+
+    bare = not Path(source).suffix and not Path(source).exists()  # a scenario's name, if perhaps a wrong one
+    if not bare and Path(source).suffix not in (".yaml", ".yml"):
+        if users or rounds:
+            raise typer.BadParameter("--users and --rounds are for scenarios; --contexts cuts a file of contexts short")
+        return read_contexts(Path(source), limit or _FEW)
+    scenario = load(source).with_(users=users, rounds=rounds)
+    if limit is None and scenario.users * scenario.rounds > _MANY:
+        raise typer.BadParameter(
+            f"{scenario.name} has {scenario.users * scenario.rounds:,} contexts; say how many with --contexts, or take "
+            "fewer --users or --rounds"
+        )
+    return scenario_work(scenario, limit)
 
 
 def _salvage(salvage: bool, parser: Parser) -> bool:

@@ -36,6 +36,12 @@ def run(
         list[str] | None,
         typer.Option(metavar="SPEC", help="Instead of the file's policies, such as linucb:alpha=0.5. Repeatable."),
     ] = None,
+    llm: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="BANK,...", help="Tip banks of `oo-sim generate SCENARIO` to compare; none: no tips. Repeatable."
+        ),
+    ] = None,
     users: Annotated[int | None, typer.Option(metavar="N", help="Instead of the file's number of users.")] = None,
     rounds: Annotated[int | None, typer.Option(metavar="N", help="Instead of the file's decisions per user.")] = None,
     replicates: Annotated[int | None, typer.Option(metavar="N", help="Instead of the file's replicates.")] = None,
@@ -71,6 +77,7 @@ def run(
             result = oo_sim.run(
                 scenario,
                 policies=policy,
+                llm=llm and [bank for banks in llm for bank in banks.split(",") if bank],
                 users=users,
                 rounds=rounds,
                 replicates=replicates,
