@@ -6,7 +6,6 @@ import re
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,7 +13,8 @@ from typing import NamedTuple
 
 from oo_sim.serving.driver import Drive, DriveError, drive, rewards, scores
 
-_STOPPING = 30.0
+_HEALTH = b"GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n"
+_STOPPING = 40.0
 _COMMAND = "import sys; from oo_sim.cli.serve import app; app()"
 
 
@@ -39,7 +39,9 @@ def started(state_dir: Path, *arguments: str) -> Iterator[tuple[int, subprocess.
         said = process.stdout.readline()
         if not (match := re.search(r":(\d+) ", said)):
             raise DriveError(f"the server did not start; see {log.name}")
-        yield int(match[1]), process
+        port = int(match[1])
+        drive("127.0.0.1", port, iter([_HEALTH]), 1)  # the port is open before the app is ready: this waits for it
+        yield port, process
     finally:
         process.terminate()
         try:
@@ -81,16 +83,3 @@ def memory(pid: int) -> float:
 
 def _measured(call: str, driven: Drive) -> Measured:
     return Measured(call, len(driven.latencies), driven.rate, driven.percentile(0.5), driven.percentile(0.99))
-
-
-def wait_until_up(port: int, seconds: float = 60.0) -> None:
-    """Return when the server answers. Raises DriveError."""
-    deadline = time.monotonic() + seconds
-    while True:
-        try:
-            drive("127.0.0.1", port, iter([b"GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n"]), 1)
-            return
-        except OSError:
-            if time.monotonic() > deadline:
-                raise DriveError(f"no server on port {port} within {seconds:g} s") from None
-            time.sleep(0.05)

@@ -52,6 +52,8 @@ def serve(settings: Settings) -> None:
 
 def _work(settings: Settings, listening: socket.socket) -> None:
     """What a worker process does."""
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, _leave)  # uvicorn has its own while it serves, and raises the signal again at its end
     app = create_app(settings.state_dir, policies=settings.policies, deadline=settings.deadline)
     config = uvicorn.Config(
         app,
@@ -66,6 +68,10 @@ def _work(settings: Settings, listening: socket.socket) -> None:
     gc.collect()
     gc.freeze()  # what is here now stays, so that no collection walks through it again
     uvicorn.Server(config).run(sockets=[listening])
+
+
+def _leave(*_: object) -> None:
+    raise SystemExit(0)
 
 
 def _supervise(settings: Settings, listening: socket.socket) -> None:

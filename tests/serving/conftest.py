@@ -38,8 +38,12 @@ class Client:
     def call(self, method: str, path: str, body: object = None, headers: Mapping[str, str] | None = None) -> Answer:
         """Send a body (bytes as they are, anything else as JSON) and read the answer."""
         data = body if isinstance(body, bytes) or body is None else json.dumps(body).encode()
-        self._connection.request(method, path, data, dict(headers or {}))
-        response = self._connection.getresponse()
+        try:
+            self._connection.request(method, path, data, dict(headers or {}))
+            response = self._connection.getresponse()
+        except BaseException:
+            self._connection.close()  # the next call opens it again
+            raise
         text = response.read().decode()
         is_json = response.headers.get("content-type", "").startswith("application/json")
         return Answer(response.status, json.loads(text) if is_json else text, response.headers)
@@ -67,7 +71,9 @@ def serving(state: Path, **settings: Any) -> Iterator[Client]:
     settings.setdefault("generator", NoGateway())
     listening = _listen("127.0.0.1", 0)
     app = create_app(state, **settings)
-    server = uvicorn.Server(uvicorn.Config(app, http=CorkedProtocol, ws="none", log_config=None))
+    server = uvicorn.Server(
+        uvicorn.Config(app, http=CorkedProtocol, ws="none", log_config=None, timeout_keep_alive=120)
+    )
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
     thread.start()
     client = Client(listening.getsockname()[1])
