@@ -31,9 +31,11 @@ COMMANDS = {
     "show": Entry("oo_sim.cli.show", "Print the table of a run."),
     "plot": Entry("oo_sim.cli.show", "Draw the curves of runs."),
     "compare": Entry("oo_sim.cli.compare", "Compare policies by user: which is better, and how surely."),
+    "report": Entry("oo_sim.cli.report", "Write one HTML file that shows runs to others."),
     "sweep": Entry("oo_sim.cli.sweep", "Run a policy at each value of a parameter."),
     "scenario": Entry("oo_sim.cli.scenario", "Check, show and list scenario files."),
     "audit": Entry("oo_sim.cli.audit", "Derive a log's decisions again, and find the first that is wrong."),
+    "gate": Entry("oo_sim.cli.gate", "For CI: no policy may become worse or wrong unseen."),
     "generate": Entry("oo_sim.cli.generate", "Ask a gateway (mock, live, cassette) for tips: what are they worth?"),
     "rescore": Entry("oo_sim.cli.generate", "Score a tip bank again under another parser or fewer retries."),
     "gateway": Entry("oo_sim.cli.generate", "Serve the mock LiteLLM gateway over HTTP."),
@@ -43,6 +45,7 @@ COMMANDS = {
 
 _INPUT_ERRORS = (
     ("oo_sim.comparison", "ComparisonError"),
+    ("oo_sim.gate.errors", "GateError"),
     ("oo_sim.runlog", "RunLogError"),
     ("oo_sim.scenario", "ScenarioError"),
     ("oo_sim.scenario", "SpecError"),

@@ -1,0 +1,161 @@
+"""`oo-sim gate`: record what policies do, check in CI that they do no worse, and accept a change with a reason."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from oo_sim import gate
+from oo_sim.cli.printing import check_png, draw
+from oo_sim.cli.show import Json, print_json
+
+if TYPE_CHECKING:
+    from oo_sim.gate import Report
+
+app = typer.Typer(
+    add_completion=False,
+    no_args_is_help=True,
+    help="Record what policies do, check in CI that they do no worse, accept a change with a reason.",
+)
+
+Names = Annotated[
+    list[str] | None,
+    typer.Argument(metavar="[SCENARIO]...", help="Scenario files or names of shipped ones. Default: all recorded."),
+]
+Policies = Annotated[
+    list[str] | None, typer.Option("--policy", metavar="SPEC", help="These policies alone. Repeatable.")
+]
+Baselines = Annotated[Path, typer.Option("--baselines", metavar="DIR", help="Where baselines are kept.")]
+Threads = Annotated[
+    int | None, typer.Option(metavar="N", min=1, help="Threads; results do not depend on it. Default: all cores.")
+]
+
+
+@app.command()
+def record(
+    scenarios: Annotated[
+        list[str], typer.Argument(metavar="SCENARIO...", help="Scenario files or names of shipped ones.")
+    ],
+    policy: Policies = None,
+    users: Annotated[
+        int | None, typer.Option(metavar="N", help="Store so many users, instead of what the power takes.")
+    ] = None,
+    rounds: Annotated[int | None, typer.Option(metavar="N", help="Instead of the file's decisions per user.")] = None,
+    power: Annotated[
+        float, typer.Option(metavar="P", help="The chance to fail a loss of the margin that is wanted.")
+    ] = gate.POWER,
+    margin: Annotated[
+        float | None,
+        typer.Option(metavar="M", help="The loss per decision that counts. Default: 1 % of oracle minus random."),
+    ] = None,
+    baselines: Baselines = gate.DIRECTORY,
+    threads: Threads = None,
+) -> None:
+    """Record what policies do in scenarios as baselines: two small files each, to be committed.
+
+    Exit codes: 0 all well, 2 usage or invalid input, or a policy that fails.
+
+    Example: oo-sim gate record quickstart --policy linucb --users 2000
+    """
+    _import_from_here()
+    for scenario in scenarios:
+        for path in gate.record(
+            scenario,
+            policies=policy,
+            users=users,
+            rounds=rounds,
+            power=power,
+            margin=margin,
+            directory=baselines,
+            threads=threads,
+        ):
+            typer.echo(f"Baseline: {path}")
+
+
+@app.command()
+def check(
+    scenarios: Names = None,
+    policy: Policies = None,
+    baselines: Baselines = gate.DIRECTORY,
+    junit: Annotated[Path | None, typer.Option(metavar="FILE.xml", help="Write JUnit XML.")] = None,
+    markdown: Annotated[Path | None, typer.Option(metavar="FILE.md", help="Write a summary in markdown.")] = None,
+    out: Annotated[Path | None, typer.Option(metavar="FILE.png", help="Draw the differences into this file.")] = None,
+    as_json: Json = False,
+    threads: Threads = None,
+) -> None:
+    """Check policies against their baselines: environment, hashes, audit, paired statistics, drift.
+
+    In a workflow of GitHub it also writes the summary of the step and up to 10 annotations.
+
+    Exit codes: 0 identical, equivalent or improved, 1 regressed or failed, 2 usage or invalid input, 3 inconclusive,
+    4 not comparable (another environment), 5 audit violation.
+
+    Example: oo-sim gate check --junit gate.xml --out gate.png
+    """
+    _import_from_here()
+    check_png(out)
+    for path, option in ((junit, "--junit"), (markdown, "--markdown")):
+        if path is not None and not path.parent.is_dir():
+            raise typer.BadParameter(f"{path}: there is no directory {path.parent}", param_hint=option)
+    report = gate.check(*scenarios or (), policies=policy, directory=baselines, threads=threads)
+    if as_json:
+        print_json(report.as_dict())
+    else:
+        typer.echo("\n".join(gate.lines(report)))
+    if junit is not None:
+        junit.write_text(gate.junit(report), encoding="utf-8")
+    if markdown is not None:
+        markdown.write_text(gate.markdown(report), encoding="utf-8")
+    if out is not None:
+        draw(gate.picture(report), out, quiet=as_json)
+    _tell_github(report, quiet=as_json)
+    raise typer.Exit(report.exit_code)
+
+
+@app.command()
+def accept(
+    scenarios: Names = None,
+    reason: Annotated[str, typer.Option(metavar="TEXT", help="Why the change is right; kept in the baseline.")] = ...,  # type: ignore[assignment]
+    policy: Policies = None,
+    anchor: Annotated[
+        bool, typer.Option("--anchor", help="Count drift from here on, instead of from the last anchor.")
+    ] = False,
+    baselines: Baselines = gate.DIRECTORY,
+    threads: Threads = None,
+) -> None:
+    """Show how policies differ from their baselines, and take what they do now as new ones.
+
+    Accepted losses add up: a policy that lost a margin since the anchor is not accepted without --anchor.
+
+    Exit codes: 0 all well, 1 something was not accepted, 2 usage or invalid input.
+
+    Example: oo-sim gate accept quickstart --policy linucb --reason "alpha is 0.8 from now on, see the comparison"
+    """
+    _import_from_here()
+    found = gate.accept(
+        *scenarios or (), reason=reason, policies=policy, anchor=anchor, directory=baselines, threads=threads
+    )
+    typer.echo("\n".join(gate.lines(gate.Report(tuple(each.case for each in found)), verdict=False)))
+    for each in found:
+        typer.echo(f"{each.case.name}: {each.why}")
+    if any(each.refused for each in found):
+        raise typer.Exit(1)
+
+
+def _import_from_here() -> None:
+    """So that a private policy beside the scenario can be named module:factory."""
+    sys.path.insert(0, os.getcwd())
+
+
+def _tell_github(report: Report, *, quiet: bool) -> None:
+    """The step's summary, and annotations, which are read from the step's output."""
+    if summary := os.environ.get("GITHUB_STEP_SUMMARY"):
+        with Path(summary).open("a", encoding="utf-8") as file:
+            file.write(gate.markdown(report))
+    if os.environ.get("GITHUB_ACTIONS") == "true":
+        for annotation in gate.github_annotations(report):
+            typer.echo(annotation, err=quiet)

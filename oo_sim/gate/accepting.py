@@ -1,0 +1,101 @@
+"""Takes what a policy does now as its new baseline: a deliberate act, with a reason, that the baseline remembers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from oo_sim.contract import Policy
+from oo_sim.gate.baseline import DIRECTORY, Accepted, Baseline, save
+from oo_sim.gate.checking import Job, examine, jobs
+from oo_sim.gate.errors import GateError
+from oo_sim.gate.recording import baseline_of
+from oo_sim.gate.results import Case, Status, Verdict
+from oo_sim.report.text import plain
+from oo_sim.scenario import Scenario
+
+
+@dataclass(frozen=True)
+class Acceptance:
+    """What the check said of a policy, and the new baseline's file; None where nothing was taken, and why."""
+
+    case: Case
+    path: Path | None
+    why: str
+
+    @property
+    def refused(self) -> bool:
+        """Whether there was a change, and it was not taken."""
+        return self.path is None and self.case.verdict is not Verdict.IDENTICAL
+
+
+def accept(
+    *scenarios: str | Path | Scenario,
+    reason: str,
+    policies: Sequence[str | Policy] | None = None,
+    anchor: bool = False,
+    directory: Path = DIRECTORY,
+    threads: int | None = None,
+) -> list[Acceptance]:
+    """Check, and record anew what changed. The anchor stays, so that losses add up, unless a new one is wanted.
+
+    Not taken: what is identical, what fails its audit, and what has lost a margin since the anchor, unless that is
+    moved too. A changed environment always moves it. Raises GateError without a reason, and what `check` raises.
+    """
+    if not reason.strip():
+        raise GateError("reason: it is empty; say why the change is right, for those who read the baseline later")
+    return [
+        _accepted(job, plain(reason.strip()), anchor, directory, threads)
+        for job in jobs(scenarios, policies, directory)
+    ]
+
+
+def _accepted(job: Job, reason: str, anchor: bool, directory: Path, threads: int | None) -> Acceptance:
+    case = examine(job, threads)
+    if refusal := _refusal(case, anchor):
+        return Acceptance(case, None, refusal)
+    moved = anchor or case.verdict is Verdict.NOT_COMPARABLE
+    return Acceptance(case, save(_renewed(job, case, reason, moved, threads), directory), _said(moved))
+
+
+def _refusal(case: Case, anchor: bool) -> str:
+    if case.verdict is Verdict.IDENTICAL:
+        return "nothing to accept: identical"
+    if case.verdict is Verdict.VIOLATION:
+        return "not accepted: its decisions fail the audit, and no reason makes them right"
+    if case.verdict is Verdict.FAILED:
+        return "not accepted: the policy fails"
+    drifted = any(layer.name == "drift" and layer.status is Status.FAILED for layer in case.layers)
+    if drifted and not anchor:
+        return (
+            "not accepted: together with earlier ones the loss is beyond the margin; --anchor takes it as the new zero"
+        )
+    return ""
+
+
+def _said(moved: bool) -> str:
+    return "accepted; it is the new anchor" if moved else "accepted; the anchor stays, so that losses add up"
+
+
+def _renewed(job: Job, case: Case, reason: str, moved: bool, threads: int | None) -> Baseline:
+    old = job.baseline
+    d = None if case.judgement is None else case.judgement.difference
+    entry = Accepted(
+        reason=reason,
+        difference=d and d.estimate,
+        lower=d and d.lower,
+        upper=d and d.upper,
+        users=case.users,
+    )
+    facts = old.facts
+    return baseline_of(
+        job.ready,
+        job.entrant,
+        old.users,
+        facts.margin,
+        facts.power,
+        threads,
+        None if moved else old.anchor,
+        (entry,) if moved else (*facts.accepted, entry),
+    )

@@ -1,0 +1,207 @@
+"""Checks policies against their baselines, cheapest layer first: environment, hashes, audit, statistics, drift."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from oo_sim.audit import UnusableLogError
+from oo_sim.contract import I64, Policy
+from oo_sim.entrants import Entrant, entrants
+from oo_sim.gate import environment
+from oo_sim.gate.baseline import DIRECTORY, Baseline, find, stored
+from oo_sim.gate.errors import GateError, RunFailedError
+from oo_sim.gate.judge import ALPHA, INTERIM, Finding, Judgement, judge
+from oo_sim.gate.measure import Measured
+from oo_sim.gate.recording import Stage, stage
+from oo_sim.gate.results import Case, Layer, Report, Status, Verdict
+from oo_sim.report.text import plain
+from oo_sim.scenario import Scenario, parse_spec
+
+_PARTS = {
+    "scenario": "the scenario says something else",
+    "streams": "the random streams are others",
+    "contexts": "users bring other contexts",
+    "oracle": "the best that there is to earn is something else",
+}
+
+
+class Job(NamedTuple):
+    """A policy to check, in the scenario that its baseline was recorded in."""
+
+    ready: Stage
+    entrant: Entrant
+    baseline: Baseline
+
+
+def check(
+    *scenarios: str | Path | Scenario,
+    policies: Sequence[str | Policy] | None = None,
+    directory: Path = DIRECTORY,
+    threads: int | None = None,
+) -> Report:
+    """Check every baseline of these scenarios (of all that were recorded), or of these policies alone.
+
+    A policy is a spec, or a Policy that stands in for the one whose name it has. Raises GateError, ScenarioError,
+    SpecError, UnknownPolicyError.
+    """
+    return Report(tuple(examine(job, threads) for job in jobs(scenarios, policies, directory)))
+
+
+def jobs(
+    scenarios: Sequence[str | Path | Scenario], policies: Sequence[str | Policy] | None, directory: Path
+) -> list[Job]:
+    """What is to be checked. Raises GateError where something has no baseline."""
+    known = list(find(directory))
+    where = f"in {plain(directory)}; record one with `oo-sim gate record`"
+    if not known:
+        raise GateError(f"there is no baseline {where}")
+    wanted = None if policies is None else {_label(each): each for each in policies}
+    sources = scenarios or list(dict.fromkeys(baseline.facts.source for baseline in known))
+    found: list[Job] = []
+    for source in sources:
+        ready = stage(source)
+        own = [each for each in known if each.facts.scenario == ready.scenario.name]
+        if not own:
+            raise GateError(f"{plain(ready.scenario.name)}: there is no baseline {where}")
+        found += [_job(ready, each, wanted) for each in own if wanted is None or each.facts.policy in wanted]
+    missing = {label for label in wanted or () if all(job.baseline.facts.policy != label for job in found)}
+    if missing:
+        raise GateError(f"{plain(', '.join(sorted(missing)))}: there is no baseline {where}")
+    return found
+
+
+def _label(policy: str | Policy) -> str:
+    return policy.name if isinstance(policy, Policy) else str(parse_spec(policy))
+
+
+def _job(ready: Stage, baseline: Baseline, wanted: dict[str, str | Policy] | None) -> Job:
+    """The scenario runs as long as it was recorded; whether it is the same one otherwise is for the check to say."""
+    label, rounds = baseline.facts.policy, baseline.facts.marks[-1]
+    ready = ready._replace(scenario=ready.scenario.with_(rounds=rounds))
+    (entrant,) = entrants(ready.world, [label if wanted is None else wanted[label]])
+    return Job(ready, entrant, baseline)
+
+
+def examine(job: Job, threads: int | None = None) -> Case:
+    """Check one policy."""
+    start = time.perf_counter()
+    verdict, layers, judgement, users = _Check(job, threads).outcome()
+    seconds = time.perf_counter() - start
+    facts = job.baseline.facts
+    return Case(facts.scenario, facts.policy, verdict, tuple(layers), judgement, users, seconds, len(facts.accepted))
+
+
+Outcome = tuple[Verdict, list[Layer], Judgement | None, int]
+
+
+class _Check:
+    """One policy's way through the layers; it stops where nothing more can be said."""
+
+    def __init__(self, job: Job, threads: int | None) -> None:
+        self.job, self.threads, self.layers = job, threads, list[Layer]()
+
+    def outcome(self) -> Outcome:
+        """The verdict, the layers behind it, the statistics if any were needed, and how many users were run."""
+        facts = self.job.baseline.facts
+        comparable = self._environment()
+        try:
+            first = self._run(0, facts.looks[0])
+            if comparable and self._hashes(first):
+                return Verdict.IDENTICAL, self.layers, None, facts.looks[0]
+            sound = self._audit(first)
+            if not comparable:
+                self._note("statistics", Status.SKIPPED, "the baseline is of another environment")
+                return Verdict.VIOLATION if not sound else Verdict.NOT_COMPARABLE, self.layers, None, facts.looks[0]
+            judgement, totals = self._statistics(first)
+        except RunFailedError as error:
+            self._note("run", Status.FAILED, str(error))
+            return Verdict.FAILED, self.layers, None, 0
+        drifted = self._drift(totals)
+        verdict = Verdict.REGRESSED if drifted else Verdict(judgement.finding.value)
+        return verdict if sound else Verdict.VIOLATION, self.layers, judgement, totals.shape[1]
+
+    def _note(self, layer: str, status: Status, text: str) -> bool:
+        self.layers.append(Layer(layer, status, text))
+        return status is Status.PASSED
+
+    def _environment(self) -> bool:
+        facts, (ready, _, _) = self.job.baseline.facts, self.job
+        found = environment.differences(facts.environment, environment.fingerprint(ready.scenario, ready.world))
+        if not found:
+            said = "the scenario, its streams, contexts and oracle are as recorded"
+            return self._note("environment", Status.PASSED, said)
+        said = "; ".join(_PARTS[part] for part in found)
+        where = environment.changed(facts.settings, environment.settings(ready.scenario))
+        text = f"not comparable: {said}" + (f" ({where})" if where else "")
+        return self._note("environment", Status.FAILED, text)
+
+    def _run(self, first: int, after: int) -> Measured:
+        return self.job.ready.run(self.job.entrant, first, after - first, self.threads)
+
+    def _hashes(self, first: Measured) -> bool:
+        facts = self.job.baseline.facts
+        if (first.decisions, first.curves) == (facts.decisions, facts.curves):
+            said = f"all decisions and rewards of {facts.looks[0]:,} users are as recorded, bit for bit"
+            return self._note("hashes", Status.PASSED, said)
+        what = "decisions" if first.curves == facts.curves else "decisions and rewards"
+        if self.job.entrant.hash != facts.policy_hash:
+            what += ", and the policy's parameters or features"
+        return self._note("hashes", Status.SKIPPED, f"changed: {what}")
+
+    def _audit(self, first: Measured) -> bool:
+        assert first.sample is not None
+        try:
+            report = first.sample.audit()
+        except UnusableLogError as error:
+            return self._note("audit", Status.FAILED, f"the log can't be audited: {error}")
+        wrong = [str(policy.first) for policy in report.policies if policy.first is not None]
+        wrong += [str(refused) for refused in report.refused]
+        if wrong:
+            return self._note("audit", Status.FAILED, "; ".join(wrong))
+        decisions = sum(policy.decisions for policy in report.policies)
+        notes = "".join(f"; {note}" for policy in report.policies for note in policy.notes)
+        return self._note("audit", Status.PASSED, f"{decisions:,} decisions derived again, none is wrong{notes}")
+
+    def _statistics(self, first: Measured) -> tuple[Judgement, I64]:
+        """Looks at more and more of the stored users, until there is an answer or no user is left."""
+        baseline, scale = self.job.baseline, self.job.ready.world.scale
+        looks = baseline.facts.looks
+        totals = stored(first.totals, scale)
+        for look, after in enumerate(looks):
+            if look:
+                more = stored(self._run(looks[look - 1], after).totals, scale)
+                totals = np.concatenate([totals, more], axis=-1)
+            alpha = ALPHA if after == looks[-1] else ALPHA * INTERIM
+            judgement = judge(baseline.steps(totals), baseline.facts.marks, baseline.facts.margin, alpha=alpha)
+            if judgement.finding is not Finding.INCONCLUSIVE:
+                break
+        bad = judgement.finding in (Finding.REGRESSED, Finding.INCONCLUSIVE)
+        self._note("statistics", Status.FAILED if bad else Status.PASSED, describe(judgement))
+        return judgement, totals
+
+    def _drift(self, totals: I64) -> bool:
+        """Whether all that was accepted since the anchor, and this change, add up to a regression."""
+        baseline = self.job.baseline
+        if not baseline.facts.accepted:
+            return False
+        rounds = baseline.facts.marks[-1:]
+        since = judge(baseline.drift(totals), rounds, baseline.facts.margin, samples=2)
+        lost = since.finding is Finding.REGRESSED
+        text = f"{describe(since)}, since the anchor, {len(baseline.facts.accepted)} accepted changes ago"
+        self._note("drift", Status.FAILED if lost else Status.PASSED, text)
+        return lost
+
+
+def describe(judgement: Judgement) -> str:
+    """The statistics in a sentence."""
+    d = judgement.difference
+    level = 100 * (1 - 2 * judgement.alpha)
+    return (
+        f"{judgement.finding.value}: {d.estimate:+.5f} reward per decision, {level:g} % interval {d.lower:+.5f} to "
+        f"{d.upper:+.5f} over {d.n:,} users, margin {judgement.margin:.5f}: {judgement.why}"
+    )

@@ -1,0 +1,99 @@
+"""Is the candidate worse than the baseline? Paired by user, one-sided, with a margin; and how many users that takes."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from enum import StrEnum
+from typing import NamedTuple
+
+import numpy as np
+from scipy import special
+
+from oo_sim.contract import F64
+from oo_sim.stats import Band, Interval, mean_interval, sup_t_band
+
+ALPHA = 0.001
+"""The one-sided error rate of the last look."""
+INTERIM = 0.1
+"""What earlier looks get of it: so little that the last one needs no correction (Haybittle 1971, Peto et al. 1976)."""
+POWER = 0.9999
+"""The wanted chance to fail a loss of the margin. At 0.9999 half a margin is 3.4 standard errors, so that a policy that
+lost nothing fails in 1 of 3,000 checks, not in 1 of 1,000."""
+LEAST_USERS, FIRST_USERS, MOST_USERS = 64, 512, 20_000
+_BOOTSTRAPS = 2000
+
+
+class Finding(StrEnum):
+    """What the statistics say."""
+
+    REGRESSED = "regressed"
+    IMPROVED = "improved"
+    EQUIVALENT = "equivalent"
+    INCONCLUSIVE = "inconclusive"
+
+
+class Judgement(NamedTuple):
+    """Candidate minus baseline, true expected reward per decision: over all rounds, and the band up to each mark.
+
+    The interval's bounds are one-sided, each at level 1 - `alpha`.
+    """
+
+    finding: Finding
+    why: str
+    difference: Interval
+    marks: tuple[int, ...]
+    band: Band
+    margin: float
+    alpha: float
+
+
+def judge(
+    steps: F64, marks: Sequence[int], margin: float, *, alpha: float = ALPHA, samples: int = _BOOTSTRAPS
+) -> Judgement:
+    """Judge `steps` (C, n): each of n users' difference per decision up to each of C checkpoints `marks`.
+
+    Regressed: the upper bound is below 0 and the estimate at or below -margin / 2, or somewhere along the curve the
+    simultaneous band lies below -margin. Then equivalent: the lower bound is above -margin; of these, improved is what
+    mirrors a regression. Else inconclusive.
+    """
+    difference = mean_interval(steps[-1], 1.0 - 2.0 * alpha)
+    band = sup_t_band(steps.T, 1.0 - 2.0 * alpha, seed=0, samples=samples)
+    finding, why = _found(difference, band, marks, margin)
+    return Judgement(finding, why, difference, tuple(marks), band, margin, alpha)
+
+
+def _found(d: Interval, band: Band, marks: Sequence[int], margin: float) -> tuple[Finding, str]:
+    if d.upper < 0.0 and d.estimate <= -margin / 2:
+        return Finding.REGRESSED, "the upper bound is below 0, and the estimate beyond half the margin"
+    below = np.flatnonzero(band.upper < -margin)
+    if len(below):
+        return Finding.REGRESSED, f"up to round {marks[below[0]]}, the band lies below the margin"
+    if d.lower > 0.0 and d.estimate >= margin / 2:
+        return Finding.IMPROVED, "the lower bound is above 0, and the estimate beyond half the margin"
+    if d.lower > -margin:
+        return Finding.EQUIVALENT, "the lower bound is above the margin"
+    return Finding.INCONCLUSIVE, "the interval holds both no loss and a loss of the margin"
+
+
+def looks(users: int) -> list[int]:
+    """After how many users to look: a quarter, but not many, for the answer is mostly clear; then half, then all."""
+    first = min(max(users // 4, LEAST_USERS), FIRST_USERS, users)
+    return sorted({first, max(users // 2, first), users})
+
+
+def users_wanted(sd: float, margin: float, power: float = POWER) -> int:
+    """How many users bring the wanted power against a loss of the margin, where differences have this spread.
+
+    With n = (sd (z_alpha + z_power) / margin)^2 the interval is as likely to clear 0 as, without any loss, to clear the
+    margin.
+    """
+    wanted = (sd * float(special.ndtri(1.0 - ALPHA) + special.ndtri(power)) / margin) ** 2
+    return min(MOST_USERS, max(LEAST_USERS, math.ceil(wanted)))
+
+
+def power_of(users: int, sd: float, margin: float) -> float:
+    """The power that a number of users brings; 1 where users do not differ."""
+    if sd == 0.0:
+        return 1.0
+    return float(special.ndtr(margin * math.sqrt(users) / sd - special.ndtri(1.0 - ALPHA)))

@@ -1,0 +1,177 @@
+"""Records baselines: a small pilot says how many users a check needs, then these are stored."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Sequence
+from importlib.metadata import version
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from oo_sim.contract import F64, I64, Policy, World
+from oo_sim.engine import RoundError, checkpoints
+from oo_sim.entrants import Entrant, entrants
+from oo_sim.gate import environment
+from oo_sim.gate.baseline import DIRECTORY, UNIT, Accepted, Baseline, Facts, relative, save, stored
+from oo_sim.gate.errors import GateError
+from oo_sim.gate.judge import LEAST_USERS, POWER, looks, power_of, users_wanted
+from oo_sim.gate.measure import Measured, cores, measure
+from oo_sim.gate.sample import Setting
+from oo_sim.report.text import plain
+from oo_sim.scenario import Scenario, load
+from oo_sim.worlds import build
+
+PILOT_USERS = 400
+"""Whose luck in two replicates says how much users' rewards differ by luck alone."""
+MARGIN = 0.01
+"""The loss that counts, as a share of what the oracle earns more than random choice."""
+
+
+class Stage(NamedTuple):
+    """A scenario as the gate runs it."""
+
+    scenario: Scenario
+    source: str
+    world: World
+
+    def setting(self, entrant: Entrant) -> Setting:
+        """What a policy's log says about itself."""
+        return Setting(entrant, self.scenario.seed, self.scenario.rounds, self.world.has_reactions)
+
+    @property
+    def marks(self) -> list[int]:
+        """The checkpoints that are stored: the first few say little."""
+        marks = checkpoints(self.scenario.rounds)
+        return [mark for mark in marks if mark >= 10] or marks[-1:]
+
+    def run(self, entrant: Entrant, first: int, users: int, threads: int | None, replicate: int = 0) -> Measured:
+        """Run a policy; the first users are sampled. Raises RunFailedError where it fails."""
+        try:
+            return measure(
+                self.world,
+                self.setting(entrant),
+                self.marks,
+                first=first,
+                users=users,
+                replicate=replicate,
+                sample=first == 0,
+                threads=threads or cores(),
+            )
+        except RoundError as error:
+            raise GateError(
+                f"{plain(self.scenario.name)}: {plain(entrant.label, 60)} failed: {blame(error)}"
+            ) from error
+
+
+def stage(scenario: str | Path | Scenario, rounds: int | None = None) -> Stage:
+    """A scenario made ready. Raises ScenarioError."""
+    loaded = scenario if isinstance(scenario, Scenario) else load(scenario)
+    source = loaded.name if isinstance(scenario, Scenario) else relative(scenario)
+    loaded = loaded.with_(rounds=rounds)
+    return Stage(loaded, source, build(loaded))
+
+
+def blame(error: RoundError) -> str:
+    """What went wrong, in a line."""
+    cause = error.__cause__
+    return plain(f"round {error.t + 1}, user-{error.user}: {type(cause).__name__}: {cause}")
+
+
+def record(
+    scenario: str | Path | Scenario,
+    *,
+    policies: Sequence[str | Policy] | None = None,
+    users: int | None = None,
+    rounds: int | None = None,
+    power: float = POWER,
+    margin: float | None = None,
+    directory: Path = DIRECTORY,
+    threads: int | None = None,
+) -> list[Path]:
+    """Record a baseline of each policy (of the scenario's, if not told otherwise); returns the files.
+
+    `users` instead of as many as the power against a loss of `margin` per decision takes; `margin` instead of 1 % of
+    what the oracle earns more than random choice. Raises GateError, ScenarioError, SpecError, UnknownPolicyError.
+    """
+    _check(users, power, margin)
+    ready = stage(scenario, rounds)
+    taking_part = entrants(ready.world, policies or ready.scenario.policies)
+    margin = _margin(ready, threads) if margin is None else margin
+    made = [_recorded(ready, each, users, power, margin, threads) for each in taking_part]
+    return [save(baseline, directory) for baseline in made]
+
+
+def _check(users: int | None, power: float, margin: float | None) -> None:
+    if users is not None and users < LEAST_USERS:
+        raise GateError(f"users: {users} given; statistics over users want at least {LEAST_USERS}")
+    if not 0.5 <= power < 1.0:
+        raise GateError(f"power: {power} given; it lies between 0.5 and 1, such as {POWER}")
+    if margin is not None and not 0.0 < margin < float("inf"):
+        raise GateError(f"margin: {margin} given; it is a loss per decision, above 0, such as 0.004")
+
+
+def _margin(ready: Stage, threads: int | None) -> float:
+    """1 % of the oracle's reward per decision less that of random choice."""
+    ends = [
+        ready.run(entrant, 0, PILOT_USERS, threads).totals[-1].mean()
+        for entrant in entrants(ready.world, ["oracle", "random"])
+    ]
+    apart = float(ends[0] - ends[1]) / ready.world.scale / ready.scenario.rounds
+    if MARGIN * apart <= UNIT / ready.scenario.rounds:
+        name = plain(ready.scenario.name)
+        raise GateError(f"{name}: the oracle earns {apart:.4f} more than random choice: no margin follows; give one")
+    return MARGIN * apart
+
+
+def _recorded(
+    ready: Stage, entrant: Entrant, users: int | None, power: float, margin: float, threads: int | None
+) -> Baseline:
+    sd = _spread(ready, entrant, threads)
+    n = users or users_wanted(sd, margin, power)
+    return baseline_of(ready, entrant, n, margin, round(power_of(n, sd, margin), 4), threads)
+
+
+def _spread(ready: Stage, entrant: Entrant, threads: int | None) -> float:
+    """How much a user's reward per decision differs between two replicates: same user, other luck."""
+    lucks = [ready.run(entrant, 0, PILOT_USERS, threads, replicate).totals[-1] for replicate in (0, 1)]
+    apart: F64 = (lucks[1] - lucks[0]) / ready.world.scale / ready.scenario.rounds
+    return float(apart.std(ddof=1))
+
+
+def baseline_of(
+    ready: Stage,
+    entrant: Entrant,
+    users: int,
+    margin: float,
+    power: float,
+    threads: int | None = None,
+    anchor: I64 | None = None,
+    accepted: tuple[Accepted, ...] = (),
+) -> Baseline:
+    """Run the policy and make a baseline of what comes; its own end is the anchor unless one is given."""
+    planned = looks(users)
+    parts = [
+        ready.run(entrant, first, after - first, threads) for first, after in zip([0, *planned], planned, strict=False)
+    ]
+    totals = stored(np.concatenate([part.totals for part in parts], axis=-1), ready.world.scale)
+    facts = Facts(
+        format=1,
+        scenario=ready.scenario.name,
+        source=ready.source,
+        policy=entrant.label,
+        policy_hash=entrant.hash,
+        parameters=dict(entrant.policy.parameters),
+        settings=environment.settings(ready.scenario),
+        environment=environment.fingerprint(ready.scenario, ready.world),
+        marks=tuple(ready.marks),
+        looks=tuple(planned),
+        decisions=parts[0].decisions,
+        curves=parts[0].curves,
+        margin=margin,
+        power=power,
+        versions={name: version(name) for name in ("oo-sim", "numpy", "numba")} | {"python": platform.python_version()},
+        accepted=accepted,
+    )
+    return Baseline(facts, totals, totals[-1] if anchor is None else anchor)

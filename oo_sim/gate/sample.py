@@ -1,0 +1,105 @@
+"""The decisions of a few users, kept in memory in the form of a log, and their audit."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple, cast
+
+import pyarrow as pa
+
+from oo_sim.audit import Report, audit_tables
+from oo_sim.contract import I64, Bool, Decision, Learned, Offer, Policy
+from oo_sim.entrants import Entrant
+from oo_sim.runlog import DECISIONS, LEARNINGS, EventSource, Recorder, RunWriter
+
+DECISIONS_AUDITED = 2000
+ROUNDS_AUDITED = 250
+"""A user's decisions that are audited at most: enough to meet what is rare, and several users are audited too."""
+
+
+class Setting(NamedTuple):
+    """What a sample's log says about itself."""
+
+    entrant: Entrant
+    seed: int
+    rounds: int
+    has_reactions: bool
+
+    @property
+    def users(self) -> int:
+        """How many users are audited."""
+        return -(-DECISIONS_AUDITED // min(self.rounds, ROUNDS_AUDITED))
+
+
+class _Part:
+    """Takes record batches, as a part of a run directory does."""
+
+    def __init__(self) -> None:
+        self.batches: list[pa.RecordBatch] = []
+
+    def write(self, batch: pa.RecordBatch) -> None:
+        """Keep a batch."""
+        self.batches.append(batch)
+
+    def close(self) -> None:
+        """Nothing to close."""
+
+
+class _Memory:
+    """Takes events, as the writer of a run directory does."""
+
+    def __init__(self) -> None:
+        self.parts: dict[str, list[_Part]] = {"decisions": [], "learnings": []}
+
+    def part(self, table: str, policy: int, replicate: int, group: int) -> _Part:
+        """A new part of a table."""
+        self.parts[table].append(_Part())
+        return self.parts[table][-1]
+
+    def table(self, name: str, schema: pa.Schema) -> pa.Table:
+        """All rows of a table."""
+        return pa.Table.from_batches([b for part in self.parts[name] for b in part.batches], schema)
+
+
+class Sampler:
+    """An observer that records the first users of the first block, for their first rounds."""
+
+    def __init__(self, setting: Setting, user_ids: Sequence[str]) -> None:
+        self._setting, self._memory = setting, _Memory()
+        policy: Policy = setting.entrant.policy
+        source = EventSource(setting.entrant.label, setting.entrant.hash, 0, policy.propensities, policy.explores)
+        # The recorder asks its writer for parts and for nothing else.
+        self._recorder = Recorder(cast(RunWriter, self._memory), 0, source, 0, list(user_ids[: setting.users]))
+        self._left = min(setting.rounds, ROUNDS_AUDITED)
+
+    def decided(self, t: I64, offer: Offer, decision: Decision, active: Bool) -> None:
+        """Take note of a round's decisions."""
+        self._left -= 1
+        if self._left >= 0:
+            self._recorder.decided(t, offer, decision, active)
+
+    def learned(self, learned: Learned) -> None:
+        """Take note of what was learned in that round."""
+        if self._left >= 0:
+            self._recorder.learned(learned)
+
+    def audit(self) -> Report:
+        """Derive every decision of the sample again. Raises UnusableLogError where they make no log."""
+        self._recorder.close()
+        tables = (self._memory.table("decisions", DECISIONS), self._memory.table("learnings", LEARNINGS))
+        return audit_tables(*tables, self._manifest())
+
+    def _manifest(self) -> dict[str, Any]:
+        label, policy = self._setting.entrant.label, self._setting.entrant.policy
+        return {
+            "seed": self._setting.seed,
+            "has_reactions": self._setting.has_reactions,
+            "policies": [
+                {
+                    "label": label,
+                    "name": policy.name,
+                    "parameters": dict(policy.parameters),
+                    "features": {"name": policy.features.name, "names": list(policy.features.names)},
+                }
+            ],
+        }
