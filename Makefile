@@ -10,7 +10,7 @@ run: $(READY)
 	$(BIN)/oo-sim run scenarios/quickstart.yaml
 
 test: $(READY)
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2
 
 test-slow: $(READY)
 	$(BIN)/python -m pytest -m slow --timeout=3000
