@@ -13,7 +13,7 @@ import pytest
 from oo_sim.contract import REACTIONS, REWARDS
 from oo_sim.scenario import CANDIDATE_TERMS, CONTEXT_TERMS, LinearWorld, TipsWorld, lint, load, shipped
 
-NAMES = ("backlog", "commuters", "exact_ties", "linear", "quickstart", "tiny_sets")
+NAMES = ("backlog", "commuters", "exact_ties", "linear", "llm_tips", "quickstart", "tiny_sets")
 TIPS = tuple(name for name in NAMES if name != "linear")
 ROUNDS, USERS = 15, 150
 Array = npt.NDArray[np.float64]

@@ -1,0 +1,40 @@
+"""What a tip's text is worth: a part of the file that says nothing where it is left out."""
+
+from __future__ import annotations
+
+from oo_sim.scenario import Appeal, Scenario, TipsWorld, load, loads
+
+TEXT = (
+    "version: 1\nname: a\nusers: 10\nrounds: 20\npolicies: [random]\nworld:\n  kind: tips\n  tasks: {count: 3}\n"
+    "  segments: [{name: all, preferences: {priority: 1}}]\n  tips: "
+)
+
+
+def appeal(tips: str) -> tuple[Scenario, Appeal | None]:
+    scenario = loads(TEXT + tips)
+    assert isinstance(scenario.world, TipsWorld)
+    return scenario, scenario.world.tips.appeal
+
+
+def test_without_it_the_canonical_form_and_the_hash_are_as_if_there_were_no_such_field() -> None:
+    scenario, found = appeal("{count: 2}")
+    assert found is None
+    assert "appeal" not in scenario.canonical()["world"]["tips"]
+
+
+def test_what_is_left_out_is_0() -> None:
+    scenario, found = appeal("{count: 2, appeal: {about_task: 0.5, contradicts_hour: -1}}")
+    assert found == Appeal(about_task=0.5, names_no_task=0.0, contradicts_hour=-1.0)
+    assert scenario.content_hash() != appeal("{count: 2, appeal: {about_task: 0.5}}")[0].content_hash()
+    assert (
+        scenario.content_hash()
+        == appeal("{count: 2, appeal: {contradicts_hour: -1, about_task: 0.5}}")[0].content_hash()
+    )
+
+
+def test_the_shipped_scenario_uses_all_of_it() -> None:
+    world = load("llm_tips").world
+    assert isinstance(world, TipsWorld)
+    assert world.tips.appeal is not None
+    assert world.tips.appeal.model_fields_set == set(Appeal.model_fields)
+    assert world.tips.features == "task"
