@@ -67,7 +67,8 @@ def walk(world: World, who: Lanes, rounds: int, choose: Chooser = first_of_all) 
     out = []
     for t in range(rounds):
         offer = world.observe(state, t)
-        copy = Offer(kept(offer.candidates), offer.expected.copy(), offer.best.copy())
+        columns = (None if column is None else column.copy() for column in offer[1:])
+        copy = Offer(kept(offer.candidates), *columns)  # type: ignore[arg-type]
         chosen = choose(t, copy)
         response, state = world.respond(state, t, decision(chosen))
         out.append((copy, chosen, Response._make(a.copy() for a in response)))
