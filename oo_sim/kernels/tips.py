@@ -292,7 +292,8 @@ def react(
     c0, c1, c2, c3 = cuts[0], cuts[1], cuts[2], cuts[3]
     for i in range(n):
         e, u = odds[chosen[i], i], uniform[0, i]
-        code = (u >= 1.0 / (1.0 + e * c0)) + (u >= 1.0 / (1.0 + e * c1))
+        code = 0  # a number first: without a compiler, the sum of two truths is a truth
+        code = code + (u >= 1.0 / (1.0 + e * c0)) + (u >= 1.0 / (1.0 + e * c1))
         code = code + (u >= 1.0 / (1.0 + e * c2)) + (u >= 1.0 / (1.0 + e * c3))
         learn[i] = uniform[1, i] >= silence
         reaction[i] = code if learn[i] else NO_REACTION
