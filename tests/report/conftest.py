@@ -16,8 +16,13 @@ LEVELS = {"linucb": 0.3, "egreedy": 0.2, "random": 0.0, "oracle": 0.5}
 BuildRun = Callable[..., Run]
 
 
-def tables(policies: Sequence[str], users: int, rounds: int, replicates: int) -> tuple[pa.Table, pa.Table]:
-    """User u earns u/10 more than the policy's level each round, in replicate r also r/10; reward is half."""
+def tables(
+    policies: Sequence[str], users: int, rounds: int, replicates: int, segments: Sequence[str | None] = (None,)
+) -> tuple[pa.Table, pa.Table]:
+    """User u earns u/10 more than the policy's level each round, in replicate r also r/10; reward is half.
+
+    Users take turns among the segments.
+    """
     curves, totals = [], []
     offsets = np.arange(users) / 10
     for policy in policies:
@@ -35,12 +40,18 @@ def tables(policies: Sequence[str], users: int, rounds: int, replicates: int) ->
                 "users": [users] * n,
             }
             row = {**keys, **{k: [v] * n for k, v in sums.items()}, **counts, "none": [users // 2] * n}
+            fates = {"rewarded": [users * t for t in range(1, n + 1)]}
+            row |= {**dict.fromkeys(("pending", "expired", "never"), [0] * n), **fates}
             curves.append(pa.table(row, schema=CURVES))
             for t in sorted({1, 2, 5, rounds}):
                 ids = [f"user-{i}" for i in range(users)]
                 row = {"policy": [policy] * users, "replicate": [r] * users, "user_id": ids}
-                row |= {"segment": [None] * users, "round": [t] * users, "reward": each * t / 2}
-                row |= {"expected_reward": each * t, "regret": [regret * t] * users}
+                row |= {
+                    "segment": [segments[i % len(segments)] for i in range(users)],
+                    "round": [t] * users,
+                    "reward": each * t / 2,
+                }
+                row |= {"expected_reward": each * t, "regret": [regret * t] * users, "decisions": [t] * users}
                 totals.append(pa.table(row, schema=USERS))
     return (
         pa.concat_tables([CURVES.empty_table(), *curves]),
@@ -82,12 +93,13 @@ def build() -> BuildRun:
         rounds: int = 10,
         replicates: int = 1,
         missing: Sequence[str] = (),
+        segments: Sequence[str | None] = (None,),
         **changes: Any,
     ) -> Run:
         found = [p for p in policies if p not in missing]
         return Run(
             manifest(policies, users, rounds, replicates, **changes),
-            *tables(found, users, rounds, replicates),
+            *tables(found, users, rounds, replicates, segments),
         )
 
     return make

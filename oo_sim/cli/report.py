@@ -1,0 +1,49 @@
+"""`oo-sim report`: runs in, one HTML file out that can be sent to a colleague."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+import oo_sim
+
+if TYPE_CHECKING:
+    from oo_sim.comparison import Comparison
+    from oo_sim.report import Run
+
+app = typer.Typer(add_completion=False)
+
+
+@app.command()
+def report(
+    runs: Annotated[list[Path], typer.Argument(metavar="RUN", help="Run directories.")],
+    out: Annotated[Path, typer.Option("--out", "-o", metavar="FILE.html", help="Write the report into this file.")],
+    title: Annotated[str, typer.Option(metavar="TEXT", help="Its title. Default: the scenarios' names.")] = "",
+    reference: Annotated[
+        str | None, typer.Option(metavar="SPEC", help="Compare each policy with this one, instead of all pairs.")
+    ] = None,
+) -> None:
+    """Write one self-contained HTML file: verdict, tables, figures, warnings, and the command that repeats it.
+
+    It needs no network and holds no script. Runs of one scenario are taken together; they must not differ but in
+    their policies.
+
+    Example: oo-sim report runs/quickstart-1 -o report.html
+    """
+    from oo_sim.report.page import report_html  # noqa: PLC0415 (slow to import)
+    from oo_sim.report.save import write_whole  # noqa: PLC0415
+
+    if out.suffix.lower() not in (".html", ".htm"):
+        raise typer.BadParameter(f"{out} must end in .html", param_hint="--out")
+    if not out.parent.is_dir():
+        raise typer.BadParameter(f"{out}: there is no directory {out.parent}", param_hint="--out")
+
+    def judge(group: Sequence[Run]) -> Comparison:
+        return oo_sim.compare(*group, reference=reference)
+
+    page = report_html([oo_sim.load_run(path) for path in runs], judge, title=title)
+    write_whole(out, page.encode())
+    typer.echo(str(out))
