@@ -61,7 +61,7 @@ def connect(directory: Path) -> sqlite3.Connection:
     try:
         db.execute("PRAGMA synchronous = FULL")
         db.execute("PRAGMA wal_autocheckpoint = 4000")
-        db.execute("PRAGMA cache_size = -32000")
+        db.execute("PRAGMA cache_size = -16000")
         _check_format(db, path)
     except sqlite3.DatabaseError as error:
         db.close()

@@ -26,7 +26,7 @@ def parse_json(body: bytes) -> Any:
     """
     try:
         text = body.decode("utf-8")
-        value = json.loads(text, object_pairs_hook=_object)
+        value = _decode(text)
         if "\\ud" in text or "\\uD" in text:
             json.dumps(value, ensure_ascii=False).encode()
     except RecursionError:
@@ -45,6 +45,9 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         twice = next(key for key in keys if keys.count(key) > 1)
         raise ValueError(f"the body gives {twice[:100]!r} twice in one object")
     return found
+
+
+_decode = json.JSONDecoder(object_pairs_hook=_object).decode
 
 
 class JsonRoute(APIRoute):

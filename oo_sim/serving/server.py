@@ -66,6 +66,7 @@ def _work(settings: Settings, listening: socket.socket) -> None:
         log_config=_logging(settings.log_level),
     )
     gc.collect()
+    gc.set_threshold(20_000, 10, 20)  # a request makes hundreds of small objects and hardly a cycle
     gc.freeze()  # what is here now stays, so that no collection walks through it again
     uvicorn.Server(config).run(sockets=[listening])
 
