@@ -253,7 +253,8 @@ def _manifest(
         "users": scenario.users,
         "rounds": scenario.rounds,
         "replicates": scenario.replicates,
-        "own_trajectory": world.own_trajectory,
+        # with a bank, what is on offer is that bank's too: regret does not compare banks
+        "own_trajectory": world.own_trajectory or any(e.bank is not None for e in taking_part),
         "has_reactions": world.has_reactions,
         "versions": {name: version(name) for name in ("oo-sim", "numpy", "numba")}
         | {"python": platform.python_version()},

@@ -1,0 +1,89 @@
+"""`oo-sim generate SCENARIO` and `oo-sim run SCENARIO --llm`: from a scenario to the reward that its tips earn."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from oo_sim.cli import main
+
+Answer = tuple[int, str, str]
+Call = Callable[..., Answer]
+SIZE = ("--users", 3, "--rounds", 5)
+
+
+@pytest.fixture
+def call(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Call:
+    """Calls the command line in an empty directory: exit code, stdout, stderr."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", sys.path[:])
+
+    def run(*arguments: object) -> Answer:
+        monkeypatch.setattr(sys, "argv", ["oo-sim", *map(str, arguments)])
+        with pytest.raises(SystemExit) as end:
+            main()
+        assert isinstance(end.value.code, int)
+        return end.value.code, *capsys.readouterr()
+
+    return run
+
+
+def test_generate_and_compare(call: Call, tmp_path: Path) -> None:
+    for name, profile in (("a", "perfect"), ("b", "typical_small_model")):
+        code, out, _ = call("generate", "llm_tips", *SIZE, "--gateway", f"mock:{profile}", "--out", f"{name}.parquet")
+        assert code == 0
+        assert "of 15 generations" in out
+    command = ("run", "llm_tips", *SIZE, "--policy", "random", "--no-plot", "--json")
+    code, out, _ = call(*command, "--llm", "none,a.parquet", "--llm", "b.parquet", "--out", "r")
+    assert code == 0
+    policies = json.loads((tmp_path / "r" / "manifest.json").read_text())["policies"]
+    assert [(one["label"], one["llm"]["bank"]) for one in policies] == [
+        ("random+none", "none"),
+        ("random+a", "a"),
+        ("random+b", "b"),
+    ]
+    assert len(json.loads(out)["runs"]) == 1
+    code, shown, _ = call("show", "r")
+    assert code == 0
+    assert "random+b" in shown
+    assert "reward, not regret, compares policies" in " ".join(shown.split())
+    assert call("compare", "r")[0] == 0
+    code, _, err = call("compare", "r", "--metric", "regret")
+    assert code == 2
+    assert "regret can't be compared" in err
+
+
+def test_a_scenario_file_gives_the_contexts_of_the_shipped_one(call: Call, tmp_path: Path) -> None:
+    code, text, _ = call("scenario", "show", "llm_tips")
+    assert code == 0
+    (tmp_path / "mine.yaml").write_text(text)
+    for source, name in (("mine.yaml", "a"), ("llm_tips", "b")):
+        assert call("generate", source, "--contexts", 4, "--out", name)[0] == 0
+    assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["generate", "lm_tips"], "did you mean llm_tips?"),
+        (["generate", "none.yaml"], "there is no such file"),
+        (["generate", "quickstart"], "200,000 contexts"),
+        (["generate", "linear", "--contexts", "2"], "no tasks to write tips about"),
+        (["generate", "backlog", "--contexts", "2"], "depends on what was served"),
+        (["generate", "llm_tips", "--users", "0"], "users"),
+        (["generate", "none.jsonl", "--users", "2"], "for scenarios"),
+        (["run", "llm_tips", "--llm", "none.parquet"], "none.parquet: does not exist"),
+        (["run", "llm_tips", "--llm", ","], "a list of files"),
+        (["run", "linear", "--llm", "none"], "no tasks to write tips about"),
+        (["run", "tiny_sets", "--llm", "none"], "tiny_sets: "),
+    ],
+)
+def test_bad_input_ends_with_2_and_one_message(call: Call, arguments: list[str], says: str) -> None:
+    code, _, err = call(*arguments)
+    assert code == 2
+    assert says in " ".join(err.replace("│", " ").split())
+    assert "Traceback" not in err
