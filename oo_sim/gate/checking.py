@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from oo_sim.audit import UnusableLogError
+from oo_sim.audit import PolicyReport, UnusableLogError
 from oo_sim.contract import I64, Policy
 from oo_sim.entrants import Entrant, entrants
 from oo_sim.gate import environment
@@ -159,7 +159,7 @@ class _Check:
             report = first.sample.audit()
         except UnusableLogError as error:
             return self._note("audit", Status.FAILED, f"the log can't be audited: {error}")
-        wrong = [str(policy.first) for policy in report.policies if policy.first is not None]
+        wrong = [_first_of(policy) for policy in report.policies if policy.first is not None]
         wrong += [str(refused) for refused in report.refused]
         if wrong:
             return self._note("audit", Status.FAILED, "; ".join(wrong))
@@ -195,6 +195,12 @@ class _Check:
         text = f"{describe(since)}, since the anchor, {len(baseline.facts.accepted)} accepted changes ago"
         self._note("drift", Status.FAILED if lost else Status.PASSED, text)
         return lost
+
+
+def _first_of(policy: PolicyReport) -> str:
+    """The first wrong decision, and how many fail each check."""
+    counts = ", ".join(f"{check} {count.wrong:,}" for check, count in policy.checks.items() if count.wrong)
+    return f"{policy.first} (wrong in all: {counts})"
 
 
 def describe(judgement: Judgement) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, NamedTuple, cast
 
+import numpy as np
 import pyarrow as pa
 
 from oo_sim.audit import Report, audit_tables
@@ -62,26 +63,31 @@ class _Memory:
 
 
 class Sampler:
-    """An observer that records the first users of the first block, for their first rounds."""
+    """An observer of a block that records some of its users for their first rounds.
+
+    They are spread from its first to its last lane, because what goes wrong at an end shows there alone.
+    """
 
     def __init__(self, setting: Setting, user_ids: Sequence[str]) -> None:
         self._setting, self._memory = setting, _Memory()
         policy: Policy = setting.entrant.policy
         source = EventSource(setting.entrant.label, setting.entrant.hash, 0, policy.propensities, policy.explores)
+        self._lanes = np.unique(np.linspace(0, len(user_ids) - 1, setting.users).astype(np.int64))
+        ids = [user_ids[lane] for lane in self._lanes]
         # The recorder asks its writer for parts and for nothing else.
-        self._recorder = Recorder(cast(RunWriter, self._memory), 0, source, 0, list(user_ids[: setting.users]))
+        self._recorder = Recorder(cast(RunWriter, self._memory), 0, source, 0, ids)
         self._left = min(setting.rounds, ROUNDS_AUDITED)
 
     def decided(self, t: I64, offer: Offer, decision: Decision, active: Bool) -> None:
         """Take note of a round's decisions."""
         self._left -= 1
         if self._left >= 0:
-            self._recorder.decided(t, offer, decision, active)
+            self._recorder.decided(*(_some(each, self._lanes) for each in (t, offer, decision, active)))
 
     def learned(self, learned: Learned) -> None:
         """Take note of what was learned in that round."""
         if self._left >= 0:
-            self._recorder.learned(learned)
+            self._recorder.learned(_some(learned, self._lanes))
 
     def audit(self) -> Report:
         """Derive every decision of the sample again. Raises UnusableLogError where they make no log."""
@@ -103,3 +109,12 @@ class Sampler:
                 }
             ],
         }
+
+
+def _some(value: Any, lanes: I64) -> Any:
+    """Some lanes of an array, or of all arrays in a record."""
+    if isinstance(value, np.ndarray):
+        return value[..., lanes]
+    if isinstance(value, tuple):
+        return type(value)(*(_some(part, lanes) for part in value))
+    return value
