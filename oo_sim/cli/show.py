@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Sequence
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -13,6 +15,8 @@ from rich.console import Console
 import oo_sim
 
 if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
     from oo_sim.report import Run
 
 app = typer.Typer(add_completion=False)
@@ -35,27 +39,63 @@ def show(run: Annotated[Path, typer.Argument(metavar="RUN", help="A run director
         print_table(found)
 
 
+class Kind(StrEnum):
+    """What is drawn."""
+
+    curves = "curves"
+    loglog = "loglog"
+    segments = "segments"
+    reactions = "reactions"
+    users = "users"
+    exploration = "exploration"
+    theta = "theta"
+    difference = "difference"
+
+
 @app.command()
 def plot(
     runs: Annotated[list[Path], typer.Argument(metavar="RUN", help="Run directories.")],
+    kind: Annotated[
+        Kind,
+        typer.Option(
+            help="curves: reward and regret; loglog: regret with slopes; segments, users: who earns what; "
+            "reactions: their mix over time; difference: policies paired by user; "
+            "exploration and theta (learned against true coefficients) want a run with --events."
+        ),
+    ] = Kind.curves,
     out: Annotated[
-        Path | None, typer.Option(metavar="FILE.png", help="Draw all runs into this file, one below the other.")
+        Path | None,
+        typer.Option(metavar="FILE.png", help="Draw into this file: curves of several runs, or the figure of one."),
     ] = None,
-    log: Annotated[bool, typer.Option("--log", help="Draw regret on logarithmic axes.")] = False,
+    log: Annotated[bool, typer.Option("--log", help="With curves: draw regret on logarithmic axes.")] = False,
 ) -> None:
-    """Draw the curves of runs, by default into curves.png of each run directory; print where.
+    """Draw runs, by default into <kind>.png of each run directory; print where.
+
+    A sweep is drawn by oo-sim sweep --out.
 
     Example: oo-sim plot runs/quickstart-1 runs/quickstart-2 --out both.png
     """
-    from oo_sim.report.figures import curves_figure, save_png  # noqa: PLC0415 (`show` needs no matplotlib)
+    from oo_sim.report.figures import save_png  # noqa: PLC0415 (`show` needs no matplotlib)
 
     if out is not None and out.suffix.lower() != ".png":
         raise typer.BadParameter(f"{out} must end in .png", param_hint="--out")
+    together = kind in (Kind.curves, Kind.difference)
+    if out is not None and len(runs) > 1 and not together:
+        raise typer.BadParameter(f"{kind} shows one run; leave --out out for a file in each", param_hint="--out")
     found = [oo_sim.load_run(path) for path in runs]
-    pictures = [(found, out)] if out else [([run], path / "curves.png") for run, path in zip(found, runs, strict=True)]
-    for several, target in pictures:
-        save_png(curves_figure(several, log=log), target)
+    each = [([run], path / f"{kind}.png") for run, path in zip(found, runs, strict=True)]
+    for several, target in [(found, out)] if out else each:
+        save_png(_figure(kind, several, log=log), target)
         typer.echo(str(target))
+
+
+def _figure(kind: Kind, runs: Sequence[Run], *, log: bool) -> Figure:
+    from oo_sim.report.figures import curves_figure  # noqa: PLC0415 (as in `plot`)
+    from oo_sim.report.kinds import FIGURES  # noqa: PLC0415
+
+    if kind is Kind.curves:
+        return curves_figure(runs, log=log)
+    return oo_sim.compare(*runs).figure() if kind is Kind.difference else FIGURES[kind.value](runs[0])
 
 
 def print_table(run: Run) -> None:

@@ -11,12 +11,15 @@ from matplotlib.figure import Figure
 from matplotlib.text import Text
 
 import oo_sim
+from oo_sim.cli.show import Kind
 from oo_sim.report import Run
 from oo_sim.report.exploration import exploration_figure, exploration_lines
+from oo_sim.report.kinds import FIGURES
 from oo_sim.report.loglog import loglog_figure
 from oo_sim.report.people import people, users_figure
 from oo_sim.report.reactions import MIX, mixes, reactions_figure
 from oo_sim.report.segments import segment_results, segments, segments_figure
+from oo_sim.report.theta import learned, theta_figure
 from oo_sim.runlog import RunLogError
 
 from .conftest import BuildRun
@@ -124,3 +127,20 @@ def test_exploration_wants_events(build: BuildRun, tmp_path: Path) -> None:
     run = oo_sim.run("tiny_sets", policies=["linucb"], users=4, rounds=3, events=True, out=tmp_path / "r", plot=False)
     with pytest.raises(RunLogError, match="no policy in it explores"):
         exploration_figure(run)
+
+
+def test_learned_coefficients_are_those_of_a_direct_regression(tmp_path: Path) -> None:
+    run = oo_sim.run("linear", policies=["linucb", "random"], users=3, rounds=60, events=True, out=tmp_path / "r")
+    [found], exact = learned(run)
+    frame = run.learnings().table().to_pandas()
+    own = frame[(frame["policy"] == "linucb") & (frame["user_id"] == "user-1")]
+    x, y = np.stack(own["x"]), own["reward"].to_numpy(float)
+    assert found.learned[1] == pytest.approx(np.linalg.solve(x.T @ x + np.eye(5), x.T @ y))
+    assert exact
+    # theta has norm 1 in that world, and the log's expected rewards are linear in it without noise.
+    assert np.linalg.norm(found.truth, axis=1) == pytest.approx(1.0)
+    assert_legible(theta_figure(run))
+
+
+def test_every_kind_of_plot_has_its_figure() -> None:
+    assert {*FIGURES} | {"curves", "difference"} == {kind.value for kind in Kind}

@@ -1,0 +1,77 @@
+"""`oo-sim report` and `oo-sim plot --kind`: files written, and what is refused."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+import oo_sim
+from oo_sim.cli import main
+
+Answer = tuple[int, str, str]
+Call = Callable[..., Answer]
+
+
+@pytest.fixture(scope="module")
+def kept(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A small run with events."""
+    out = tmp_path_factory.mktemp("runs") / "small"
+    policies = ["linucb", "egreedy", "random"]
+    oo_sim.run("quickstart", policies=policies, users=6, rounds=12, events=True, out=out, plot=False)
+    return out
+
+
+@pytest.fixture
+def call(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Call:
+    """Calls the command line in an empty directory."""
+    monkeypatch.chdir(tmp_path)
+
+    def run(*arguments: str | Path) -> Answer:
+        monkeypatch.setattr(sys, "argv", ["oo-sim", *map(str, arguments)])
+        with pytest.raises(SystemExit) as end:
+            main()
+        assert isinstance(end.value.code, int)
+        return end.value.code, *capsys.readouterr()
+
+    return run
+
+
+def test_the_report_is_written_and_named(call: Call, kept: Path, tmp_path: Path) -> None:
+    assert call("report", kept, "-o", "report.html", "--reference", "random") == (0, "report.html\n", "")
+    page = (tmp_path / "report.html").read_text(encoding="utf-8")
+    assert page.startswith("<!DOCTYPE html>")
+    assert "together for all 2 comparisons" in page
+    assert [path.name for path in tmp_path.iterdir()] == ["report.html"]
+
+
+@pytest.mark.parametrize("kind", ["segments", "users", "exploration", "difference"])
+def test_a_kind_is_drawn_into_the_run(call: Call, kept: Path, kind: str) -> None:
+    assert call("plot", kept, "--kind", kind) == (0, f"{kept}/{kind}.png\n", "")
+    assert (kept / f"{kind}.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_refusals_are_one_line_and_exit_code_2(call: Call, kept: Path) -> None:
+    for arguments, words in (
+        (("report", kept, "-o", "report.pdf"), "report.pdf must end in .html"),
+        (("report", kept, "-o", "nowhere/report.html"), "there is no directory nowhere"),
+        (("report", "nowhere", "-o", "report.html"), "nowhere: does not exist"),
+        (("report", kept, "-o", "report.html", "--reference", "nobody"), "no policy nobody"),
+        (("report", kept), "Missing option"),
+        (("plot", kept, kept, "--kind", "users", "--out", "a.png"), "users shows one run"),
+        (("plot", kept, "--kind", "pie"), "'pie' is not one of"),
+    ):
+        code, out, err = call(*arguments)
+        assert (code, out) == (2, "")
+        assert words in err
+        assert "Traceback" not in err
+
+
+def test_a_run_without_what_is_drawn_says_what_would_help(call: Call, tmp_path: Path) -> None:
+    oo_sim.run("linear", policies=["linucb"], users=2, rounds=3, out=tmp_path / "r", plot=False)
+    for kind, words in (("theta", "run with --events"), ("segments", "has no segments"), ("reactions", "no reactions")):
+        code, _, err = call("plot", "r", "--kind", kind)
+        assert code == 2
+        assert words in err
