@@ -103,13 +103,11 @@ def test_the_oracles_regret_is_exactly_zero(name: str) -> None:
     assert (run_policy(world, chance, seed=5, users=65, rounds=30).totals[:, -1, 2] > 0).any()
 
 
-@pytest.mark.parametrize("name", sorted(shipped()))
-def test_random_has_constant_regret_in_worlds_that_do_not_remember(name: str) -> None:
+@pytest.mark.parametrize("name", ["commuters", "exact_ties", "linear", "quickstart", "tiny_sets"])
+def test_random_has_constant_regret_in_worlds_that_neither_remember_nor_change(name: str) -> None:
     """Second half minus first half of the rounds, per user."""
     world = build(load(name))
-    if world.own_trajectory:
-        assert name == "backlog"
-        return
+    assert not world.own_trajectory
     users, half = 1500, 30
     (random,) = entrants(world, ["random"])
     result = run_policy(world, random.policy, seed=9, users=users, rounds=2 * half, marks=[half, 2 * half])

@@ -35,9 +35,9 @@ def rounds() -> list[Round]:
 
 
 def counted(played: list[Round], lanes: slice = slice(None), width: int | None = None) -> tuple[I64, I64]:
-    """Totals (3, n) and sums (COLUMNS,) over rounds for some lanes, of which the first `width` count."""
+    """Totals (4, n) and sums (COLUMNS,) over rounds for some lanes, of which the first `width` count."""
     n = len(played[0].best[lanes])
-    totals, sums = np.zeros((3, width or n), np.int64), np.zeros(COLUMNS, np.int64)
+    totals, sums = np.zeros((4, width or n), np.int64), np.zeros(COLUMNS, np.int64)
     for each in played:
         expected, best = np.ascontiguousarray(each.expected[:, lanes]), each.best[lanes]
         outcome = (each.chosen[lanes], each.reward[lanes], each.reaction[lanes], each.active[lanes])
@@ -47,16 +47,16 @@ def counted(played: list[Round], lanes: slice = slice(None), width: int | None =
 
 def test_totals_are_pythons_exact_integers() -> None:
     totals, sums = counted(rounds())
-    want, seen = [[0] * N for _ in range(3)], [0] * 6
+    want, seen = [[0] * N for _ in range(4)], [0] * 6
     for r in rounds():
         for i in np.flatnonzero(r.active):
             value = int(r.expected[r.chosen[i], i] * SCALE)
-            for j, got in enumerate((int(r.reward[i] * SCALE), value, int(r.best[i] * SCALE) - value)):
+            for j, got in enumerate((int(r.reward[i] * SCALE), value, int(r.best[i] * SCALE) - value, 1)):
                 want[j][i] += got
             seen[r.reaction[i]] += 1
     assert totals.tolist() == want
-    decided = sum(int(r.active.sum()) for r in rounds())
-    assert sums.tolist() == [*(sum(row) for row in want), *seen, decided, 0, 0, 0, 0]
+    *money, decided = (sum(row) for row in want)
+    assert sums.tolist() == [*money, *seen, decided, 0, 0, 0, 0]
 
 
 def test_neither_the_order_of_rounds_nor_the_split_of_lanes_matters() -> None:

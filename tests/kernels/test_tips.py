@@ -192,10 +192,12 @@ def test_expected_reward_is_the_sum_over_reactions(answers: float) -> None:
     used = g.random(25) < 0.7
     coefficients[~used] = 0.0
     columns = (c.hour, c.day, c.is_overdue, c.task_age_days, c.priority, c.is_llm, mask)
-    tips.expected_rewards(coefficients, used, *columns, CUTS, answers, odds, expected, best)
+    shift = g.normal(size=(3, n))
+    tips.expected_rewards(coefficients, used, *columns, shift, CUTS, answers, odds, expected, best)
     x = np.empty((K, 24, n))
     FEATURES["oo7x"].encode(c, x)
     u = coefficients[0] + np.einsum("kdn,dn->kn", x, coefficients[1:])
+    u[:3] += shift
     want = answers * np.einsum("r,rkn->kn", np.array(REWARDS), ladder(u))
     np.testing.assert_allclose(odds, np.exp(u), rtol=3e-14)
     np.testing.assert_allclose(expected[mask], want[mask], rtol=0, atol=1e-14)
@@ -213,7 +215,7 @@ def test_expected_reward_stands_extreme_preferences() -> None:
     cuts = np.exp(-np.array([-100.0, -1.0, 1.0, 100.0]))
     used, columns = np.ones(25, np.bool_), (calendar, calendar, column, column, column, column, mask)
     with np.errstate(over="ignore"):
-        tips.expected_rewards(coefficients, used, *columns, cuts, 1.0, odds, expected, best)
+        tips.expected_rewards(coefficients, used, *columns, np.empty((0, n)), cuts, 1.0, odds, expected, best)
     assert expected.tolist() == [[1.0, -1.0]]
 
 
