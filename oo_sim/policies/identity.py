@@ -9,9 +9,15 @@ from oo_sim.contract import Policy
 
 _ONLY_CHOOSE = {
     "linucb": {"alpha"},
-    "egreedy": {"epsilon", "decay"},
+    "egreedy": {"epsilon", "decay", "schedule"},
     "softmax": {"temperature"},
+    "squarecb": {"gamma", "exponent"},
     "thompson": {"scale", "samples"},
+    "linucb_disjoint": {"alpha"},
+    "linucb_hybrid": {"alpha"},
+    "dlinucb": {"alpha"},
+    "swlinucb": {"alpha"},
+    "restart_linucb": {"alpha"},
 }
 """Parameters that shape choices alone. Every other one, and all of a private policy's, may shape what is learned."""
 

@@ -6,6 +6,7 @@ import sqlite3
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import numpy as np
 import pyarrow as pa
@@ -20,12 +21,14 @@ from oo_sim.scenario import Scenario
 from oo_sim.serving import lanes
 from oo_sim.serving.database import FILE
 from oo_sim.serving.export import export_log
+from oo_sim.serving.mounts import Mounts
 from oo_sim.worlds import build
 
 from .conftest import Client, serving
 
-POLICIES = ("linucb", "egreedy", "thompson", "softmax")
-USERS, ROUNDS, SEED = 5, 30, 11
+POLICIES = ("linucb", "egreedy", "thompson", "softmax", "dlinucb:gamma=0.9", "bootstrap_ts", "swlinucb:window=7")
+"""The contract's two, one that draws when it scores, one that draws when it learns, and those that time changes."""
+USERS, ROUNDS, SEED = 4, 20, 11
 UNKNOWN = ("ts", "expected_reward", "best_expected_reward", "prompt_version", "llm_model")
 """Columns that a server cannot fill or a simulation does not."""
 
@@ -40,7 +43,7 @@ name: replay
 users: {USERS}
 rounds: {ROUNDS}
 seed: {SEED}
-policies: [{", ".join(POLICIES)}]
+policies: [{", ".join(f'"{spec}"' for spec in POLICIES)}]
 world:
   kind: tips
   tasks: {{count: {{min: 1, max: 6}}, due_in_days: {{uniform: [-14, 14]}}}}
@@ -85,7 +88,7 @@ def _replay(client: Client, row: dict[str, Any], reaction: str | None) -> None:
     ]
     context = {"hour_of_day": row["hour"], "day_of_week": row["day"]}
     body = {"user_id": row["user_id"], "candidates": offered, "context": context}
-    reply = client.post(f"/score/{row['policy']}", body)
+    reply = client.post(f"/score/{quote(row['policy'])}", body)
     assert reply["tip_id"] == row["candidates"][row["chosen"]]["id"]
     assert (reply["score"], reply["propensity"]) == (row["score"], row["propensity"])
     assert reply["decision_id"] == row["decision_id"]
@@ -103,7 +106,7 @@ def test_a_simulated_run_is_served_again_bit_for_bit(scenario: Scenario, tmp_pat
     mixed = _interleaved(decisions)
     half = len(mixed) // 2
     for part in (mixed[:half], mixed[half:]):  # the server is started again in between
-        with serving(state, policies=POLICIES, seed=SEED) as client:
+        with serving(state, policies={spec: spec for spec in POLICIES}, seed=SEED) as client:
             for row in part:
                 _replay(client, row, reactions.get(row["decision_id"]))
     export_log(state, served)
@@ -126,14 +129,20 @@ def _compare(served: Path, simulated: Path) -> None:
 def _compare_states(scenario: Scenario, state: Path) -> None:
     db = sqlite3.connect(state / FILE)
     try:
-        found = db.execute("SELECT label, user, state FROM models JOIN policies ON policies.id = policy").fetchall()
+        found = db.execute(
+            "SELECT label, user, decisions, ticks, state FROM models JOIN policies ON policies.id = policy"
+        ).fetchall()
     finally:
         db.close()
-    wanted = {label: _final_state(scenario, make(label)) for label in POLICIES}
+    mounted = Mounts({spec: spec for spec in POLICIES}).all
+    wanted = {label: _final_state(scenario, mounted[label].policy) for label in POLICIES}
     assert len(found) == USERS * len(POLICIES)
-    for label, user, data in found:
+    for label, user, decisions, ticks, data in found:
+        mount = mounted[label]
+        mind = mount.packing.unpack(data)  # the last round passes when the user is served again
+        mind = lanes.pass_rounds(mount.policy, mind, range(ticks, decisions), lanes.draws(SEED, user))
         lane = int(user.removeprefix("user-"))
-        assert data == b"".join(array[..., lane].tobytes() for array in wanted[label])
+        assert lanes.pack(mind) == b"".join(array[..., lane].tobytes() for array in wanted[label])
 
 
 def _final_state(scenario: Scenario, policy: Policy) -> State:
