@@ -15,7 +15,7 @@ from oo_sim.entrants import Entrant, entrants
 from oo_sim.gate import environment
 from oo_sim.gate.baseline import DIRECTORY, Baseline, find, stored
 from oo_sim.gate.errors import GateError, RunFailedError
-from oo_sim.gate.judge import ALPHA, INTERIM, Finding, Judgement, judge
+from oo_sim.gate.judge import Finding, Judgement, alpha_at, judge
 from oo_sim.gate.measure import Measured
 from oo_sim.gate.recording import Stage, stage
 from oo_sim.gate.results import Case, Layer, Report, Status, Verdict
@@ -176,8 +176,8 @@ class _Check:
             if look:
                 more = stored(self._run(looks[look - 1], after).totals, scale)
                 totals = np.concatenate([totals, more], axis=-1)
-            alpha = ALPHA if after == looks[-1] else ALPHA * INTERIM
-            judgement = judge(baseline.steps(totals), baseline.facts.marks, baseline.facts.margin, alpha=alpha)
+            facts, alpha = baseline.facts, alpha_at(look, looks)
+            judgement = judge(baseline.steps(totals), facts.marks, facts.margin, alpha=alpha)
             if judgement.finding is not Finding.INCONCLUSIVE:
                 break
         bad = judgement.finding in (Finding.REGRESSED, Finding.INCONCLUSIVE)

@@ -82,6 +82,11 @@ def looks(users: int) -> list[int]:
     return sorted({first, max(users // 2, first), users})
 
 
+def alpha_at(look: int, planned: Sequence[int]) -> float:
+    """The one-sided error rate at a look: all of it at the last."""
+    return ALPHA if look == len(planned) - 1 else INTERIM * ALPHA
+
+
 def users_wanted(sd: float, margin: float, power: float = POWER) -> int:
     """How many users bring the wanted power against a loss of the margin, where differences have this spread.
 

@@ -40,14 +40,16 @@ class _Trace:
     def decided(self, t: I64, offer: Offer, decision: Decision, active: Bool) -> None:
         """Take in what was decided: all features and probabilities, the choice, and its score."""
         rows = (decision.x, decision.probs, decision.chosen, decision.propensity, decision.score, decision.explored)
-        mix(self.hashes, *(column[..., : len(self.hashes)] for column in rows))
+        n = len(self.hashes)
+        mix(self.hashes, *(column[..., :n] for column in rows), where=active[:n])
         if self._sampler is not None:
             self._sampler.decided(t, offer, decision, active)
 
     def learned(self, learned: Learned) -> None:
         """Take in what was learned from."""
         n, (x, reward, learn, t_decided, _, _) = len(self.hashes), learned.learning
-        mix(self.hashes, learn[:n], *(np.where(learn, column, 0)[..., :n] for column in (x, reward, t_decided)))
+        if learn[:n].any():  # how often this is called depends on the block, a lane's own share of it does not
+            mix(self.hashes, *(column[..., :n] for column in (x, reward, t_decided)), where=learn[:n])
         if self._sampler is not None:
             self._sampler.learned(learned)
 

@@ -15,7 +15,7 @@ from oo_sim.engine import RoundError, checkpoints
 from oo_sim.entrants import Entrant, entrants
 from oo_sim.gate import environment
 from oo_sim.gate.baseline import DIRECTORY, UNIT, Accepted, Baseline, Facts, relative, save, stored
-from oo_sim.gate.errors import GateError
+from oo_sim.gate.errors import GateError, RunFailedError
 from oo_sim.gate.judge import LEAST_USERS, POWER, looks, power_of, users_wanted
 from oo_sim.gate.measure import Measured, cores, measure
 from oo_sim.gate.sample import Setting
@@ -60,7 +60,7 @@ class Stage(NamedTuple):
                 threads=threads or cores(),
             )
         except RoundError as error:
-            raise GateError(
+            raise RunFailedError(
                 f"{plain(self.scenario.name)}: {plain(entrant.label, 60)} failed: {blame(error)}"
             ) from error
 

@@ -8,23 +8,22 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from oo_sim.contract import U64
+from oo_sim.contract import U64, Bool
 
 _GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 _MULTIPLIER = np.uint64(0xBF58476D1CE4E5B9)
 _SHIFT = np.uint64(29)
 
 
-def mix(hashes: U64, *columns: NDArray[Any]) -> None:
-    """Take the bits of some arrays (..., n) into the lanes' hashes (n,), in place.
+def mix(hashes: U64, *columns: NDArray[Any], where: Bool | None = None) -> None:
+    """Take the bits of some arrays (..., n) into the lanes' hashes (n,), in place; only in lanes `where` (n,), if given.
 
     All rows are summed modulo 2^64, each times an odd number of its own; the sum then goes through a step of splitmix64
     (Steele, Lea & Flood 2014).
     """
     rows = np.concatenate([_bits(column).reshape(-1, len(hashes)) for column in columns])
-    hashes ^= np.einsum("r,rn->n", _odd(len(rows)), rows)
-    hashes *= _MULTIPLIER
-    hashes ^= hashes >> _SHIFT
+    mixed = (hashes ^ np.einsum("r,rn->n", _odd(len(rows)), rows)) * _MULTIPLIER
+    np.copyto(hashes, mixed ^ (mixed >> _SHIFT), where=True if where is None else where)
 
 
 def _bits(column: NDArray[Any]) -> U64:

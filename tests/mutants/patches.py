@@ -69,13 +69,13 @@ def decide_draws(fault: Callable[[F64], F64]) -> Plant:
     return plant
 
 
-def gain_without_one(update: Any, inverse: F64, b: F64, theta: F64, x: F64, reward: F64, learn: Bool) -> None:
-    """Sherman-Morrison with a denominator that is 1 % too small."""
+def too_long(update: Any, inverse: F64, b: F64, theta: F64, x: F64, reward: F64, learn: Bool) -> None:
+    """Sherman-Morrison with a vector that is 0.5 % too long."""
     update(inverse, b, theta, 1.005 * x, reward, learn)
 
 
 def half_variance(moments: Any, inverse: F64, theta: F64, x: F64, mean: F64, variance: F64) -> None:
-    """The off-diagonal elements are counted once, not twice, where a kernel keeps the upper triangle."""
+    """x' A^-1 x without its factor of 2."""
     moments(inverse, theta, x, mean, variance)
     variance *= 0.5
 
@@ -100,8 +100,8 @@ def forgetful(update: Any, inverse: F64, b: F64, theta: F64, x: F64, reward: F64
 
 
 PATCHES: dict[str, Mutant] = {
-    "kernel: gain of Sherman-Morrison": Mutant(
-        "linucb", "score", wrapped("oo_sim.kernels.ridge.ridge_update", "linucb", gain_without_one)
+    "kernel: update with a longer vector": Mutant(
+        "linucb", "score", wrapped("oo_sim.kernels.ridge.ridge_update", "linucb", too_long)
     ),
     "kernel: variance halved": Mutant(
         "linucb", "score", wrapped("oo_sim.kernels.ridge.ridge_moments", "linucb", half_variance)

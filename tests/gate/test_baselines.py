@@ -1,0 +1,160 @@
+"""Baselines: the same bytes whenever a policy does the same, small, and refused when damaged."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from oo_sim.contract import Policy
+from oo_sim.gate import GateError, Verdict, check, record
+from oo_sim.gate.baseline import UNIT, read
+from oo_sim.policies import make
+
+
+@pytest.fixture(scope="module")
+def recorded(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The JSON file of a small baseline."""
+    directory = tmp_path_factory.mktemp("recorded")
+    (path,) = record("quickstart", policies=["linucb"], users=80, rounds=20, margin=0.01, directory=directory)
+    return path
+
+
+def test_recording_again_writes_the_same_bytes(recorded: Path, tmp_path: Path) -> None:
+    (again,) = record(
+        "quickstart", policies=["linucb"], users=80, rounds=20, margin=0.01, directory=tmp_path, threads=1
+    )
+    assert again.name == recorded.name == "quickstart.linucb.json"
+    for suffix in (".json", ".parquet"):
+        assert again.with_suffix(suffix).read_bytes() == recorded.with_suffix(suffix).read_bytes()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["quickstart.linucb.json", "quickstart.linucb.parquet"]
+
+
+def test_a_baseline_is_small_and_reads_back(recorded: Path) -> None:
+    baseline = read(recorded)
+    assert baseline.users == 80
+    assert baseline.facts.looks == (64, 80)
+    assert baseline.facts.marks == (10, 20)
+    assert np.array_equal(baseline.anchor, baseline.totals[-1])
+    assert baseline.steps(baseline.totals[:, :64]).shape == (2, 64)
+    one_more = baseline.totals + round(1 / UNIT)
+    assert np.allclose(baseline.steps(one_more), [[1 / 10], [1 / 20]], atol=1e-12)
+    assert recorded.stat().st_size < 6000
+    assert recorded.with_suffix(".parquet").stat().st_size < 4000
+
+
+def test_how_many_users_are_stored_follows_from_the_power(tmp_path: Path) -> None:
+    counts = []
+    for power in (0.9, 0.999):
+        (path,) = record(
+            "quickstart", policies=["random"], rounds=10, margin=0.05, power=power, directory=tmp_path / str(power)
+        )
+        baseline = read(path)
+        assert baseline.facts.power == pytest.approx(power, abs=0.01)
+        counts.append(baseline.users)
+    assert 64 < counts[0] < counts[1]
+
+
+def test_a_scenario_without_anything_to_earn_wants_a_margin(tmp_path: Path) -> None:
+    """Where the oracle is no better than random choice, no margin follows."""
+    flat = tmp_path / "flat.yaml"
+    flat.write_text(
+        "version: 1\nname: flat\nusers: 10\nrounds: 5\npolicies: [random]\nworld:\n  kind: tips\n  tasks: {count: 3}\n"
+        "  segments: [{name: all, preferences: {intercept: 0.5}}]\n"
+    )
+    with pytest.raises(GateError, match=r"flat: the oracle earns 0\.0000 more than random choice"):
+        record(flat, users=64, directory=tmp_path)
+    record(flat, users=64, margin=0.01, directory=tmp_path)
+    assert check(flat, directory=tmp_path).exit_code == 0
+
+
+DAMAGES: dict[str, Callable[[Path], object]] = {
+    "is no baseline": lambda path: path.write_text("{"),
+    "looks": lambda path: change(path, looks=[5, "many"]),
+    "says": lambda path: change(path, looks=[64, 81]),
+    "Extra inputs": lambda path: change(path, more=1),
+    "format": lambda path: change(path, format=2),
+    "holds columns": lambda path: change(path, marks=[5, 20]),
+    "record it again": lambda path: path.with_suffix(".parquet").write_bytes(b"PAR1"),
+    "can't be read": lambda path: path.with_suffix(".parquet").unlink(),
+}
+
+
+def change(path: Path, **facts: object) -> None:
+    """Change some facts of a baseline."""
+    path.write_text(json.dumps(json.loads(path.read_text()) | facts))
+
+
+@pytest.mark.parametrize("words", DAMAGES)
+def test_a_damaged_baseline_is_refused_by_name(words: str, recorded: Path, tmp_path: Path) -> None:
+    for suffix in (".json", ".parquet"):
+        (tmp_path / recorded.name).with_suffix(suffix).write_bytes(recorded.with_suffix(suffix).read_bytes())
+    DAMAGES[words](tmp_path / recorded.name)
+    with pytest.raises(GateError, match=words) as refused:
+        check("quickstart", directory=tmp_path)
+    assert str(tmp_path / "quickstart.linucb") in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "words"),
+    [
+        ({"users": 63}, "at least 64"),
+        ({"power": 1.0}, "between 0.5 and 1"),
+        ({"power": 0.1}, "between 0.5 and 1"),
+        ({"margin": 0.0}, "above 0"),
+        ({"margin": float("nan")}, "above 0"),
+    ],
+)
+def test_wrong_wishes_are_refused_before_any_work(wrong: dict[str, float], words: str, tmp_path: Path) -> None:
+    with pytest.raises(GateError, match=words):
+        record("quickstart", directory=tmp_path, **wrong)  # type: ignore[arg-type]
+    assert not list(tmp_path.iterdir())
+
+
+def test_what_has_no_baseline_is_named(recorded: Path, tmp_path: Path) -> None:
+    with pytest.raises(GateError, match="linear: there is no baseline"):
+        check("linear", directory=recorded.parent)
+    with pytest.raises(GateError, match="egreedy: there is no baseline"):
+        check("quickstart", policies=["egreedy"], directory=recorded.parent)
+    with pytest.raises(GateError, match="there is no baseline"):
+        check(directory=tmp_path)
+
+
+def test_other_environments_are_not_comparable_and_audited_all_the_same(recorded: Path) -> None:
+    from oo_sim.scenario import load  # noqa: PLC0415
+
+    other = load("quickstart").with_(seed=5)
+    (case,) = check(other, directory=recorded.parent).cases
+    assert case.verdict is Verdict.NOT_COMPARABLE
+    assert case.exit_code == 4
+    assert "seed was 1 and is 5" in case.text
+    assert [(layer.name, layer.status.value) for layer in case.layers] == [
+        ("environment", "failed"),
+        ("audit", "passed"),
+        ("statistics", "skipped"),
+    ]
+    wrong = make("linucb")._replace(probs=make("random").probs)
+    (case,) = check(other, policies=[wrong], directory=recorded.parent).cases
+    assert case.verdict is Verdict.VIOLATION
+    assert case.exit_code == 5
+
+
+def test_a_policy_that_raises_fails(recorded: Path) -> None:
+    def score(*_: object) -> None:
+        raise ZeroDivisionError("not today")
+
+    broken: Policy = make("linucb")._replace(score=score)  # type: ignore[arg-type]
+    (case,) = check("quickstart", policies=[broken], directory=recorded.parent).cases
+    assert (case.verdict, case.exit_code) == (Verdict.FAILED, 1)
+    assert "round 1, user-0: ZeroDivisionError: not today" in case.text
+
+
+def test_names_of_files_are_never_shared(tmp_path: Path) -> None:
+    specs = ["linucb:alpha=0.5", "linucb:alpha=0.5,features=oo7", "linucb:alpha=0.55"]
+    paths = record("quickstart", policies=specs, users=64, rounds=5, margin=0.1, directory=tmp_path)
+    assert len(set(paths)) == 3
+    assert [read(path).facts.policy for path in paths] == specs
+    assert check(directory=tmp_path).exit_code == 0

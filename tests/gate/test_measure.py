@@ -1,0 +1,130 @@
+"""What a measurement holds does not depend on how it was cut, agrees with a run, and notices a single bit."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import oo_sim
+from oo_sim.contract import Decision
+from oo_sim.decide import decide
+from oo_sim.entrants import entrants
+from oo_sim.gate import environment
+from oo_sim.gate.measure import Measured, measure
+from oo_sim.gate.recording import Stage, stage
+from oo_sim.gate.words import mix
+from oo_sim.scenario import Scenario, load
+
+SCENARIOS = ["quickstart", "linear", "backlog", "tiny_sets", "changing_users"]
+
+
+@pytest.fixture(params=SCENARIOS)
+def ready(request: pytest.FixtureRequest) -> Stage:
+    """A scenario, made short."""
+    return stage(request.param, 30)
+
+
+def measured(ready: Stage, *, first: int = 0, users: int = 40, threads: int = 2, block: int | None = None) -> Measured:
+    (entrant,) = entrants(ready.world, ["egreedy"])
+    setting = ready.setting(entrant)
+    return measure(
+        ready.world, setting, ready.marks, first=first, users=users, sample=True, threads=threads, block=block
+    )
+
+
+def test_neither_threads_nor_blocks_matter(ready: Stage) -> None:
+    whole = measured(ready, threads=1)
+    for threads, block in ((2, None), (3, 7), (1, 1), (2, 39)):
+        cut = measured(ready, threads=threads, block=block)
+        assert (cut.decisions, cut.curves) == (whole.decisions, whole.curves)
+        assert np.array_equal(cut.totals, whole.totals)
+
+
+def test_batches_are_parts_of_the_whole(ready: Stage) -> None:
+    whole, later = measured(ready), measured(ready, first=25, users=15)
+    assert np.array_equal(whole.totals[:, 25:], later.totals)
+    assert later.decisions != whole.decisions
+
+
+def test_totals_are_those_of_a_run(ready: Stage) -> None:
+    users = oo_sim.run(ready.scenario, policies=["egreedy"], users=40).users
+    for row, mark in zip(measured(ready).totals, ready.marks, strict=True):
+        expected = users[users["round"] == mark]["expected_reward"].to_numpy()
+        assert np.array_equal(row / ready.world.scale, expected)
+
+
+def test_the_sample_passes_its_audit(ready: Stage) -> None:
+    sample = measured(ready).sample
+    assert sample is not None
+    report = sample.audit()
+    assert report.clean, report
+    (policy,) = report.policies
+    assert 0 < policy.decisions <= 40 * 30
+
+
+@pytest.mark.parametrize("field", Decision._fields)
+def test_a_single_bit_of_a_decision_shows_in_the_hash(field: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    ready = stage("quickstart", 10)
+    sound = measured(ready)
+
+    def once(*given: object) -> Decision:
+        decision: Decision = decide(*given)  # type: ignore[arg-type]
+        column = getattr(decision, field).copy()
+        if int(given[3][0]) == 7:  # type: ignore[index]
+            column[..., -1] = 1 - column[..., -1] if column.dtype != np.float64 else np.nextafter(column[..., -1], 2.0)
+        return decision._replace(**{field: column})
+
+    monkeypatch.setattr("oo_sim.engine.run.decide", once)
+    assert measured(ready).decisions != sound.decisions
+
+
+def test_lanes_are_hashed_apart_and_order_matters() -> None:
+    a, b, c = np.zeros(3, np.uint64), np.zeros(3, np.uint64), np.zeros(3, np.uint64)
+    one, two = np.array([1.0, 2.0, 3.0]), np.array([1.0, 2.0, 4.0])
+    mix(a, one, one)
+    mix(b, one, two)
+    assert (a == b).tolist() == [True, True, False]
+    mix(c, np.stack([one, one]))
+    assert np.array_equal(a, c)
+    x, y = np.zeros(3, np.uint64), np.zeros(3, np.uint64)
+    for h, columns in ((x, (one, two)), (y, (two, one))):
+        for column in columns:
+            mix(h, column)
+    assert (x == y).tolist() == [True, True, False]
+
+
+def fingerprint(scenario: Scenario) -> dict[str, str]:
+    ready = stage(scenario)
+    return environment.fingerprint(ready.scenario, ready.world)
+
+
+def test_the_environment_is_the_same_for_any_policy_and_number_of_users() -> None:
+    scenario = load("quickstart").with_(rounds=20)
+    other = scenario.with_(policies=["random"], users=7, description="otherwise", replicates=3)
+    assert fingerprint(scenario) == fingerprint(other)
+
+
+def test_what_differs_in_an_environment_is_named() -> None:
+    scenario = load("quickstart").with_(rounds=20)
+    seeded = scenario.with_(seed=2)
+    assert set(environment.differences(fingerprint(scenario), fingerprint(seeded))) == {
+        "scenario",
+        "streams",
+        "contexts",
+        "oracle",
+    }
+    said = environment.changed(environment.settings(scenario), environment.settings(seeded))
+    assert said == "seed was 1 and is 2"
+    longer = scenario.with_(rounds=21)
+    assert environment.differences(fingerprint(scenario), fingerprint(longer))[0] == "scenario"
+
+
+def test_another_kernel_of_draws_shows_in_the_streams(monkeypatch: pytest.MonkeyPatch) -> None:
+    scenario = load("linear").with_(rounds=5)
+    before = fingerprint(scenario)
+    from oo_sim.kernels.draws import LaneDraws  # noqa: PLC0415 (the class that is patched)
+
+    uniforms = LaneDraws.uniforms
+    monkeypatch.setattr(LaneDraws, "uniforms", lambda *given: 1.0 - uniforms(*given))
+    assert "streams" in environment.differences(before, fingerprint(scenario))
+    assert "scenario" not in environment.differences(before, fingerprint(scenario))
