@@ -100,9 +100,9 @@ DECISIONS = pa.schema(
         _optional("tip_kind", pa.string()),
     ]
 )
-"""One row per decision. Null: `ts` and the prompt columns when simulated, the expected rewards when served,
-`probs` and `propensity` where not known, `explored` where the policy has no such notion, `tip_kind` for
-tasks.
+"""One row per decision. Null: `ts` when simulated, the expected rewards when served, `probs` and `propensity` where not
+known, `explored` where the policy has no such notion, the prompt columns and `tip_kind` for tasks, and the prompt
+columns for simulated tips that come out of no bank.
 """
 
 LEARNINGS = pa.schema(

@@ -128,6 +128,7 @@ def test_options_reach_the_experiment(call: Call, experiment: FakeExperiment) ->
             "scenario": "toy",
             "out": Path("here"),
             "policies": ["linucb", "linucb:alpha=0.5"],
+            "llm": None,
             "users": 5,
             "rounds": 6,
             "replicates": 7,
