@@ -100,7 +100,8 @@ def curves() -> pa.Table:
     zeros = {name: [0, 0] for name in ("dismiss", "not_helpful", "snooze", "helpful", "done", "none")}
     sums = {"reward": [1.0, 2.0], "expected_reward": [1.5, 1.5], "regret": [0.5, 0.25]}
     keys = {"policy": ["linucb"] * 2, "replicate": [0, 0], "round": [1, 2], "users": [5, 5]}
-    return pa.table({**keys, **sums, **zeros}, schema=CURVES)
+    fates = {"pending": [2, 3], "rewarded": [3, 6], "expired": [0, 0], "never": [0, 1]}
+    return pa.table({**keys, **sums, **zeros, **fates}, schema=CURVES)
 
 
 def users() -> pa.Table:
@@ -115,6 +116,7 @@ def users() -> pa.Table:
             "reward": [0.2, 0.6] * 5,
             "expected_reward": [0.3, 0.6] * 5,
             "regret": [0.1, 0.15] * 5,
+            "decisions": [1, 2] * 5,
         },
         schema=USERS,
     )

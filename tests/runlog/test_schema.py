@@ -16,9 +16,10 @@ NUMBERS = "list<item: double not null>"
 GOLDEN = {
     "curves": """policy string!, replicate int32!, round int32!, users int64!, reward double!,
         expected_reward double!, regret double!, dismiss int64!, not_helpful int64!, snooze int64!,
-        helpful int64!, done int64!, none int64!""",
+        helpful int64!, done int64!, none int64!, pending int64!, rewarded int64!, expired int64!,
+        never int64!""",
     "users": """policy string!, replicate int32!, user_id string!, segment string, round int32!,
-        reward double!, expected_reward double!, regret double!""",
+        reward double!, expected_reward double!, regret double!, decisions int64!""",
     "decisions": """policy string!, policy_hash string!, replicate int32!, user_id string!, t int32!,
         decision_id string!, ts timestamp[us, tz=UTC], hour int8!, day int8!, candidates CANDIDATES!,
         x list<item: NUMBERS not null>!, probs NUMBERS, chosen int16!, propensity double, score double!,
