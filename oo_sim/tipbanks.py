@@ -129,13 +129,13 @@ def _matched(scenario: Scenario, path: Path, made: Bank, work: Sequence[Work]) -
         mine = own.get(one.user_id, [])
         if t >= len(mine):
             raise GeneratorInputError(
-                f"{path}: holds no generation for decision {t + 1} of {one.user_id}, and {scenario.name} wants one "
-                f"for each of {scenario.rounds:,} decisions of {scenario.users:,} users; run fewer users, or make a "
+                f"{path}: holds no generation for round {t + 1} of {one.user_id}, and {scenario.name} wants one "
+                f"for each of {scenario.rounds:,} rounds of {scenario.users:,} users; run fewer users, or make a "
                 "larger bank"
             )
         if mine[t].context != context_text(one.context):
             raise GeneratorInputError(
-                f"{path}: decision {t + 1} of {one.user_id} has other tasks or another hour here than the bank was "
+                f"{path}: round {t + 1} of {one.user_id} has other tasks or another hour here than the bank was "
                 f"made for; make one from {scenario.name} as it is, with the same seed and rounds"
             )
         matched.append(mine[t])

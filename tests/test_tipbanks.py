@@ -245,9 +245,9 @@ REFUSED = {
     "no tips": (changed({"tips": {"count": 0}}), "offers no tips"),
     "no task": (changed({"tasks": {"count": {"min": 0, "max": 3}}, "tips": {"count": 1}}), "may offer no task"),
     "replicates": (SMALL.with_(replicates=2), "2 replicates"),
-    "more users": (SMALL.with_(users=USERS + 1), f"no generation for decision 1 of user-{USERS}"),
-    "more rounds": (SMALL.with_(rounds=ROUNDS + 1), f"no generation for decision {ROUNDS + 1} of user-0"),
-    "another seed": (SMALL.with_(seed=2), "decision 1 of user-0 has other tasks"),
+    "more users": (SMALL.with_(users=USERS + 1), f"no generation for round 1 of user-{USERS}"),
+    "more rounds": (SMALL.with_(rounds=ROUNDS + 1), f"no generation for round {ROUNDS + 1} of user-0"),
+    "another seed": (SMALL.with_(seed=2), "round 1 of user-0 has other tasks"),
     "other titles": (changed({"tasks": SMALL.canonical()["world"]["tasks"] | {"titles": ["nap"]}}), "other tasks"),
 }
 
