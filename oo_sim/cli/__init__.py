@@ -39,6 +39,9 @@ COMMANDS = {
     "generate": Entry("oo_sim.cli.generate", "Ask a gateway (mock, live, cassette) for tips: what are they worth?"),
     "rescore": Entry("oo_sim.cli.generate", "Score a tip bank again under another parser or fewer retries."),
     "gateway": Entry("oo_sim.cli.generate", "Serve the mock LiteLLM gateway over HTTP."),
+    "serve": Entry("oo_sim.cli.serve", "Serve policies over HTTP, losing nothing."),
+    "export-log": Entry("oo_sim.cli.serve", "Write a server's log as a run's event tables."),
+    "migrate": Entry("oo_sim.cli.serve", "Rebuild a server's states for changed policies."),
     "bench": Entry("oo_sim.cli.bench", "Measure decisions per second."),
 }
 """Every command; one whose module is not there is left out."""
@@ -51,6 +54,7 @@ _INPUT_ERRORS = (
     ("oo_sim.scenario", "SpecError"),
     ("oo_sim.policies", "UnknownPolicyError"),
     ("oo_sim.generator.errors", "GeneratorInputError"),
+    ("oo_sim.serving.errors", "ServingError"),
 )
 """Errors whose message is all that a user needs."""
 

@@ -9,16 +9,19 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from oo_sim.cli.bench_serve import serve
 from oo_sim.cli.show import Json
 
 if TYPE_CHECKING:
     from oo_sim.bench.measure import Row, Spread
 
 app = typer.Typer(add_completion=False)
+app.command()(serve)
 
 
-@app.command()
+@app.callback(invoke_without_command=True)
 def bench(
+    context: typer.Context,
     repeats: Annotated[int, typer.Option(metavar="N", min=1, max=1000, help="Measurements of each, in turns.")] = 7,
     scenario: Annotated[str, typer.Option(metavar="SCENARIO", help="The world to measure in.")] = "quickstart",
     as_json: Json = False,
@@ -29,6 +32,8 @@ def bench(
     updates the ridge. Its candidates are ready-made; ours come from the whole loop: world, features, policy, draw,
     learning and curves. Exit codes: 0 done, 2 usage or invalid input.
     """
+    if context.invoked_subcommand is not None:
+        return
     from oo_sim.bench import measure  # noqa: PLC0415 (slow to import)
 
     console = Console(stderr=True)
