@@ -231,6 +231,28 @@ def always_the_first() -> Policy:
     )
 
 
+def test_users_who_come_late_are_offered_the_generations_of_the_rounds_that_they_are_there(
+    banks: Path, tmp_path: Path
+) -> None:
+    """A bank counts rounds, a log the user's own decisions: the two are apart by the round in which the user came."""
+    scenario = changed({"arrivals": {"over": 6}, "churn": {"hazard": 0.05}})
+    played = play([banks / "good.parquet"], scenario, policies=["random"], events=True, out=tmp_path / "run")
+    assert played.path is not None
+    assert audit_directory(played.path).clean
+    came: dict[str, set[int]] = {}
+    rounds = {
+        frozenset(task.id for task in one.parsed_context.tasks): at
+        for at, one in records(banks / "good.parquet").items()
+    }
+    for row in pq.read_table(played.path / "decisions.parquet").to_pylist():
+        own = frozenset(c["task_id"].removeprefix("task-") for c in row["candidates"] if c["source"] == "todoist")
+        tips = {c["task_id"].removeprefix("task-") for c in row["candidates"] if c["source"] == "llm"}
+        assert tips <= own
+        came.setdefault(row["user_id"], set()).add(rounds[own][1] - row["t"])
+    assert all(len(first) == 1 for first in came.values())
+    assert len(set.union(*came.values())) > 1
+
+
 # What is refused.
 
 
