@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: run test test-slow check bench notebook clean
+.PHONY: run test test-slow check bench bench-serve notebook clean
 
 run: $(READY)
 	$(BIN)/oo-sim run scenarios/quickstart.yaml
@@ -22,6 +22,9 @@ check: $(READY)
 
 bench: $(READY)
 	$(BIN)/oo-sim bench
+
+bench-serve: $(READY)
+	$(BIN)/oo-sim bench serve
 
 notebook: $(READY)
 	$(BIN)/jupyter lab notebooks

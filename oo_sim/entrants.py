@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import inspect
 import json
 from collections import Counter
@@ -14,7 +13,7 @@ import numpy as np
 from oo_sim.contract import F64, Batch, Learning, Policy, Probs, State, World
 from oo_sim.features import FEATURES
 from oo_sim.kernels.philox import MAX_UNIFORMS
-from oo_sim.policies import UnknownPolicyError, factory, make
+from oo_sim.policies import UnknownPolicyError, factory, make, policy_hash
 from oo_sim.scenario import PolicySpec, parse_spec
 from oo_sim.worlds import TipBank
 
@@ -34,9 +33,7 @@ class Entrant(NamedTuple):
     @property
     def hash(self) -> str:
         """A hash of all that makes the policy what it is: name, parameters and features."""
-        p = self.policy
-        identity = [p.name, dict(sorted(p.parameters.items())), p.features.name, p.features.names]
-        return hashlib.blake2b(json.dumps(identity).encode(), digest_size=8).hexdigest()
+        return policy_hash(self.policy)
 
 
 def entrants(world: World, wanted: Sequence[str | Policy]) -> list[Entrant]:

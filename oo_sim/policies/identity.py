@@ -13,6 +13,7 @@ _ONLY_CHOOSE = {
     "softmax": {"temperature"},
     "squarecb": {"gamma", "exponent"},
     "thompson": {"scale", "samples"},
+    "logistic_ts": {"scale", "samples"},
     "linucb_disjoint": {"alpha"},
     "linucb_hybrid": {"alpha"},
     "dlinucb": {"alpha"},

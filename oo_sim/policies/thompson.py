@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from oo_sim.contract import F64, Batch, FeatureMap, Policy, Probs
+from oo_sim.contract import F64, Batch, FeatureMap, Policy
 from oo_sim.features import feature_map
 from oo_sim.kernels import choice
 from oo_sim.kernels.elementary import normals
@@ -49,13 +49,10 @@ def thompson(scale: float = 0.5, samples: int = 1, features: str | FeatureMap = 
         phi,
         ridge.init(phi.d, prior),
         single if samples == 1 else shares,
-        explore.greedy if samples == 1 else _as_drawn,
+        explore.greedy if samples == 1 else explore.as_scored,
         ridge.update,
         noise=(samples * phi.d, 0),
         parameters={"scale": scale, "samples": samples, "features": phi.name, "prior": prior},
         propensities=samples > 1,
     )
 
-
-def _as_drawn(scores: F64, batch: Batch) -> Probs:
-    return Probs(scores, np.zeros(scores.shape))
