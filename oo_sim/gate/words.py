@@ -16,7 +16,7 @@ _SHIFT = np.uint64(29)
 
 
 def mix(hashes: U64, *columns: NDArray[Any], where: Bool | None = None) -> None:
-    """Take the bits of some arrays (..., n) into the lanes' hashes (n,), in place; only in lanes `where` (n,), if given.
+    """Take the bits of some arrays (..., n) into hashes (n,) of lanes, in place; only in lanes `where` (n,), if given.
 
     All rows are summed modulo 2^64, each times an odd number of its own; the sum then goes through a step of splitmix64
     (Steele, Lea & Flood 2014).

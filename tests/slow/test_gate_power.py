@@ -15,7 +15,7 @@ from typing import NamedTuple
 import numpy as np
 import pytest
 
-from oo_sim.contract import F64, Batch, Policy, Probs
+from oo_sim.contract import F64, I64, Batch, Policy, Probs
 from oo_sim.entrants import Entrant, entrants
 from oo_sim.gate import Verdict, check, record
 from oo_sim.gate.baseline import read
@@ -90,16 +90,16 @@ def verdict(steps: F64, marks: list[int], margin: float) -> Finding:
     return judged.finding
 
 
-def pick(runs: F64, which: F64) -> F64:
+def pick(runs: F64, which: I64) -> F64:
     """Each user's values (C, n) in the replicate that was drawn for them."""
-    return np.asarray(runs[which.astype(int), :, np.arange(runs.shape[2])].T)
+    return np.asarray(runs[which, :, np.arange(runs.shape[2])].T)
 
 
 @pytest.mark.parametrize("policy", ["linucb", "egreedy"])
 def test_other_luck_does_not_fail(policy: str) -> None:
     """At most 0.1 % of 2,000 unchanged policies fail, and at most 1 % are inconclusive."""
     data, rng = bank(policy), np.random.default_rng(1)
-    n = data.sound.shape[2]
+    n = int(data.sound.shape[2])
     found: Counter[Finding] = Counter()
     for _ in range(UNCHANGED):
         first = rng.integers(0, LUCKS, n)
@@ -115,11 +115,11 @@ def test_other_luck_does_not_fail(policy: str) -> None:
 def test_a_loss_of_the_margin_fails(policy: str) -> None:
     """At least 99 % of 300 policies that lose the margin fail; the loss is made exact by a shift of its mean."""
     data, rng = bank(policy), np.random.default_rng(2)
-    n = data.sound.shape[2]
+    n = int(data.sound.shape[2])
     lost = float(data.worse[:, -1].mean() - data.sound[:, -1].mean())
     found: Counter[Finding] = Counter()
     for _ in range(LOSSES):
-        first, second = rng.integers(0, LUCKS, (2, n))
+        first, second = rng.integers(0, LUCKS, n), rng.integers(0, LUCKS, n)
         steps = pick(data.worse, second) - pick(data.sound, first) - lost - data.margin
         found[verdict(steps, data.ready.marks, data.margin)] += 1
     print(f"\n| {policy}, margin {data.margin:.5f} lost (unshifted {-lost:.5f}) | {dict(found)} |", end="")

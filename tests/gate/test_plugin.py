@@ -1,0 +1,49 @@
+"""The pytest fixture: what it passes and fails, and that it costs nothing where nobody uses it."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from oo_sim.gate import record
+
+TESTS = """
+def test_the_same(oo_gate):
+    oo_gate.check("quickstart", "greedy")
+
+def test_all(oo_gate):
+    assert len(oo_gate.check("quickstart").cases) == 1
+
+def test_a_change(oo_gate):
+    from oo_sim.policies import make
+    oo_gate.check("quickstart", make("greedy")._replace(probs=make("random").probs))
+
+def test_no_baseline(oo_gate):
+    oo_gate.check("quickstart", "linucb")
+"""
+
+
+@pytest.mark.subprocess
+def test_the_fixture_passes_and_fails_tests(tmp_path: Path) -> None:
+    """Warnings are errors there, so the plugin raises none."""
+    record("quickstart", policies=["greedy"], users=64, rounds=20, margin=0.05, directory=tmp_path / "kept")
+    (tmp_path / "pytest.ini").write_text("[pytest]\noo_gate_baselines = kept\nfilterwarnings = error\n")
+    (tmp_path / "test_it.py").write_text(TESTS)
+    command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider"]
+    ran = subprocess.run(command, check=False, cwd=tmp_path, capture_output=True, text=True)
+    assert ran.returncode == 1, ran.stdout
+    assert "2 failed, 2 passed" in ran.stdout, ran.stdout
+    assert "greedy: audit violation" in ran.stdout
+    assert "linucb: there is no baseline in" in ran.stdout
+    assert "Traceback" not in ran.stdout
+
+
+@pytest.mark.subprocess
+def test_importing_the_plugin_imports_nothing_heavy() -> None:
+    code = "import sys, pytest; old = set(sys.modules); import oo_sim.pytest_plugin; print(*set(sys.modules) - old)"
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert {name.partition(".")[0] for name in ran.stdout.split()} == {"oo_sim"}
+    assert set(ran.stdout.split()) == {"oo_sim", "oo_sim.pytest_plugin"}
