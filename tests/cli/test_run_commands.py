@@ -61,10 +61,16 @@ def results(name: str, failures: dict[str, str]) -> tuple[dict[str, Any], pa.Tab
     counts = dict.fromkeys(("dismiss", "not_helpful", "snooze", "helpful", "done", "none"), [0] * 6)
     curves = {"policy": sorted(policies * 3), "replicate": [0] * 6, "round": [1, 2, 3] * 2, "users": [2] * 6}
     sums = {"reward": [1.0] * 6, "expected_reward": [1.0] * 6, "regret": [0.5] * 6}
+    fates = {"rewarded": [2, 4, 6] * 2, **dict.fromkeys(("pending", "expired", "never"), [0] * 6)}
     users = {"policy": sorted(policies * 2), "replicate": [0] * 4, "user_id": ["user-0", "user-1"] * 2}
-    totals = {"reward": [1.0, 2.0] * 2, "expected_reward": [1.0, 2.0] * 2, "regret": [0.5, 1.0] * 2}
+    totals = {
+        "reward": [1.0, 2.0] * 2,
+        "expected_reward": [1.0, 2.0] * 2,
+        "regret": [0.5, 1.0] * 2,
+        "decisions": [3] * 4,
+    }
     tables = (
-        pa.table(curves | sums | counts, schema=CURVES),
+        pa.table(curves | sums | counts | fates, schema=CURVES),
         pa.table(users | {"segment": [None] * 4, "round": [3] * 4} | totals, schema=USERS),
     )
     features = {"name": "oo5", "names": ["a"]}

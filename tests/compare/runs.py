@@ -16,7 +16,7 @@ from oo_sim.runlog import CURVES, USERS
 def users_of(policies: Mapping[str, np.ndarray[Any, Any]], rounds: int) -> pa.Table:
     """The users table."""
     rows = [
-        (label, r, f"user-{u}", None, t, value * t / 2, value * t, (1.0 - value) * t)
+        (label, r, f"user-{u}", None, t, value * t / 2, value * t, (1.0 - value) * t, t)
         for label, replicates in policies.items()
         for r, users in enumerate(replicates)
         for u, value in enumerate(users)
