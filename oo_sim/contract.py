@@ -184,7 +184,7 @@ class Feedback(NamedTuple):
     """How users report: how late, within a window, and with which probability a reaction is not reported at all.
 
     `delays` turns uniforms (n,) into delays (n,) in rounds. A reward that has not arrived `window` rounds after its
-    decision is lost; those pending take 8 (window + 1) (d + 4) bytes a lane.
+    decision is lost; those pending take 8 (window + 1) (d + 5) bytes a lane.
     """
 
     delays: Callable[[F64, I64], None] | None
