@@ -62,5 +62,5 @@ def _guides(axes: Axes, found: Sequence[Line]) -> None:
     for power, name, dashes in ((0.5, "√t", (0, (5, 3))), (1.0, "t", (0, (1, 2)))):
         axes.plot(t, start * t**power, color=FAINT, linestyle=dashes, linewidth=1.1, zorder=1)
         axes.annotate(name, (place, start * place**power), (-9, 5), textcoords="offset points", color=FAINT)
-        axes.texts[-1].set_fontsize(FONT + 1)
+        axes.texts[-1].set(fontsize=FONT + 1, bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.6})
     axes.set_xlim(limits)

@@ -50,6 +50,8 @@ def in_words(scenario: Scenario) -> Iterator[str]:
         yield plain(scenario.description, 2000)
     times = f", in {scenario.replicates:,} replicates" if scenario.replicates > 1 else ""
     yield f"{_count(scenario.users, 'user')}, {_count(scenario.rounds, 'decision')} each under every policy{times}."
+    if scenario.feedback:
+        yield "Rewards are heard of late, or not at all, as the scenario says under feedback."
     yield from _linear(scenario.world) if isinstance(scenario.world, LinearWorld) else _tips(scenario.world)
 
 
@@ -72,7 +74,7 @@ def _tips(world: TipsWorld) -> Iterator[str]:
         yield f"{world.reactions.no_reaction:.0%} of decisions draw no reaction."
     extra = [name for name in type(world).model_fields if name not in _TOLD and getattr(world, name, None)]
     if extra:
-        yield f"Set as well: {', '.join(extra)}; the scenario below says how."
+        yield f"People change: {', '.join(extra)} as the scenario says."
 
 
 def _span(count: int | Span) -> str:
@@ -100,20 +102,23 @@ def repeat(manifest: Mapping[str, Any], scenario: Scenario | None) -> Repeat:
     kept, remarks = _policies(manifest)
     if not kept:
         return Repeat((), tuple(remarks), None)
-    scenario = scenario.with_(policies=kept)
+    scenario, banks = scenario.with_(policies=kept), _banks(manifest)
+    if banks:
+        remarks.append("It wants the tip banks that are named below, from oo-sim generate.")
     known = _shipped(scenario)
     if known is not None:
-        command = ["oo-sim", "run", scenario.name, *_changes(known, scenario)]
+        command = ["oo-sim", "run", scenario.name, *_changes(known, scenario), *banks]
         return Repeat((shlex.join(command),), tuple(remarks), None)
     text = yaml.safe_dump(scenario.canonical(), sort_keys=False, allow_unicode=True, width=100, default_flow_style=None)
-    return Repeat((shlex.join(["oo-sim", "run", f"{scenario.name}.yaml"]),), tuple(remarks), text)
+    return Repeat((shlex.join(["oo-sim", "run", f"{scenario.name}.yaml", *banks]),), tuple(remarks), text)
 
 
 def _policies(manifest: Mapping[str, Any]) -> tuple[list[str], list[str]]:
     """The specs of the policies, without those that have none; and what to say about private ones."""
     kept, remarks = [], []
     for policy in manifest["policies"]:
-        label = policy["label"]
+        bank = policy.get("llm", {}).get("bank")
+        label = policy["label"].removesuffix(f"+{bank}") if bank else policy["label"]
         try:
             name = parse_spec(label).name
         except SpecError:
@@ -124,7 +129,13 @@ def _policies(manifest: Mapping[str, Any]) -> tuple[list[str], list[str]]:
             remarks.append(f"{plain(label, 60)} was handed over in Python, so no command can name it; it is left out.")
             continue
         kept.append(label)
-    return kept, remarks
+    return list(dict.fromkeys(kept)), list(dict.fromkeys(remarks))
+
+
+def _banks(manifest: Mapping[str, Any]) -> list[str]:
+    """The option that names the tip banks of the run."""
+    found = dict.fromkeys(policy["llm"]["bank"] for policy in manifest["policies"] if policy.get("llm"))
+    return ["--llm", ",".join(bank if bank == "none" else f"{bank}.parquet" for bank in found)] if found else []
 
 
 def _shipped(scenario: Scenario) -> Scenario | None:
