@@ -59,6 +59,11 @@ def there(dynamics: Dynamics, t: int) -> Bool | None:
     return None if dynamics.presence is None else active(dynamics.presence, t)
 
 
+def awaited(dynamics: Dynamics, t: int) -> Bool | None:
+    """Who has not come yet in round t; None where everybody has."""
+    return None if dynamics.presence is None else dynamics.presence.comes > t
+
+
 def react(
     world: TipsWorld,
     dynamics: Dynamics,

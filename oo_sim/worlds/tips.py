@@ -158,7 +158,7 @@ def _observe(plan: Plan, state: TipsState, t: int) -> Offer:
     state.rounds[:] = t
     time = plan.tick(state.draws, state.rounds, c.hour, c.day)
     if plan.backlog:
-        state.now[:] = time
+        _let_time_pass(state, t, time)
     else:
         _draw_fresh_tasks(plan, state, t * plan.stride)
     tips.age_tasks(state.now, tasks.due, tasks.dated, plan.spec.tasks.whole_days, tasks.overdue, tasks.age)
@@ -230,6 +230,14 @@ def _replace_done(plan: Plan, state: TipsState) -> None:
     state.arrived[lanes] += 1
     if state.dynamics is not None and state.dynamics.appetite is not None:
         state.dynamics.appetite.tasks[slots, lanes] = 0.0  # nobody is tired of what is new
+
+
+def _let_time_pass(state: TipsState, t: int, time: float) -> None:
+    """A backlog ages, but not that of users who have not come yet: they start with tasks as fresh as everybody's."""
+    awaited = None if state.dynamics is None else dynamics.awaited(state.dynamics, t)
+    if awaited is not None:
+        np.add(state.tasks.due, awaited * (time - state.now), out=state.tasks.due)
+    state.now[:] = time
 
 
 def _draw_fresh_tasks(plan: Plan, state: TipsState, first: int) -> None:
