@@ -21,6 +21,7 @@ from oo_sim.gate.recording import Stage, stage
 from oo_sim.gate.results import Case, Layer, Report, Status, Verdict
 from oo_sim.report.text import plain
 from oo_sim.scenario import Scenario, parse_spec
+from oo_sim.worlds import build
 
 _PARTS = {
     "scenario": "the scenario says something else",
@@ -82,7 +83,8 @@ def _label(policy: str | Policy) -> str:
 def _job(ready: Stage, baseline: Baseline, wanted: dict[str, str | Policy] | None) -> Job:
     """The scenario runs as long as it was recorded; whether it is the same one otherwise is for the check to say."""
     label, rounds = baseline.facts.policy, baseline.facts.marks[-1]
-    ready = ready._replace(scenario=ready.scenario.with_(rounds=rounds))
+    scenario = ready.scenario.with_(rounds=rounds)
+    ready = ready._replace(scenario=scenario, world=build(scenario))
     (entrant,) = entrants(ready.world, [label if wanted is None else wanted[label]])
     return Job(ready, entrant, baseline)
 
@@ -190,7 +192,7 @@ class _Check:
         if not baseline.facts.accepted:
             return False
         rounds = baseline.facts.marks[-1:]
-        since = judge(baseline.drift(totals), rounds, baseline.facts.margin, samples=2)
+        since = judge(baseline.drift(totals), rounds, baseline.facts.margin)
         lost = since.finding is Finding.REGRESSED
         text = f"{describe(since)}, since the anchor, {len(baseline.facts.accepted)} accepted changes ago"
         self._note("drift", Status.FAILED if lost else Status.PASSED, text)

@@ -24,7 +24,7 @@ from oo_sim.scenario import Scenario, load
 from oo_sim.worlds import build
 
 PILOT_USERS = 400
-"""Whose luck in two replicates says how much users' rewards differ by luck alone."""
+"""Whose luck in two replicates gives a first idea of how much users' rewards differ by luck alone."""
 MARGIN = 0.01
 """The loss that counts, as a share of what the oracle earns more than random choice."""
 
@@ -128,14 +128,17 @@ def _margin(ready: Stage, threads: int | None) -> float:
 def _recorded(
     ready: Stage, entrant: Entrant, users: int | None, power: float, margin: float, threads: int | None
 ) -> Baseline:
-    sd = _spread(ready, entrant, threads)
+    sd = _spread(ready, entrant, users or PILOT_USERS, threads)
     n = users or users_wanted(sd, margin, power)
+    if users is None and n > PILOT_USERS:  # a few unlucky users make most of the spread: look again, at all of them
+        sd = _spread(ready, entrant, n, threads)
+        n = max(n, users_wanted(sd, margin, power))
     return baseline_of(ready, entrant, n, margin, round(power_of(n, sd, margin), 4), threads)
 
 
-def _spread(ready: Stage, entrant: Entrant, threads: int | None) -> float:
+def _spread(ready: Stage, entrant: Entrant, users: int, threads: int | None) -> float:
     """How much a user's reward per decision differs between two replicates: same user, other luck."""
-    lucks = [ready.run(entrant, 0, PILOT_USERS, threads, replicate).totals[-1] for replicate in (0, 1)]
+    lucks = [ready.run(entrant, 0, users, threads, replicate).totals[-1] for replicate in (0, 1)]
     apart: F64 = (lucks[1] - lucks[0]) / ready.world.scale / ready.scenario.rounds
     return float(apart.std(ddof=1))
 

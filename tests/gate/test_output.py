@@ -12,6 +12,7 @@ from oo_sim.gate import Case, Report, Verdict, github_annotations, junit, lines,
 from oo_sim.gate.judge import judge
 from oo_sim.gate.results import EXIT_CODES, Layer, Status
 
+JUDGED = judge(np.random.default_rng(1).normal(-0.01, 0.1, (3, 80)), (10, 20, 40), 0.02)
 HOSTILE = "a|b<script>`x`%0A::error::c\x1b[31m\n::warning title=t::"
 
 
@@ -23,8 +24,7 @@ def case(verdict: Verdict, policy: str = "linucb", text: str = "because") -> Cas
         Layer("hashes", Status.SKIPPED, "changed"),
         Layer("statistics", Status.FAILED if bad else Status.PASSED, text),
     )
-    steps = np.random.default_rng(1).normal(-0.01, 0.1, (3, 80))
-    return Case("quickstart", policy, verdict, layers, judge(steps, (10, 20, 40), 0.02, samples=50), 80, 0.5)
+    return Case("quickstart", policy, verdict, layers, JUDGED, 80, 0.5)
 
 
 @pytest.mark.parametrize(

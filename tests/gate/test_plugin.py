@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
 from oo_sim.gate import record
+
+pytest_plugins = ["pytester"]
 
 TESTS = """
 def test_the_same(oo_gate):
@@ -26,19 +27,16 @@ def test_no_baseline(oo_gate):
 """
 
 
-@pytest.mark.subprocess
-def test_the_fixture_passes_and_fails_tests(tmp_path: Path) -> None:
+def test_the_fixture_passes_and_fails_tests(pytester: pytest.Pytester) -> None:
     """Warnings are errors there, so the plugin raises none."""
-    record("quickstart", policies=["greedy"], users=64, rounds=20, margin=0.05, directory=tmp_path / "kept")
-    (tmp_path / "pytest.ini").write_text("[pytest]\noo_gate_baselines = kept\nfilterwarnings = error\n")
-    (tmp_path / "test_it.py").write_text(TESTS)
-    command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider"]
-    ran = subprocess.run(command, check=False, cwd=tmp_path, capture_output=True, text=True)
-    assert ran.returncode == 1, ran.stdout
-    assert "2 failed, 2 passed" in ran.stdout, ran.stdout
-    assert "greedy: audit violation" in ran.stdout
-    assert "linucb: there is no baseline in" in ran.stdout
-    assert "Traceback" not in ran.stdout
+    record("quickstart", policies=["greedy"], users=64, rounds=20, margin=0.05, directory=pytester.path / "kept")
+    pytester.makeini("[pytest]\noo_gate_baselines = kept\nfilterwarnings = error\n")
+    pytester.makepyfile(TESTS)
+    ran = pytester.runpytest_inprocess("-p", "no:cacheprovider", "-p", "no:timeout")
+    ran.assert_outcomes(passed=2, failed=2)
+    ran.stdout.fnmatch_lines(["*greedy: audit violation*"])
+    ran.stdout.fnmatch_lines(["*linucb: there is no baseline in*"])
+    ran.stdout.no_fnmatch_line("*Traceback*")
 
 
 @pytest.mark.subprocess

@@ -1,4 +1,4 @@
-"""This repository gates itself. After a change that is meant: `oo-sim gate accept --reason "..."`, and commit the files."""
+"""This repository gates itself. After a change that is meant, accept it: `oo-sim gate accept --reason ...`."""
 
 from __future__ import annotations
 

@@ -17,7 +17,7 @@ from oo_sim.gate.judge import Finding
 from oo_sim.gate.results import Status
 
 MUTANTS = POLICY_FAULTS | PATCHES
-USERS, ROUNDS = 256, 60
+USERS, ROUNDS = 192, 50
 QUICKSTART = load_scenario("quickstart")
 
 
@@ -68,7 +68,6 @@ COSTLY = (
     "alpha doubled",
     "reward one round late",
     "rewards clipped at 0",
-    "epsilon doubled",
 )
 
 

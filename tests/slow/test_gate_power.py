@@ -28,7 +28,6 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(3600)]
 UNCHANGED, LOSSES = 2000, 300
 LUCKS = 8
 """Replicates in a bank: 56 ordered pairs for each of some thousand users."""
-_BOOTSTRAPS = 500  # the band only matters to losses that are large
 
 
 class Bank(NamedTuple):
@@ -84,7 +83,7 @@ def verdict(steps: F64, marks: list[int], margin: float) -> Finding:
     """As a check looks at more and more users."""
     planned = looks(steps.shape[1])
     for look, after in enumerate(planned):
-        judged = judge(steps[:, :after], marks, margin, alpha=alpha_at(look, planned), samples=_BOOTSTRAPS)
+        judged = judge(steps[:, :after], marks, margin, alpha=alpha_at(look, planned))
         if judged.finding is not Finding.INCONCLUSIVE:
             break
     return judged.finding
