@@ -68,7 +68,7 @@ def _entrant(world: World, one: str | Policy) -> Entrant:
 def _ours(policy: Policy) -> bool:
     """Whether every function of the policy is a built-in one."""
     parts = (policy.init, policy.score, policy.probs, policy.update)
-    return all(getattr(part, "__module__", "").startswith("oo_sim.policies.") for part in parts)
+    return all((getattr(part, "__module__", None) or "").startswith("oo_sim.policies.") for part in parts)
 
 
 def _from_spec(world: World, spec: PolicySpec) -> Policy:

@@ -117,10 +117,11 @@ def _by_label(found: Sequence[tuple[str, str, Run]], metric: Metric) -> dict[str
 
 
 def _per_decision(users: pd.DataFrame, label: str, column: str) -> tuple[F64, pd.Index[Any]]:
-    """(C, n) means per decision up to each checkpoint, and the users in order."""
+    """(C, n) means over the user's own decisions up to each checkpoint, 0 before the first, and the users in order."""
     own = users[users["policy"] == label]
-    totals = own.groupby(["round", "user_id"], sort=True)[column].mean().unstack("user_id")
-    values = totals.to_numpy(float) / totals.index.to_numpy(float)[:, None]
+    sums = own.groupby(["round", "user_id"], sort=True)[[column, "decisions"]].mean().unstack("user_id")
+    totals = sums[column]
+    values = totals.to_numpy(float) / np.maximum(sums["decisions"].to_numpy(float), 1.0)
     if not np.isfinite(values).all():
         raise ComparisonError(f"{plain(label, 60)}: some users lack a checkpoint; the run is damaged")
     return values, totals.columns

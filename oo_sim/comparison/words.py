@@ -33,7 +33,9 @@ def _estimand(manifest: Mapping[str, Any], metric: Metric) -> str:
     replicates = f" and {manifest['replicates']:,} replicates" if manifest["replicates"] > 1 else ""
     own = ", each policy on its own trajectory" if manifest["own_trajectory"] else ""
     better = "; below 0 the candidate is better" if metric == "regret" else ""
-    rounds = f"averaged over rounds 1 to {manifest['rounds']:,}{replicates}{own}{better}"
+    world = manifest["scenario"].get("world", {})
+    some = ", a user's own decisions alone (0 for who made none)" if {"churn", "arrivals"} & world.keys() else ""
+    rounds = f"averaged over rounds 1 to {manifest['rounds']:,}{replicates}{some}{own}{better}"
     return f"the mean over users of candidate minus baseline in {MEANING[metric]} per decision, {rounds}."
 
 

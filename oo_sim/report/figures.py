@@ -83,6 +83,7 @@ def _draw_run(figure: Figure, run: Results, *, bottom: float, log: bool) -> None
     _title(figure, manifest, _AXIS / width, (bottom + _PANEL_HEIGHT) / height)
     style = looks(manifest["policies"])
     draw_lines(left, reward_lines(manifest, run.curves), style)
+    left.update_datalim([(1.0, 0.0)], updatey=False)  # a logarithmic axis wants a place, also where nobody decided
     left.set_xscale("log")
     name_panel(left, "Expected reward per decision", "round, logarithmic")
     draw_lines(right, regret_lines(manifest, run.curves, run.users), style)

@@ -85,7 +85,9 @@ def notes(manifest: Mapping[str, Any]) -> Iterator[str]:
         yield "No interval with one user: intervals are over users, never over rounds."
     if any(policy.get("name") == "oracle" for policy in manifest["policies"]):
         yield "The oracle sees the true expected rewards: its regret is 0 by construction."
-    if manifest["own_trajectory"]:
+    if any(policy.get("llm") for policy in manifest["policies"]):
+        yield "Each tip bank has candidates of its own: reward, not regret, compares banks."
+    elif manifest["own_trajectory"]:
         yield (
             "What is on offer depends on what was served before, so regret is against the best on this "
             "policy's own trajectory: reward, not regret, compares policies."
