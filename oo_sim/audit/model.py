@@ -139,8 +139,7 @@ def probabilities(d: Decisions, scores: F64, rule: Rule, greedy: I64, judged: Bo
 
 
 def explored_share(d: Decisions, rule: Rule) -> F64 | None:
-    """The probability (n,) of drawing the candidate by exploring; None where the policy has no such notion.
-    """
+    """The probability (n,) of drawing the candidate by exploring; None where the policy has no such notion."""
     if rule.family == "egreedy":
         return np.asarray(rule.epsilon(d.t) / d.standing.sum(axis=1))
     return np.asarray(1.0 / d.standing.sum(axis=1)) if rule.family == "random" else None

@@ -55,4 +55,3 @@ def thompson(scale: float = 0.5, samples: int = 1, features: str | FeatureMap = 
         parameters={"scale": scale, "samples": samples, "features": phi.name, "prior": prior},
         propensities=samples > 1,
     )
-

@@ -67,14 +67,16 @@ def _policies(run: Run) -> Iterator[tuple[str, str]]:
 
 def _results(run: Run) -> Iterator[str]:
     yield "<h3>Results</h3>\n"
+    if not run.rows:
+        yield paragraphs(["No policy has results."])
+        return
     yield table(HEADERS, map(cells, run.rows), size(run.manifest))
     yield paragraphs(notes(run.manifest), "note")
-    if run.rows:
-        yield picture(
-            curves_figure([run]),
-            "reward per decision and cumulative regret per user against rounds",
-            "Left: does a policy still improve, and how near does it come to the oracle? Right: what learning cost.",
-        )
+    yield picture(
+        curves_figure([run]),
+        "reward per decision and cumulative regret per user against rounds",
+        "Left: does a policy still improve, and how near does it come to the oracle? Right: what learning cost.",
+    )
 
 
 def _by_segment(run: Run) -> Iterator[str]:

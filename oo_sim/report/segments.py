@@ -63,7 +63,7 @@ def segments_figure(run: Results) -> Figure:
     """
     facts, names = run.manifest, segments(run)
     if not names:
-        raise RunLogError(Path(facts["name"]), "has no segments; they belong to worlds of kind tips")
+        raise RunLogError(Path(facts["name"]), "has no results by segment; segments belong to worlds of kind tips")
     style, shown = looks(facts["policies"]), names[:MOST]
     shape = _SHAPE._replace(right=end_room([plain(label, NAME) for label in labels(facts)]))
     cut = f"; the {MOST} largest of {len(names)} segments" if len(names) > MOST else ""

@@ -10,6 +10,7 @@ from oo_sim.report.text import plain
 from oo_sim.stats import Interval, Paired, t_interval
 
 _FLOOR, _CEILING = "random", "oracle"
+_MOST = 4  # rivals that are named
 
 
 class PairLike(Protocol):
@@ -63,7 +64,7 @@ def verdict(policies: Sequence[Mapping[str, Any]], pairs: Sequence[PairLike]) ->
     The first sentence is the verdict. Where two policies can't be told apart it says so, never that they are equal.
     """
     if not pairs:
-        return ["One policy has results, so there is nothing to compare."]
+        return ["Fewer than two policies have results, so there is nothing to compare."]
     if pairs[0].users < 2:
         return ["With one user there is no interval, and so no verdict: simulate more users."]
     names = {policy["label"]: policy.get("name", "") for policy in policies}
@@ -94,7 +95,8 @@ def _first(ranked: Sequence[str], found: Sequence[Lead]) -> Iterator[str]:
         best = f"is the best of the {len(ranked)} policies that learn" if len(others) > 1 else "is better"
         yield f"{_name(leader)} {best}: {_more(nearest)}."
         return
-    rivals = ", ".join(_name(each.second if each.first == leader else each.first) for each in unsure)
+    names = [_name(each.second if each.first == leader else each.first) for each in unsure]
+    rivals = ", ".join(names[:_MOST]) + (f" and {len(names) - _MOST} more" if len(names) > _MOST else "")
     close = unsure[0] if len(unsure) == 1 else min(unsure, key=lambda each: abs(each.by.estimate))
     yield (
         f"No policy is shown to be the best: {_name(leader)} has the highest mean, but can't be told apart from "

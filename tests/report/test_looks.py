@@ -78,7 +78,7 @@ def test_segments_add_up_to_the_table(build: BuildRun) -> None:
 
 
 def test_a_world_without_segments_or_reactions_says_so(build: BuildRun) -> None:
-    with pytest.raises(RunLogError, match="has no segments"):
+    with pytest.raises(RunLogError, match="has no results by segment"):
         segments_figure(build())
     with pytest.raises(RunLogError, match="has no reactions"):
         reactions_figure(build(has_reactions=False))

@@ -28,6 +28,12 @@ def judge(runs: Sequence[Run]) -> Any:
     return oo_sim.compare(*runs)
 
 
+@pytest.fixture
+def unpainted(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Figures are made but not painted, which takes most of the time."""
+    monkeypatch.setattr("oo_sim.report.markup.png", lambda figure, dpi: b"")
+
+
 class Reader(HTMLParser):
     """Checks that tags are balanced, and keeps what is linked and shown."""
 
@@ -121,7 +127,7 @@ def test_every_shipped_scenario_is_told_in_words(name: str) -> None:
     assert all(sentence[-1] in ".!?" for sentence in sentences)
 
 
-def test_text_from_files_stays_text(build: BuildRun) -> None:
+def test_text_from_files_stays_text(build: BuildRun, unpainted: None) -> None:
     nasty = build(
         ("linucb", NASTY),
         name=NASTY,
@@ -145,13 +151,13 @@ def test_warnings_name_failures_and_what_the_lint_finds(run: Run) -> None:
     assert any("one user gives no interval" in line for line in found)
 
 
-def test_one_policy_one_user_and_no_results_are_reported_too(build: BuildRun) -> None:
+def test_one_policy_one_user_and_no_results_are_reported_too(build: BuildRun, unpainted: None) -> None:
     assert "nothing to compare" in report_html([build(("linucb",))], judge)
     assert "no verdict" in report_html([build(("linucb", "random"), users=1)], judge)
     assert "linucb failed" in report_html([build(("linucb",), missing=["linucb"], failures={"linucb": "x"})], judge)
 
 
-def test_several_scenarios_have_a_list_of_verdicts(build: BuildRun) -> None:
+def test_several_scenarios_have_a_list_of_verdicts(build: BuildRun, unpainted: None) -> None:
     page = report_html([build(("linucb",), name="one"), build(("linucb",), name="two")], judge)
     assert Reader(page).links[1:3] == ["#scenario-0", "#scenario-1"]
     assert "<h1>one, two</h1>" in page

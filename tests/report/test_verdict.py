@@ -84,5 +84,11 @@ def test_the_best_of_several_beats_each_of_them() -> None:
 
 
 def test_no_verdict_without_pairs_or_with_one_user() -> None:
-    assert verdict(policies("a"), []) == ["One policy has results, so there is nothing to compare."]
+    assert verdict(policies("a"), []) == ["Fewer than two policies have results, so there is nothing to compare."]
     assert "no verdict" in verdict(policies("a", "b"), pairs(a=[1.0], b=[2.0]))[0]
+
+
+def test_a_long_list_of_rivals_is_cut() -> None:
+    users = {name: [0.1 * ((i * k) % 7) for i in range(1, 9)] for k, name in enumerate("abcdefg", 1)}
+    first = verdict(policies(*users), pairs(**users))[0]
+    assert " and 2 more. " in first

@@ -40,9 +40,7 @@ POPULATIONS = {
     "skewed (gamma, shape 2)": Population(lambda rng, n: rng.gamma(2.0, 1.0, n), 2.0),
     "heavy (Student, 3 df)": Population(lambda rng, n: rng.standard_t(3, n), 0.0),
     "very skewed (exponential)": Population(lambda rng, n: rng.exponential(1.0, n), 1.0, fair=False),
-    "extreme (lognormal, sigma 1)": Population(
-        lambda rng, n: rng.lognormal(0.0, 1.0, n), math.exp(0.5), fair=False
-    ),
+    "extreme (lognormal, sigma 1)": Population(lambda rng, n: rng.lognormal(0.0, 1.0, n), math.exp(0.5), fair=False),
 }
 
 
