@@ -86,7 +86,10 @@ def notes(manifest: Mapping[str, Any]) -> Iterator[str]:
     if any(policy.get("name") == "oracle" for policy in manifest["policies"]):
         yield "The oracle sees the true expected rewards: its regret is 0 by construction."
     if any(policy.get("llm") for policy in manifest["policies"]):
-        yield "Each tip bank has candidates of its own: reward, not regret, compares banks."
+        yield (
+            "Each tip bank has candidates of its own, and regret is against the best among them: "
+            "reward, not regret, compares policies."
+        )
     elif manifest["own_trajectory"]:
         yield (
             "What is on offer depends on what was served before, so regret is against the best on this "
