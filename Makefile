@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: run test test-slow check bench bench-serve notebook clean
+.PHONY: run test test-slow check gate bench bench-serve notebook clean
 
 run: $(READY)
 	$(BIN)/oo-sim run scenarios/quickstart.yaml
@@ -19,6 +19,9 @@ check: $(READY)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+gate: $(READY)
+	$(BIN)/oo-sim gate check
 
 bench: $(READY)
 	$(BIN)/oo-sim bench

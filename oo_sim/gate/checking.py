@@ -142,7 +142,11 @@ class _Check:
         said = "; ".join(_PARTS[part] for part in found)
         where = environment.changed(facts.settings, environment.settings(ready.scenario))
         text = f"not comparable: {said}" + (f" ({where})" if where else "")
-        return self._note("environment", Status.FAILED, text)
+        return self._note("environment", Status.FAILED, text + self._elsewhere())
+
+    def _elsewhere(self) -> str:
+        found = environment.elsewhere(self.job.baseline.facts.versions)
+        return f"; recorded with {found}" if found else ""
 
     def _run(self, first: int, after: int) -> Measured:
         return self.job.ready.run(self.job.entrant, first, after - first, self.threads)
@@ -155,7 +159,7 @@ class _Check:
         what = "decisions" if first.curves == facts.curves else "decisions and rewards"
         if self.job.entrant.hash != facts.policy_hash:
             what += ", and the policy's parameters or features"
-        return self._note("hashes", Status.SKIPPED, f"changed: {what}")
+        return self._note("hashes", Status.SKIPPED, f"changed: {what}{self._elsewhere()}")
 
     def _audit(self, first: Measured) -> bool:
         assert first.sample is not None

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
+import platform
 from collections.abc import Mapping
+from importlib.metadata import version
 from typing import Any
 
 import numpy as np
@@ -64,6 +66,17 @@ def changed(recorded: Any, now: Any, path: str = "") -> str:
         found = (changed(recorded.get(k), now.get(k), f"{path}.{k}" if path else str(k)) for k in keys)
         return next((each for each in found if each), "")
     return "" if recorded == now else f"{path} was {recorded!r:.60} and is {now!r:.60}"
+
+
+def versions() -> dict[str, str]:
+    """What runs here. None of it may change a bit, so a check compares it only to explain what did change."""
+    return {name: version(name) for name in ("oo-sim", "numpy", "numba")} | {"python": platform.python_version()}
+
+
+def elsewhere(recorded: Mapping[str, str]) -> str:
+    """Which versions differ from those that were recorded with; empty where none does."""
+    here = versions()
+    return ", ".join(f"{name} {was} (here {here.get(name)})" for name, was in recorded.items() if here.get(name) != was)
 
 
 def _first(arms: int, n: int) -> Decision:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import platform
 from collections.abc import Sequence
-from importlib.metadata import version
 from pathlib import Path
 from typing import NamedTuple
 
@@ -174,7 +172,7 @@ def baseline_of(
         curves=parts[0].curves,
         margin=margin,
         power=power,
-        versions={name: version(name) for name in ("oo-sim", "numpy", "numba")} | {"python": platform.python_version()},
+        versions=environment.versions(),
         accepted=accepted,
     )
     return Baseline(facts, totals, totals[-1] if anchor is None else anchor)

@@ -158,3 +158,25 @@ def test_names_of_files_are_never_shared(tmp_path: Path) -> None:
     assert len(set(paths)) == 3
     assert [read(path).facts.policy for path in paths] == specs
     assert check(directory=tmp_path).exit_code == 0
+
+
+def test_other_versions_explain_a_change_and_are_none(recorded: Path, tmp_path: Path) -> None:
+    """A baseline that was recorded on another Python or NumPy is as good; where something did change, they are told."""
+    for suffix in (".json", ".parquet"):
+        (tmp_path / recorded.name).with_suffix(suffix).write_bytes(recorded.with_suffix(suffix).read_bytes())
+    change(tmp_path / recorded.name, versions={"numpy": "1.0", "python": "3.99.0"})
+    assert [case.verdict for case in check("quickstart", directory=tmp_path).cases] == [Verdict.IDENTICAL]
+    other = make("linucb", {"alpha": 1.5})._replace(name="linucb")
+    (case,) = check("quickstart", policies=[other], directory=tmp_path).cases
+    told = [layer.text for layer in case.layers if "recorded with numpy 1.0 (here 2" in layer.text]
+    assert len(told) == 1
+    assert "python 3.99.0 (here 3." in told[0]
+
+
+def test_other_checkpoints_are_not_comparable(recorded: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Curves kept at other rounds than a version of this package would keep cannot be set against each other."""
+    monkeypatch.setattr("oo_sim.gate.recording.checkpoints", lambda rounds: [rounds])
+    (case,) = check("quickstart", directory=recorded.parent).cases
+    assert (case.verdict, case.exit_code) == (Verdict.NOT_COMPARABLE, 4)
+    assert "other checkpoints; record it again" in case.text
+    assert [layer.name for layer in case.layers] == ["environment", "audit", "statistics"]
