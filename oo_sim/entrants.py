@@ -31,6 +31,12 @@ class Entrant(NamedTuple):
         return self.label if self.bank is None else self.label.removesuffix(f"+{self.bank.label}")
 
     @property
+    def built_in(self) -> bool:
+        """Whether every function of the policy is this package's own, so that what it holds is known."""
+        parts = (self.policy.init, self.policy.score, self.policy.probs, self.policy.update)
+        return all((getattr(part, "__module__", None) or "").startswith("oo_sim.policies.") for part in parts)
+
+    @property
     def hash(self) -> str:
         """A hash of all that makes the policy what it is: name, parameters and features."""
         return policy_hash(self.policy)
@@ -62,13 +68,8 @@ def _entrant(world: World, one: str | Policy) -> Entrant:
     else:
         raise UnknownPolicyError(f"{one!r} is no policy; give a spec such as 'linucb:alpha=0.5', or a Policy")
     _check(world, label, policy)
-    return Entrant(label, policy if _ours(policy) else guarded(policy))
-
-
-def _ours(policy: Policy) -> bool:
-    """Whether every function of the policy is a built-in one."""
-    parts = (policy.init, policy.score, policy.probs, policy.update)
-    return all((getattr(part, "__module__", None) or "").startswith("oo_sim.policies.") for part in parts)
+    entrant = Entrant(label, policy)
+    return entrant if entrant.built_in else Entrant(label, guarded(policy))
 
 
 def _from_spec(world: World, spec: PolicySpec) -> Policy:

@@ -130,6 +130,7 @@ def _results(
                 block=block or (_EVENT_BLOCK if log else None),
                 watch=_watch(log, j, entrant) if log else None,
                 progress=_counted(progress, entrant.label, j * each, len(taking_part) * each),
+                fork=entrant.built_in,
             )
         except RoundError as error:
             failures[entrant.label] = _blame(error)

@@ -101,7 +101,7 @@ def threads(repeats: int = 7, scenario: str = "quickstart", policy: str = "linuc
 def _ours(scenario: Scenario, world: World, policy: Policy, count: int, rounds: int = ROUNDS) -> float:
     """Seconds a decision: world, features, policy, draw, learning and curves all counted."""
     run = lambda: run_policy(  # noqa: E731
-        world, policy, seed=scenario.seed, users=USERS, rounds=rounds, threads=count
+        world, policy, seed=scenario.seed, users=USERS, rounds=rounds, threads=count, fork=True
     )
     return _seconds(run) / (USERS * rounds)
 

@@ -1,4 +1,4 @@
-"""Blocks of lanes on threads. Results depend on neither: draws are addressed and sums are integers."""
+"""Blocks of lanes, at work side by side. Results do not depend on it: draws are addressed and sums are integers."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ from typing import NamedTuple
 import numpy as np
 
 from oo_sim.contract import I64, MIN_LANES, Lanes, Policy, World
-from oo_sim.engine.run import InterruptedRunError, Observer, RoundError, simulate
+from oo_sim.engine import forks
+from oo_sim.engine.run import InterruptedRunError, Observer, RoundError, Tally, simulate
 from oo_sim.kernels.draws import hash_users
 from oo_sim.kernels.tally import COLUMNS
 
@@ -85,26 +86,97 @@ def run_policy(
     marks: Sequence[int] | None = None,
     watch: Watch | None = None,
     progress: Callable[[int], None] | None = None,
+    fork: bool = False,
 ) -> Result:
-    """Run one policy over all users and replicates.
+    """Run one policy over all users and replicates, `threads` blocks at a time.
+
+    They are at work on threads; with `fork`, where the system can and it is worth while, on forked processes, which are
+    about as many times faster as there are cores. Only a world and a policy that hold no threads, locks or files of
+    their own may be forked, and nobody can `watch` it.
 
     `progress` hears, from any thread, how many more decisions are made. Raises RoundError, that of the first round and
     user to fail, when the policy fails: it is the same for any number of threads and size of blocks. What `progress`
-    raises, and an exception in the calling thread (such as Ctrl-C), stops all threads and reaches the caller.
+    raises, and an exception in the calling thread (such as Ctrl-C), stops all work and reaches the caller.
     """
     marks = marks or checkpoints(rounds)
     threads = threads or os.cpu_count() or 1
     block = block or min(BLOCK, -(-users * replicates // threads))
+    parts = list(blocks(users, replicates, block))
+    told = _Told(progress or (lambda decisions: None))
+
+    def simulated(part: Block, ticked: Callable[[int], None]) -> Tally:
+        with watch(part) if watch else nullcontext() as observer:
+            return simulate(world, policy, part.lanes(seed), part.users, rounds, marks, observer, ticked)
+
+    worth_it = min(threads, len(parts)) > 1 and users * replicates * rounds >= forks.LEAST
+    if fork and worth_it and watch is None and forks.possible():
+        result = Result(forks.shared(replicates, rounds, COLUMNS), forks.shared(replicates, len(marks), 4, users))
+        if _on_processes(threads, parts, rounds, simulated, result, told):
+            return result
     result = Result(
         np.zeros((replicates, rounds, COLUMNS), np.int64), np.empty((replicates, len(marks), 4, users), np.int64)
     )
+    _on_threads(threads, parts, rounds, simulated, result, told)
+    return result
+
+
+class _Told:
+    """Passes on how many more decisions are made, each once: what failed on processes is done again on threads."""
+
+    def __init__(self, progress: Callable[[int], None]) -> None:
+        self._progress, self._told = progress, 0
+
+    def __call__(self, decisions: int) -> None:
+        """`decisions` are made in all."""
+        if decisions > self._told:
+            more, self._told = decisions - self._told, decisions
+            self._progress(more)
+
+
+_Simulated = Callable[[Block, Callable[[int], None]], Tally]
+
+
+def _put(result: Result, part: Block, tally: Tally) -> None:
+    result.sums[part.replicate] += tally.sums
+    result.totals[part.replicate, :, :, part.first : part.first + part.users] = tally.totals
+
+
+def _due(done: int, rounds: int) -> int:
+    """How many rounds are to be reported when `done` are over."""
+    return (done - 1) % _REPORT_ROUNDS + 1 if done % _REPORT_ROUNDS == 0 or done == rounds else 0
+
+
+def _on_processes(
+    workers: int, parts: Sequence[Block], rounds: int, simulated: _Simulated, result: Result, told: _Told
+) -> bool:
+    """Whether all went well. A failure is not told apart here: done again on threads, it is the same."""
+    made, lock = forks.shared(1), forks.shared_lock()
+
+    def work(j: int) -> None:
+        def ticked(done: int) -> None:
+            if fresh := _due(done, rounds):
+                with lock:
+                    made[0] += parts[j].users * fresh
+
+        tally = simulated(parts[j], ticked)
+        with lock:
+            _put(result, parts[j], tally)
+
+    return forks.forked(workers, len(parts), work, lambda: told(int(made[0])))
+
+
+def _on_threads(
+    workers: int, parts: Sequence[Block], rounds: int, simulated: _Simulated, result: Result, told: _Told
+) -> None:
     lock, stop = threading.Lock(), threading.Event()
+    made = 0
 
     def report(decisions: int) -> None:
+        nonlocal made
         try:
-            if progress is not None:
-                with lock:
-                    progress(decisions)
+            with lock:
+                made += decisions
+                told(made)
         except BaseException as error:
             stop.set()
             raise InterruptedRunError from error
@@ -113,17 +185,15 @@ def run_policy(
         def ticked(done: int) -> None:
             if stop.is_set():
                 raise InterruptedRunError
-            if done % _REPORT_ROUNDS == 0 or done == rounds:
-                report(part.users * ((done - 1) % _REPORT_ROUNDS + 1))
+            if fresh := _due(done, rounds):
+                report(part.users * fresh)
 
-        with watch(part) if watch else nullcontext() as observer:
-            tally = simulate(world, policy, part.lanes(seed), part.users, rounds, marks, observer, ticked)
+        tally = simulated(part, ticked)
         with lock:
-            result.sums[part.replicate] += tally.sums
-            result.totals[part.replicate, :, :, part.first : part.first + part.users] = tally.totals
+            _put(result, part, tally)
 
-    with ThreadPoolExecutor(threads) as pool:
-        futures = [pool.submit(work, part) for part in blocks(users, replicates, block)]
+    with ThreadPoolExecutor(workers) as pool:
+        futures = [pool.submit(work, part) for part in parts]
         try:
             wait(futures)
         finally:
@@ -131,7 +201,6 @@ def run_policy(
             for future in futures:
                 future.cancel()
     _raise_first([error for future in futures if (error := future.exception())])
-    return result
 
 
 def _raise_first(errors: Sequence[BaseException]) -> None:
