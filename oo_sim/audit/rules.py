@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -29,6 +29,13 @@ _RANGES: Mapping[str, tuple[float, float]] = {
     "scale": (0.0, 1e9),
     "samples": (1, 1e9),
 }
+_SCHEDULES: Mapping[str, Callable[[F64], F64]] = {
+    "harmonic": lambda u: 1.0 / (1.0 + u),
+    "sqrt": lambda u: 1.0 / np.sqrt(1.0 + u),
+    "cbrt": lambda u: 1.0 / np.cbrt(1.0 + u),
+    "exponential": lambda u: np.exp(-np.minimum(u, 700.0)),
+}
+"""What is left of epsilon at u = decay t."""
 _WIRE = {"linucb-v1": ("linucb", "oo5"), "egreedy-v1": ("egreedy", "oo7")}
 """Policies that a log may name without describing them."""
 
@@ -41,6 +48,7 @@ class Rule(NamedTuple):
     parameters: Mapping[str, float]
     names: tuple[str, ...] | None  # of the features, where known
     notes: tuple[str, ...]
+    schedule: str = "harmonic"
 
     @property
     def ridge(self) -> bool:
@@ -53,10 +61,10 @@ class Rule(NamedTuple):
         return self.family in ("linucb", "egreedy", "greedy", "oracle")
 
     def epsilon(self, t: I64) -> F64:
-        """The probability (n,) of exploring at decisions `t`: epsilon_t = epsilon / (1 + decay t)."""
+        """The probability (n,) of exploring at decisions `t`: epsilon, less by the schedule at u = decay t."""
         if self.family != "egreedy":
             return np.zeros(len(t))
-        return np.asarray(self.parameters["epsilon"] / (1.0 + self.parameters["decay"] * t))
+        return np.asarray(self.parameters["epsilon"] * _SCHEDULES[self.schedule](self.parameters["decay"] * t))
 
     def probabilities(self, scores: F64, standing: Bool, best: I64, t: I64) -> F64:
         """The choice probabilities (n, K), where candidate `best` (n,) is the greedy one."""
@@ -103,6 +111,9 @@ def _rule(entry: Mapping[str, Any]) -> Rule:
         names = names or ("expected_reward",)
         if len(names) != 1:
             return _unknown(label, names, f"policy {name} sees {len(names)} features, not the truth alone")
+    schedule = parameters.pop("schedule", "harmonic") if family == "egreedy" else "harmonic"
+    if not isinstance(schedule, str) or schedule not in _SCHEDULES:
+        return _unknown(label, names, f"policy {name}: schedule {schedule!r:.40} is not known here")
     strange = sorted(set(parameters) - set(_DEFAULTS[family]))
     if strange:
         return _unknown(label, names, f"policy {name}: parameters not known here, {', '.join(strange)}")
@@ -110,7 +121,7 @@ def _rule(entry: Mapping[str, Any]) -> Rule:
         low, high = _RANGES[key]
         if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value <= high:
             raise UnusableLogError(f"manifest: policy {label}: {key} is {value!r}; {low:g} to {high:g} wanted")
-    return Rule(label, family, {**_DEFAULTS[family], **parameters}, names, _notes(family, names))
+    return Rule(label, family, {**_DEFAULTS[family], **parameters}, names, _notes(family, names), schedule)
 
 
 def _names(entry: Mapping[str, Any]) -> tuple[str, ...] | None:
@@ -124,11 +135,14 @@ def _notes(family: str, names: tuple[str, ...] | None) -> tuple[str, ...]:
     notes = []
     if family == "thompson":
         notes.append("scores are not derived again: they need the policy's own noise")
-    if names is None or not derivable(names):
+    if names is None:
+        notes.append("features are not derived again: no manifest names them")
+    elif not derivable(names):
         notes.append("features are not derived again: they do not follow from the logged columns")
     return tuple(notes)
 
 
 def _unknown(label: str, names: tuple[str, ...] | None, why: str) -> Rule:
-    note = f"{why}: features, propensities and draws are checked, scores are not"
+    vectors = "" if names is None or not derivable(names) else "features, "
+    note = f"{why}: {vectors}propensities and draws are checked, scores are not"
     return Rule(label, "", {}, names, (note, *_notes("", names)))

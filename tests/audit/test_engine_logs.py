@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -22,3 +23,34 @@ def test_engine_logs_are_clean(scenario: str, tmp_path: Path) -> None:
     judged = {policy.label: set(policy.checks) for policy in report.policies}
     assert {"score", "argmax", "tie", "draw"} <= judged["linucb"]
     assert {"score", "probs", "explored", "draw"} <= judged["egreedy:decay=0.05"]
+
+
+@pytest.mark.parametrize("schedule", ["sqrt", "cbrt", "exponential"])
+def test_every_schedule_of_exploration_is_known(schedule: str, tmp_path: Path) -> None:
+    """What the engine logs is clean; the same log under another schedule's name is not, from the second decision on."""
+    out = tmp_path / "run"
+    spec = f"egreedy:decay=0.05,epsilon=0.3,schedule={schedule}"
+    oo_sim.run("quickstart", policies=[spec], users=10, rounds=30, events=True, out=out, plot=False)
+    (found,) = audit_directory(out).policies
+    assert found.wrong == 0, found
+    assert not found.notes
+    assert {"score", "probs", "explored", "draw"} <= set(found.checks)
+    manifest = json.loads((out / "manifest.json").read_text())
+    del manifest["policies"][0]["parameters"]["schedule"]
+    (out / "manifest.json").write_text(json.dumps(manifest))
+    (found,) = audit_directory(out).policies
+    assert found.first is not None
+    assert (found.first.check, found.first.t) == ("probs", 1)
+    assert found.checks["probs"].wrong == 10 * 29
+
+
+@pytest.mark.parametrize("schedule", ["linear", ["sqrt"], None])
+def test_a_schedule_that_is_not_known_is_said(schedule: object, tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    oo_sim.run("quickstart", policies=["egreedy"], users=3, rounds=5, events=True, out=out, plot=False)
+    manifest = json.loads((out / "manifest.json").read_text())
+    manifest["policies"][0]["parameters"]["schedule"] = schedule
+    (out / "manifest.json").write_text(json.dumps(manifest))
+    (found,) = audit_directory(out).policies
+    assert "is not known here" in found.notes[0]
+    assert "score" not in found.checks

@@ -105,6 +105,14 @@ def test_wire_names_need_no_manifest() -> None:
     assert {"score", "features", "probs", "rate"} <= set(report.policies[0].checks)
 
 
+def test_without_a_manifest_the_notes_promise_no_more_than_is_checked() -> None:
+    (found,) = audit_tables(*Simulator("linucb").run(), {}).policies
+    assert found.wrong == 0
+    assert "features" not in found.checks
+    assert found.notes[0].endswith("not described by the manifest: propensities and draws are checked, scores are not")
+    assert found.notes[1] == "features are not derived again: no manifest names them"
+
+
 def _as(name: str, simulator: Simulator, **parameters: Any) -> Row:
     manifest = simulator.manifest()
     manifest["policies"][0] |= {"name": name, "parameters": simulator.parameters | parameters}
