@@ -47,7 +47,7 @@ def test_the_folder_of_an_installed_package_comes_first(tmp_path: Path, monkeypa
 
 def test_a_missing_name_and_a_missing_file(tmp_path: Path) -> None:
     assert refusal("quikstart") == "quikstart: there is no such scenario or file; did you mean quickstart?"
-    assert "shipped scenarios are backlog, commuters" in refusal("zzz")
+    assert "shipped scenarios are backlog, changing_users, churn, commuters" in refusal("zzz")
     missing = tmp_path / "elsewhere" / "comuters.yaml"
     assert refusal(missing) == f"{missing}: there is no such file; did you mean commuters?"
 

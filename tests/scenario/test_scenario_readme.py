@@ -10,12 +10,16 @@ import pytest
 from pydantic import BaseModel
 
 import oo_sim.scenario as room
-from oo_sim.scenario import loads, shipped, validate
+from oo_sim.scenario import dynamics, loads, shipped, validate
 from oo_sim.scenario.reader import read
 
 README = (Path(__file__).parents[2] / "scenarios" / "README.md").read_text(encoding="utf-8")
 EXAMPLES = re.findall(r"```yaml\n(.*?)```", README, re.DOTALL)
-MODELS = [model for model in vars(room).values() if isinstance(model, type) and issubclass(model, BaseModel)]
+MODELS = [
+    model
+    for model in (*vars(room).values(), *vars(dynamics).values())
+    if isinstance(model, type) and issubclass(model, BaseModel) and model.model_fields
+]
 
 
 def merged(base: Any, part: Any) -> Any:

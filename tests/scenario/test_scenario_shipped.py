@@ -13,7 +13,32 @@ import pytest
 from oo_sim.contract import REACTIONS, REWARDS
 from oo_sim.scenario import CANDIDATE_TERMS, CONTEXT_TERMS, LinearWorld, TipsWorld, lint, load, shipped
 
-NAMES = ("backlog", "commuters", "exact_ties", "linear", "llm_tips", "quickstart", "tiny_sets")
+STILL = ("backlog", "commuters", "exact_ties", "linear", "llm_tips", "quickstart", "tiny_sets")
+CHANGING = (
+    "changing_users",
+    "churn",
+    "drift_abrupt",
+    "drift_gradual",
+    "fatigue",
+    "late_answers",
+    "newcomers",
+    "random_walk",
+    "silent_users",
+    "weekend",
+)
+NAMES = tuple(sorted(STILL + CHANGING))
+DYNAMIC = {
+    "churn": "churn",
+    "drift_abrupt": "drift",
+    "drift_gradual": "drift",
+    "fatigue": "fatigue",
+    "late_answers": "delay",
+    "newcomers": "arrivals",
+    "random_walk": "drift",
+    "silent_users": "missing",
+    "weekend": "drift",
+}
+NOTHING_MISSING: dict[str, object] = {"rate": 0.0, "by_reaction": {}, "by_source": {}}
 TIPS = tuple(name for name in NAMES if name != "linear")
 ROUNDS, USERS = 15, 150
 Array = npt.NDArray[np.float64]
@@ -121,12 +146,26 @@ def test_named_after_their_file_and_without_warnings(name: str) -> None:
 
 @pytest.mark.parametrize("name", TIPS)
 def test_all_reactions_occur_and_the_oracle_beats_random(name: str) -> None:
-    """Sampling error of the gap is below 0.01, so that 0.1 of clearance is no accident."""
+    """At the start, before anybody changes. Sampling error of the gap is below 0.01, so that 0.1 is no accident."""
     sampled = sample(name)
     assert all(sampled.shares > 0.04), dict(zip(REACTIONS, sampled.shares, strict=True))
     best = np.mean([row.max() for row in sampled.rewards])
     usual = np.mean([row.mean() for row in sampled.rewards])
     assert best - usual > 0.1
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_changing_ones_and_no_others_have_a_dynamic(name: str) -> None:
+    """Each of them the one of its name, and `changing_users` all."""
+    scenario = load(name)
+    fields = scenario.canonical()
+    world = fields["world"]
+    has = {key for key in ("drift", "fatigue", "churn", "arrivals") if key in world}
+    has |= {key for key in ("delay", "missing") if fields.get("feedback", {}).get(key) not in (None, NOTHING_MISSING)}
+    if name == "changing_users":
+        assert has == {"drift", "fatigue", "churn", "arrivals", "delay", "missing"}
+    else:
+        assert has == ({DYNAMIC[name]} if name in CHANGING else set())
 
 
 def test_commuters_wishes_cancel_over_the_day() -> None:
