@@ -13,12 +13,12 @@ from typing import Any, NamedTuple
 from oo_sim.bench.naive import NAIVE, Naive, handle, requests
 from oo_sim.bench.private import numpy_linucb, parts_linucb
 from oo_sim.contract import Policy, World
-from oo_sim.engine import run_policy
+from oo_sim.engine import BLOCK, run_policy
 from oo_sim.policies import make
 from oo_sim.scenario import Scenario, load
 from oo_sim.worlds import build
 
-USERS, ROUNDS, REQUESTS = 4 * 832, 100, 2000
+USERS, REQUESTS = 2 * BLOCK, 2000  # as many as keep two cores busy, for as many rounds as the scenario has
 PRIVATE: dict[str, Callable[[], Policy]] = {"private numpy": numpy_linucb, "private on ridge": parts_linucb}
 
 
@@ -87,19 +87,20 @@ def _row(name: str, scenario: Scenario, world: World, policy: Policy, naive: Nai
 
 
 def threads(repeats: int = 7, scenario: str = "quickstart", policy: str = "linucb") -> Spread:
-    """How much faster two threads are than one, measured in turns."""
+    """How much faster a run is with `threads=2` than with 1, measured in turns."""
     loaded = load(scenario)
     world, made = build(loaded), make(policy)
     _ours(loaded, world, made, 2, rounds=2)
     ratios = []
     for _ in range(repeats):
-        one, two = (_ours(loaded, world, made, count, rounds=2 * ROUNDS) for count in (1, 2))
+        one, two = (_ours(loaded, world, made, count) for count in (1, 2))
         ratios.append(one / two)
     return Spread.of(ratios)
 
 
-def _ours(scenario: Scenario, world: World, policy: Policy, count: int, rounds: int = ROUNDS) -> float:
+def _ours(scenario: Scenario, world: World, policy: Policy, count: int, rounds: int | None = None) -> float:
     """Seconds a decision: world, features, policy, draw, learning and curves all counted."""
+    rounds = rounds or scenario.rounds
     run = lambda: run_policy(  # noqa: E731
         world, policy, seed=scenario.seed, users=USERS, rounds=rounds, threads=count, fork=True
     )

@@ -1,9 +1,10 @@
 """The one loop over rounds, the blocks of lanes that it runs on, and the threads that run them."""
 
-from oo_sim.engine.blocks import Block, Result, blocks, checkpoints, run_policy
+from oo_sim.engine.blocks import BLOCK, Block, Result, blocks, checkpoints, run_policy
 from oo_sim.engine.run import InterruptedRunError, Observer, RoundError, simulate
 
 __all__ = [
+    "BLOCK",
     "Block",
     "InterruptedRunError",
     "Observer",

@@ -17,9 +17,10 @@ from oo_sim.engine.run import InterruptedRunError, Observer, RoundError, Tally, 
 from oo_sim.kernels.draws import hash_users
 from oo_sim.kernels.tally import COLUMNS
 
-BLOCK = 832
-"""The most lanes in a block, if not told otherwise: few enough that its arrays stay in the second-level cache, and
-enough to make calls cheap."""
+BLOCK = 1600
+"""The most lanes in a block, if not told otherwise: enough to make calls cheap, and few enough for the caches; half as
+many where features are wide."""
+_WIDE = 12
 GROUP = 64
 """Blocks are cut at multiples of this many users, so that logs can be written group by group whatever the block."""
 _REPORT_ROUNDS = 16
@@ -100,7 +101,8 @@ def run_policy(
     """
     marks = marks or checkpoints(rounds)
     threads = threads or os.cpu_count() or 1
-    block = block or min(BLOCK, -(-users * replicates // threads))
+    most = BLOCK if policy.features.d < _WIDE else BLOCK // 2
+    block = block or min(most, -(-users * replicates // threads))
     parts = list(blocks(users, replicates, block))
     told = _Told(progress or (lambda decisions: None))
 
