@@ -65,7 +65,7 @@ def _unchanged(pair: Pair) -> str:
     who = f"{minus(pair.candidate, pair.baseline)} ({plain(pair.scenario)})"
     return (
         f"{who}: 0 of {_count(pair.users, 'user')} changed. That is not 'no effect': up to "
-        f"{1 - pair.paired.same.lower:.2%} of all users may still change (exact 95 % bound)."
+        f"{(1 - pair.paired.same.lower) * 100:.2f} % of all users may still change (exact 95 % bound)."
     )
 
 
@@ -90,11 +90,14 @@ def _pairing(pairs: Sequence[Pair]) -> Iterator[str]:
     if len(kept) > 1:
         yield (
             "Variance kept: that of the paired difference over that of two separate groups of users; 10 % means that a "
-            f"tenth of the users do. Here {kept[0]:.2%} to {kept[-1]:.2%}."
+            f"tenth of the users do. Here {kept[0] * 100:.2f} % to {kept[-1] * 100:.2f} %."
         )
         return
     saving = f", so {1 / kept[0]:,.1f} times fewer users do" if 0 < kept[0] < 1 else ""
-    yield f"Pairing by user leaves {kept[0]:.2%} of the variance that two separate groups of users would give{saving}."
+    yield (
+        f"Pairing by user leaves {kept[0] * 100:.2f} % of the variance that two separate groups of users would "
+        f"give{saving}."
+    )
 
 
 def minus(candidate: str, baseline: str, width: int = 60) -> str:

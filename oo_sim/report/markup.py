@@ -13,7 +13,8 @@ from oo_sim.report.text import plain
 
 _LONG = 20_000
 _LEGIBLE = 62  # CSS pixels per inch of a figure, below which its text can't be read
-_DPI = 110  # sharp on a page, and half the bytes of a figure in a file of its own
+_DPI = 100  # sharp on a page, and half the bytes of a figure in a file of its own
+_WIDE = '<div class="wide" tabindex="0">'  # scrolls sideways where it must, also by keyboard
 
 
 def escaped(text: object) -> str:
@@ -36,15 +37,16 @@ def table(headers: Sequence[str], rows: Iterable[Sequence[str]], caption: str = 
     """A table of numbers behind columns of names; it scrolls sideways where it is wider than the page."""
     head = "".join(f'<th scope="col">{_lines(header)}</th>' for header in headers)
     body = "".join("<tr>" + "".join(f"<td>{_lines(cell)}</td>" for cell in row) + "</tr>\n" for row in rows)
-    above = f"<caption>{escaped(caption)}</caption>" if caption else ""
-    inside = f"{above}<thead><tr>{head}</tr></thead>\n<tbody>{body}</tbody>"
-    return f'<div class="wide"><table class="names{names}">{inside}</table></div>\n'
+    # Above the scrolling part, so that a narrow screen breaks its lines instead of cutting them.
+    above = paragraphs([caption], "note above") if caption else ""
+    inside = f"<thead><tr>{head}</tr></thead>\n<tbody>{body}</tbody>"
+    return f'{above}{_WIDE}<table class="names{names}">{inside}</table></div>\n'
 
 
 def facts(pairs: Iterable[tuple[str, str]]) -> str:
     """A table of names and words."""
     rows = "".join(f'<tr><th scope="row">{escaped(k)}</th><td>{escaped(v)}</td></tr>\n' for k, v in pairs)
-    return f'<div class="wide"><table class="words"><tbody>{rows}</tbody></table></div>\n'
+    return f'{_WIDE}<table class="words"><tbody>{rows}</tbody></table></div>\n'
 
 
 def picture(figure: Figure, alt: str, caption: str) -> str:
@@ -53,7 +55,7 @@ def picture(figure: Figure, alt: str, caption: str) -> str:
     source = f"data:image/png;base64,{image}"
     legible = f"--legible: {_LEGIBLE * figure.get_figwidth():.0f}px"
     return (
-        f'<figure><div class="wide"><img alt="{escaped(alt)}" style="{legible}" src="{source}"></div>'
+        f'<figure>{_WIDE}<img alt="{escaped(alt)}" style="{legible}" src="{source}"></div>'
         f"<figcaption>{escaped(caption)}</figcaption></figure>\n"
     )
 

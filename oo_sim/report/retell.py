@@ -24,7 +24,12 @@ from oo_sim.scenario import (
     validate,
 )
 
-_TOLD = {"kind", "clock", "tasks", "tips", "reactions", "segments"}
+_CHANGES = {
+    "drift": "preferences drift",
+    "fatigue": "appetite for the same thing drops with each showing",
+    "churn": "users leave for good",
+    "arrivals": "users come in the course of time",
+}
 _OVERRIDES = ("users", "rounds", "replicates", "seed")
 
 
@@ -49,7 +54,10 @@ def in_words(scenario: Scenario) -> Iterator[str]:
     if scenario.description:
         yield plain(scenario.description, 2000)
     times = f", in {scenario.replicates:,} replicates" if scenario.replicates > 1 else ""
-    yield f"{_count(scenario.users, 'user')}, {_count(scenario.rounds, 'decision')} each under every policy{times}."
+    present = isinstance(scenario.world, LinearWorld) or not (scenario.world.churn or scenario.world.arrivals)
+    most = "" if present else "up to "
+    decisions = f"{most}{_count(scenario.rounds, 'decision')} each"
+    yield f"{_count(scenario.users, 'user')}, {decisions} under every policy{times}."
     if scenario.feedback:
         yield "Rewards are heard of late, or not at all, as the scenario says under feedback."
     yield from _linear(scenario.world) if isinstance(scenario.world, LinearWorld) else _tips(scenario.world)
@@ -68,13 +76,13 @@ def _tips(world: TipsWorld) -> Iterator[str]:
     tips = f", and {_span(world.tips.count)} LLM tips" if _most(world.tips.count) else ""
     yield f"On offer: {_span(world.tasks.count)} tasks {stay}{tips}."
     total = sum(segment.weight for segment in world.segments)
-    shares = ", ".join(f"{plain(s.name, 40)} {s.weight / total:.0%}" for s in world.segments)
+    shares = ", ".join(f"{plain(s.name, 40)} {s.weight / total * 100:.0f} %" for s in world.segments)
     yield f"Users are of {_count(len(world.segments), 'segment')}: {shares}."
     if world.reactions.no_reaction:
-        yield f"{world.reactions.no_reaction:.0%} of decisions draw no reaction."
-    extra = [name for name in type(world).model_fields if name not in _TOLD and getattr(world, name, None)]
-    if extra:
-        yield f"People change: {', '.join(extra)} as the scenario says."
+        yield f"{world.reactions.no_reaction * 100:g} % of decisions draw no reaction."
+    changes = [words for name, words in _CHANGES.items() if getattr(world, name)]
+    if changes:
+        yield f"People change: {', '.join(changes)}, as the scenario says."
 
 
 def _span(count: int | Span) -> str:

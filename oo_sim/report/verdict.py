@@ -121,7 +121,7 @@ def _ends(leader: str, names: Mapping[str, str], found: Sequence[Lead]) -> Itera
 def _how(pairs: Sequence[PairLike]) -> str:
     several = f", together for all {len(pairs)} comparisons (Bonferroni)" if len(pairs) > 1 else ""
     return (
-        f"True expected reward per decision; {LEVEL:.0%} intervals over {pairs[0].users:,} users, paired by user"
+        f"True expected reward per decision; {LEVEL * 100:g} % intervals over {pairs[0].users:,} users, paired by user"
         f"{several}."
     )
 

@@ -79,7 +79,7 @@ def test_identical_policies_differ_by_exactly_0_and_that_is_not_no_effect() -> N
     bound = 1 - 0.025 ** (1 / 40)
     assert 1 - pair.paired.same.lower == pytest.approx(bound)
     [note] = [note for note in found.notes if "0 of 40 users changed" in note]
-    assert f"That is not 'no effect': up to {bound:.2%} of all users" in note
+    assert f"That is not 'no effect': up to {bound * 100:.2f} % of all users" in note
 
 
 def test_all_pairs_earlier_one_the_baseline_or_all_against_a_reference() -> None:

@@ -79,7 +79,7 @@ def test_it_needs_nothing_from_outside(page: str) -> None:
 def test_it_says_what_a_colleague_asks(page: str, run: Run) -> None:
     for words in (
         "20 users, 30 decisions each",
-        "planners 60%",
+        "planners 60 %",
         run.manifest["content_hash"],
         "alpha 1.0, features oo5",
     ):
@@ -125,6 +125,16 @@ def test_every_shipped_scenario_is_told_in_words(name: str) -> None:
     sentences = list(in_words(oo_sim.load_scenario(name)))
     assert len(sentences) >= 3
     assert all(sentence[-1] in ".!?" for sentence in sentences)
+
+
+def test_who_comes_and_leaves_makes_fewer_decisions_and_the_words_say_so() -> None:
+    told = " ".join(in_words(oo_sim.load_scenario("changing_users")))
+    assert "300 users, up to 400 decisions each" in told
+    for change in ("preferences drift", "appetite", "users leave", "users come"):
+        assert change in told
+    still = " ".join(in_words(oo_sim.load_scenario("quickstart")))
+    assert "400 users, 500 decisions each" in still
+    assert "People change" not in still
 
 
 def test_text_from_files_stays_text(build: BuildRun, unpainted: None) -> None:

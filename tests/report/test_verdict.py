@@ -50,7 +50,7 @@ def test_a_clear_leader_is_named_with_its_interval() -> None:
     half = scipy_stats.t.ppf(0.975, 3) * np.std([0.09, 0.10, 0.11, 0.10], ddof=1) / 2
     bounds = f"{0.1 - half:.4f} to {0.1 + half:.4f}"
     assert first == f"egreedy is better: it earns 0.1000 ({bounds}) more per decision than linucb, the next."
-    assert rest == ["True expected reward per decision; 95% intervals over 4 users, paired by user."]
+    assert rest == ["True expected reward per decision; 95 % intervals over 4 users, paired by user."]
 
 
 def test_what_may_be_chance_is_no_verdict() -> None:
