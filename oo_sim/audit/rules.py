@@ -64,7 +64,8 @@ class Rule(NamedTuple):
         """The probability (n,) of exploring at decisions `t`: epsilon, less by the schedule at u = decay t."""
         if self.family != "egreedy":
             return np.zeros(len(t))
-        return np.asarray(self.parameters["epsilon"] * _SCHEDULES[self.schedule](self.parameters["decay"] * t))
+        u = np.asarray(self.parameters["decay"] * t, np.float64)
+        return np.asarray(self.parameters["epsilon"] * _SCHEDULES[self.schedule](u))
 
     def probabilities(self, scores: F64, standing: Bool, best: I64, t: I64) -> F64:
         """The choice probabilities (n, K), where candidate `best` (n,) is the greedy one."""

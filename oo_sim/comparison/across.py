@@ -14,6 +14,7 @@ from oo_sim.report.text import plain
 from oo_sim.stats import (
     Interval,
     Profile,
+    interquartile_mean,
     percentile_bounds,
     performance_profile,
     stratified_bootstrap,
@@ -54,8 +55,8 @@ def across(scenarios: Sequence[Outcomes], pairs: Sequence[tuple[str, str]], seed
     strata = [_scores(outcomes, policies) for outcomes in scenarios]
     users = sum(map(len, strata))
     samples = max(200, min(2000, _WORK // users))
-    drawn = stratified_bootstrap(strata, lambda s: _iqm(np.concatenate(s)), seed=seed, samples=samples)
-    estimates = _iqm(np.concatenate(strata))
+    drawn = stratified_bootstrap(strata, lambda s: interquartile_mean(np.concatenate(s)), seed=seed, samples=samples)
+    estimates = interquartile_mean(np.concatenate(strata))
     place = {label: i for i, label in enumerate(policies)}
 
     def interval(weights: F64) -> Interval:
@@ -79,9 +80,3 @@ def _scores(outcomes: Outcomes, policies: Sequence[str]) -> F64:
     """(n, P): each user's score under each policy; 0 is the floor's mean and 1 the ceiling's."""
     low, high = (outcomes.values[label][-1].mean() for label in (FLOOR, CEILING))
     return np.stack([(outcomes.values[label][-1] - low) / (high - low) for label in policies], axis=1)
-
-
-def _iqm(scores: F64) -> F64:
-    """The interquartile mean of each column, as `stats.interquartile_mean` has it, fast enough for a bootstrap."""
-    cut = len(scores) // 4
-    return np.asarray(np.sort(scores, axis=0)[cut : len(scores) - cut].mean(axis=0))

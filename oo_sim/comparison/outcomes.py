@@ -88,14 +88,15 @@ def _joined(runs: Sequence[tuple[str, Run]], metric: Metric) -> Outcomes:
                 f"{plain(first_source)} and {plain(source)} are not the same scenario: {plain(where)} is "
                 f"{plain(a, 60)} and {plain(b, 60)}; only the policies may differ"
             )
-    check_metric(first.manifest["name"], metric, own_trajectory=first.manifest["own_trajectory"])
+    manifest = {**first.manifest, "own_trajectory": any(run.manifest["own_trajectory"] for _, run in runs)}
+    check_metric(manifest["name"], metric, own_trajectory=manifest["own_trajectory"])
     marks = np.unique(first.users["round"].to_numpy(float))
     found = [(label, source, run) for source, run in runs for label in labels(run.manifest)]
     values, failures = _by_label([(at, where, run) for at, where, run in found if at not in run.failures], metric), {}
     for label, source, run in found:
         if label in run.failures:
             failures[f"{label}@{source}" if label in values else label] = run.failures[label]
-    return Outcomes(first.manifest, marks, values, failures)
+    return Outcomes(manifest, marks, values, failures)
 
 
 def _by_label(found: Sequence[tuple[str, str, Run]], metric: Metric) -> dict[str, F64]:

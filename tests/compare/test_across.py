@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 import oo_sim
 from oo_sim.comparison import compare_outcomes, gather
-from oo_sim.comparison.across import _iqm, across, obstacle
+from oo_sim.comparison.across import across, obstacle
 from oo_sim.stats import interquartile_mean
 
 from .runs import made
@@ -58,14 +56,6 @@ def test_the_seed_is_honoured() -> None:
     one, same, other = (across(scenarios, [("a", "b")], seed=seed).iqm["a"] for seed in (4, 4, 5))
     assert one == same
     assert one.lower != other.lower
-
-
-@settings(max_examples=25, deadline=None)
-@given(st.lists(st.floats(-5, 5), min_size=1, max_size=40))
-def test_the_fast_interquartile_mean_is_that_of_stats(values: list[float]) -> None:
-    column = np.array(values)
-    both = _iqm(np.stack([column, -column], axis=1))
-    assert both == pytest.approx([interquartile_mean(column), interquartile_mean(-column)], abs=1e-12)
 
 
 def test_without_a_scale_scenarios_stay_apart_and_the_note_says_why() -> None:

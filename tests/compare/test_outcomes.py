@@ -72,6 +72,16 @@ def test_regret_on_own_trajectories_is_refused() -> None:
         gather([run], "regret")
 
 
+@pytest.mark.parametrize("order", [1, -1])
+def test_one_run_on_its_own_trajectory_is_enough_to_refuse_regret(order: int) -> None:
+    """A policy with a bank of tips brings its own offers; that of the other run does not."""
+    runs = [made({"a": A}, path="x"), made({"b": B}, path="y", own_trajectory=True)][::order]
+    [outcomes] = gather(runs)
+    assert outcomes.manifest["own_trajectory"] is True
+    with pytest.raises(ComparisonError, match="own trajectory"):
+        gather(runs, "regret")
+
+
 def test_unknown_names_list_what_there_is() -> None:
     run = made({"a": A, "b:x=1,y=2": B})
     [outcomes] = gather([run])
