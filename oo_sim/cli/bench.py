@@ -56,12 +56,12 @@ def bench(
 
 
 def _print(rows: list[Row], two: Spread, process: dict[str, Any]) -> None:
-    table = Table("policy", "d", "K", "µs", "decisions/s", "naive µs", "times faster", "min", "max")
+    table = Table("policy", "d", "K", "µs", "million/s", "naive µs", "times faster", "min", "max")
     table.columns[0].no_wrap = True
     for row in rows:
         spread = [f"{ratio:.0f}" for ratio in row.ratio]
         ours, theirs = row.microseconds.median, row.naive_microseconds.median
-        speeds = f"{ours:.3f}", f"{1e6 / ours:,.0f}", f"{theirs:.1f}"
+        speeds = f"{ours:.3f}", f"{1 / ours:.2f}", f"{theirs:.1f}"
         table.add_row(row.policy, str(row.d), str(row.K), *speeds, *spread)
     console = Console()
     console.print(table)
