@@ -68,7 +68,7 @@ def blocks(users: int, replicates: int, block: int) -> Iterator[Block]:
     It is an odd multiple of `GROUP`: rows that lie a large power of two apart would fall into the same few cache lines,
     which halves the speed.
     """
-    size = (round(block / GROUP) | 1) * GROUP
+    size = (-(-block // GROUP) | 1) * GROUP
     for replicate in range(replicates):
         for first in range(0, users, size):
             yield Block(replicate, first, min(size, users - first))
@@ -101,8 +101,7 @@ def run_policy(
     """
     marks = marks or checkpoints(rounds)
     threads = threads or os.cpu_count() or 1
-    most = BLOCK if policy.features.d < _WIDE else BLOCK // 2
-    block = block or min(most, -(-users * replicates // threads))
+    block = block or _lanes(users * replicates, threads, BLOCK if policy.features.d < _WIDE else BLOCK // 2)
     parts = list(blocks(users, replicates, block))
     told = _Told(progress or (lambda decisions: None))
 
@@ -120,6 +119,12 @@ def run_policy(
     )
     _on_threads(threads, parts, rounds, simulated, result, told)
     return result
+
+
+def _lanes(users: int, threads: int, most: int) -> int:
+    """How many lanes a block has so that every thread has as many blocks as the others, of at most `most` lanes."""
+    turns = -(-users // (most * threads))
+    return -(-users // (turns * threads))
 
 
 class _Told:
