@@ -16,7 +16,7 @@ from oo_sim.report.retell import in_words, repeat, scenario_of, warnings
 from oo_sim.report.run import Run
 from oo_sim.report.segments import segment_results, segments, segments_figure
 from oo_sim.report.summary import notes, size
-from oo_sim.report.table import HEADERS, cells
+from oo_sim.report.table import HEADERS, cells, fates
 from oo_sim.report.text import plain
 from oo_sim.runlog import RunFiles
 from oo_sim.stats import Interval
@@ -71,6 +71,9 @@ def _results(run: Run) -> Iterator[str]:
         yield paragraphs(["No policy has results."])
         return
     yield table(HEADERS, map(cells, run.rows), size(run.manifest))
+    headers, more = fates(run.manifest, run.rows)
+    if headers:
+        yield table(headers, more, "Who is there, and what became of decisions")
     yield paragraphs(notes(run.manifest), "note")
     yield picture(
         curves_figure([run]),

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
+from oo_sim.report.dynamics import dynamics_of
 from oo_sim.report.lines import NAME, draw_lines, finish, name_panel
 from oo_sim.report.panels import DPI, text_width
 from oo_sim.report.save import write_whole
@@ -85,7 +86,8 @@ def _draw_run(figure: Figure, run: Results, *, bottom: float, log: bool) -> None
     draw_lines(left, reward_lines(manifest, run.curves), style)
     left.update_datalim([(1.0, 0.0)], updatey=False)  # a logarithmic axis wants a place, also where nobody decided
     left.set_xscale("log")
-    name_panel(left, "Expected reward per decision", "round, logarithmic")
+    there = "; mean over users there in a round" if dynamics_of(manifest).presence else ""
+    name_panel(left, "Expected reward per decision", f"round, logarithmic{there}")
     draw_lines(right, regret_lines(manifest, run.curves, run.users), style)
     own = ", on its own trajectory" if manifest["own_trajectory"] else ""
     band = "; band: 95 % over users" if manifest["users"] > 1 else ""

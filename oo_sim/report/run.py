@@ -14,6 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from rich.console import Group
 
+from oo_sim.report.dynamics import dynamics_of
 from oo_sim.report.summary import PolicySummary, labels, size, summarise
 from oo_sim.report.table import as_dict, html_table, terminal_table
 from oo_sim.report.text import plain
@@ -114,13 +115,15 @@ def _check_finite(path: Path, table: pa.Table) -> None:
 
 
 def _check_policies(path: Path, manifest: Mapping[str, Any], tables: Mapping[str, pa.Table]) -> None:
-    """Both tables must hold the policies of the manifest that did not fail, and each round some user."""
+    """Both tables must hold the policies of the manifest that did not fail, and each round some user, unless users
+    come and go."""
     expected = {label for label in labels(manifest) if label not in manifest["failures"]}
     for name, table in tables.items():
         found = set(pc.unique(table.column("policy")).to_pylist())
         if found != expected:
             raise RunLogError(path / f"{name}.parquet", f"holds policies {sorted(found)}, not {sorted(expected)}")
-    if pc.any(pc.less(tables["curves"].column("users"), 1)).as_py():
+    least = 0 if dynamics_of(manifest).presence else 1
+    if pc.any(pc.less(tables["curves"].column("users"), least)).as_py():
         raise RunLogError(path / "curves.parquet", "has rounds without users")
 
 
@@ -135,4 +138,4 @@ def _flat(row: PolicySummary) -> dict[str, Any]:
 
 
 _NOTHING = Interval(math.nan, math.nan, math.nan, 0)
-_COLUMNS = tuple(_flat(PolicySummary("", 0, _NOTHING, _NOTHING, _NOTHING, 0.0, None, None)))
+_COLUMNS = tuple(_flat(PolicySummary("", 0, _NOTHING, _NOTHING, _NOTHING, 0.0, None, None, 0.0, 0, 0, 0, 0)))

@@ -9,6 +9,7 @@ import numpy as np
 
 from oo_sim.contract import F64, I64
 from oo_sim.report.summary import LEVEL, labels
+from oo_sim.report.values import last_round
 from oo_sim.stats import mean_interval
 
 if TYPE_CHECKING:
@@ -50,11 +51,14 @@ def reward_lines(manifest: Mapping[str, Any], curves: pd.DataFrame) -> list[Line
 def regret_lines(manifest: Mapping[str, Any], curves: pd.DataFrame, users: pd.DataFrame) -> list[Line]:
     """Regret per user, summed up to each round, with its band over users.
 
-    The band is computed at the checkpoints; between them its width is interpolated.
+    A user counts who decided at all, also before it has come and after it has left. The band is computed at the
+    checkpoints; between them its width is interpolated.
     """
     lines = []
+    decided = set(last_round(users).query("decisions > 0")["user_id"])
+    users = users[users["user_id"].isin(decided)]
+    everybody = max(len(decided), 1) * manifest["replicates"]
     for label, frame in _by_round(manifest, curves):
-        everybody = max(frame["users"].max(), 1)
         total = np.cumsum((frame["regret"] / everybody).to_numpy(float))
         keep = np.unique(np.append(np.linspace(0, len(total) - 1, _POINTS).astype(int), blocks(len(total))))
         half = np.interp(keep + 1.0, *_half_widths(users[users["policy"] == label]))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from oo_sim.report import dynamics
 from oo_sim.stats import Interval, mean_interval
 
 if TYPE_CHECKING:
@@ -12,6 +13,9 @@ if TYPE_CHECKING:
 
 LEVEL = 0.95
 """The confidence level of all intervals in tables and figures."""
+FATES = ("rewarded", "pending", "expired", "never")
+"""What can become of a decision's reward; the columns of `curves` that count it."""
+_AT_THE_END = ("users", *FATES)
 
 
 class PolicySummary(NamedTuple):
@@ -25,22 +29,30 @@ class PolicySummary(NamedTuple):
     regret_per_decision: float
     no_reaction: float | None  # share of decisions; None in a world without reactions
     decisions_per_second: float | None
+    users_at_the_end: float  # who decide in the last round, averaged over replicates
+    rewarded: int  # decisions by what became of their rewards by the end, as are the three below
+    pending: int
+    expired: int
+    never: int
 
 
 def summarise(manifest: Mapping[str, Any], curves: pd.DataFrame, users: pd.DataFrame) -> list[PolicySummary]:
     """One summary per policy that has results, in the manifest's order."""
     totals = curves.groupby("policy", sort=False)[["users", "none"]].sum()
+    ends = curves[curves["round"] == curves["round"].max()].groupby("policy", sort=False)[[*_AT_THE_END]].sum()
     last = users[users["round"] == users["round"].max()]
     sums = ["reward", "expected_reward", "regret", "decisions"]
     per_user = last.groupby(["policy", "user_id"], sort=False, observed=True)[sums].mean()
     found = [label for label in labels(manifest) if label in totals.index]
     return [
-        _one(label, totals.loc[label], per_user.loc[label], manifest)  # type: ignore[arg-type]
+        _one(label, totals.loc[label], ends.loc[label], per_user.loc[label], manifest)  # type: ignore[arg-type]
         for label in found
     ]
 
 
-def _one(label: str, totals: pd.Series[Any], values: pd.DataFrame, manifest: Mapping[str, Any]) -> PolicySummary:
+def _one(
+    label: str, totals: pd.Series[Any], end: pd.Series[Any], values: pd.DataFrame, manifest: Mapping[str, Any]
+) -> PolicySummary:
     values = values[values["decisions"] > 0]  # who came and left between two rounds has no reward per decision
     regret = mean_interval(values["regret"], LEVEL)
     decisions = int(totals["users"])
@@ -53,6 +65,8 @@ def _one(label: str, totals: pd.Series[Any], values: pd.DataFrame, manifest: Map
         regret_per_decision=values["regret"].sum() / max(values["decisions"].sum(), 1),
         no_reaction=int(totals["none"]) / decisions if manifest["has_reactions"] and decisions else None,
         decisions_per_second=manifest["timing"].get(label, {}).get("decisions_per_second"),
+        users_at_the_end=int(end["users"]) / manifest["replicates"],
+        **{fate: int(end[fate]) for fate in FATES},
     )
 
 
@@ -95,6 +109,7 @@ def notes(manifest: Mapping[str, Any]) -> Iterator[str]:
             "What is on offer depends on what was served before, so regret is against the best on this "
             "policy's own trajectory: reward, not regret, compares policies."
         )
+    yield from dynamics.notes(dynamics.dynamics_of(manifest))
 
 
 def _count(number: int, noun: str) -> str:

@@ -83,7 +83,7 @@ def test_json_has_the_documented_keys_and_no_nan(build: BuildRun) -> None:
     ]
     assert list(data["rows"][0]) == [
         *("policy", "decisions", "expected_reward", "reward", "regret_per_user", "regret_per_decision"),
-        *("no_reaction", "decisions_per_second"),
+        *("no_reaction", "decisions_per_second", "users_at_the_end", "rewarded", "pending", "expired", "never"),
     ]
     assert {row["decisions_per_second"] for row in data["rows"]} == {None}
 
