@@ -24,7 +24,7 @@ app = typer.Typer(
 
 Names = Annotated[
     list[str] | None,
-    typer.Argument(metavar="[SCENARIO]...", help="Scenario files or names of shipped ones. Default: all recorded."),
+    typer.Argument(metavar="SCENARIO...", help="Scenario files or names of shipped ones. Default: all recorded."),
 ]
 Policies = Annotated[
     list[str] | None, typer.Option("--policy", metavar="SPEC", help="These policies alone. Repeatable.")
@@ -119,7 +119,8 @@ def check(
 @app.command()
 def accept(
     scenarios: Names = None,
-    reason: Annotated[str, typer.Option(metavar="TEXT", help="Why the change is right; kept in the baseline.")] = ...,  # type: ignore[assignment]
+    *,
+    reason: Annotated[str, typer.Option(metavar="TEXT", help="Why the change is right; kept in the baseline.")],
     policy: Policies = None,
     anchor: Annotated[
         bool, typer.Option("--anchor", help="Count drift from here on, instead of from the last anchor.")

@@ -110,7 +110,7 @@ class _Check:
     def outcome(self) -> Outcome:
         """The verdict, the layers behind it, the statistics if any were needed, and how many users were run."""
         facts = self.job.baseline.facts
-        comparable = self._environment()
+        comparable, sound = self._environment(), True
         try:
             first = self._run(0, facts.looks[0])
             if comparable and self._hashes(first):
@@ -122,7 +122,7 @@ class _Check:
             judgement, totals = self._statistics(first)
         except RunFailedError as error:
             self._note("run", Status.FAILED, str(error))
-            return Verdict.FAILED, self.layers, None, 0
+            return Verdict.FAILED if sound else Verdict.VIOLATION, self.layers, None, 0
         drifted = self._drift(totals)
         verdict = Verdict.REGRESSED if drifted else Verdict(judgement.finding.value)
         return verdict if sound else Verdict.VIOLATION, self.layers, judgement, totals.shape[1]

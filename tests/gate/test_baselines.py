@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from oo_sim.contract import Policy
+from oo_sim.contract import F64, Batch, Policy, State
 from oo_sim.gate import GateError, Verdict, check, record
 from oo_sim.gate.baseline import UNIT, read
 from oo_sim.policies import make
@@ -150,6 +150,26 @@ def test_a_policy_that_raises_fails(recorded: Path) -> None:
     (case,) = check("quickstart", policies=[broken], directory=recorded.parent).cases
     assert (case.verdict, case.exit_code) == (Verdict.FAILED, 1)
     assert "round 1, user-0: ZeroDivisionError: not today" in case.text
+
+
+def test_a_wrong_policy_that_raises_later_is_a_violation(tmp_path: Path) -> None:
+    """The audit has seen the first users by then, and what it saw stands. The margin is too small for 64 users."""
+    record("quickstart", policies=["linucb"], users=80, rounds=20, margin=1e-5, directory=tmp_path)
+    sound, calls = make("linucb", {"alpha": 1.05}), 0
+
+    def score(state: State, batch: Batch, noise: F64) -> F64:
+        nonlocal calls
+        calls += 1
+        if calls > 20:
+            raise ZeroDivisionError("not today")
+        return sound.score(state, batch, noise)
+
+    wrong = make("linucb")._replace(score=score)
+    (case,) = check("quickstart", policies=[wrong], directory=tmp_path, threads=1).cases
+    assert (case.verdict, case.exit_code) == (Verdict.VIOLATION, 5)
+    assert [layer.name for layer in case.layers] == ["environment", "hashes", "audit", "run"]
+    assert "audit: linucb: user user-0" in case.text
+    assert "user-64: ZeroDivisionError: not today" in case.text
 
 
 def test_names_of_files_are_never_shared(tmp_path: Path) -> None:
