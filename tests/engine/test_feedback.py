@@ -13,7 +13,9 @@ from scipy import stats
 
 from oo_sim.contract import F64, I64, NO_REACTION, REACTIONS
 from oo_sim.engine import Block, run_policy, simulate
+from oo_sim.engine.feedback import Delayed
 from oo_sim.engine.run import Tally
+from oo_sim.kernels.draws import LaneDraws
 from oo_sim.kernels.tally import DECIDED, FATES_AT
 from oo_sim.policies import make
 from oo_sim.scenario import load, shipped, validate
@@ -183,3 +185,14 @@ def test_the_ledger_holds_under_everything_at_once_and_counts_what_was_learned()
         round_now += each.learning.tick
         learned[round_now] += each.learning.learn.sum()
     np.testing.assert_array_equal(learned, tally.sums[:, FATES_AT])
+
+
+@pytest.mark.parametrize(("window", "d"), [(0, 5), (40, 5), (200, 24)])
+def test_pending_rewards_take_the_memory_that_is_stated(window: int, d: int) -> None:
+    """8 (window + 1) (d + 5) bytes a lane, and nothing that grows with the rounds."""
+    n = 64
+    feedback = build(load("late_answers")).feedback
+    assert feedback is not None
+    ledger = Delayed(feedback._replace(window=window), LaneDraws.of(Block(0, 0, n).lanes(SEED)), d, n)
+    kept = sum(each.nbytes for each in vars(ledger).values() if isinstance(each, np.ndarray) and each.ndim > 1)
+    assert kept == 8 * (window + 1) * (d + 5) * n

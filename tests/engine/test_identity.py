@@ -33,14 +33,38 @@ MIXED: dict[str, Any] = {
     ],
 }
 
+CHANGING: dict[str, Any] = MIXED | {
+    "clock": {"mode": "walk", "decisions_per_day": 2},
+    "tasks": {"count": 4, "mode": "backlog", "no_due_date": 0.2},
+    "drift": [
+        {"segments": ["a"], "share": 0.5, "abrupt": {"at": 3}, "become": "b"},
+        {"gradual": {"start": 1, "end": 6}, "preferences": {"is_overdue": {"mean": -1, "sd": 0.3}}},
+        {"periodic": {"days": [1, 2]}, "preferences": {"is_llm": 1.5}},
+        {"share": 0.7, "random_walk": {"sd_per_day": 0.5}},
+    ],
+    "fatigue": {"task": 0.5, "source": 0.2, "half_life": 2, "novelty": 1, "novelty_showings": 3},
+    "churn": {"bad_reactions": 3, "hazard": 0.05},
+    "arrivals": {"over": 3},
+}
+"""Every dynamic of the world at once, so fast that all of it happens within a few rounds."""
+LATE = {
+    "delay": {"lognormal": {"median": 1.5, "sigma": 1}},
+    "window": 4,
+    "missing": {"rate": 0.1, "by_reaction": {"dismiss": 0.5}, "by_source": {"llm": 0.3}},
+}
+LATE_LINEAR = {"delay": {"geometric": {"mean": 1}}, "window": 4, "missing": {"rate": 0.1}}
+
 
 def scenarios() -> dict[str, Scenario]:
-    """Varying sets with tips about tasks; a backlog that remembers; vectors with Gaussian noise."""
+    """Varying sets with tips about tasks; a backlog that remembers; vectors with Gaussian noise; users of whom all
+    changes that can, and rewards that are late, expire, or are never heard of."""
     base = {"version": 1, "users": 1, "rounds": 1, "policies": ["random"]}
     return {
         "mixed": validate(base | {"name": "mixed", "world": MIXED}),
         "backlog": load("backlog"),
         "linear": load("linear"),
+        "changing": validate(base | {"name": "changing", "world": CHANGING, "feedback": LATE}),
+        "late": validate(base | {"name": "late", "world": {"kind": "linear"}, "feedback": LATE_LINEAR}),
     }
 
 
@@ -51,7 +75,7 @@ every_world = pytest.mark.parametrize("name", WORLDS)
 def short(name: str, **changes: Any) -> Run:
     """All built-in policies, few users and rounds: enough for three blocks of 64 and several updates."""
     settings: dict[str, Any] = {"users": 130, "rounds": 8, "replicates": 2, "seed": 3, "threads": 1, "plot": False}
-    settings |= {"policies": LINEAR_SPECS if name == "linear" else SPECS}
+    settings |= {"policies": LINEAR_SPECS if WORLDS[name].world.kind == "linear" else SPECS}
     result = run(WORLDS[name], **(settings | changes))
     assert not result.failures
     return result
@@ -61,6 +85,15 @@ def short(name: str, **changes: Any) -> Run:
 def plain(name: str) -> Run:
     """The run that all others are compared with."""
     return short(name)
+
+
+def test_what_can_happen_does_in_the_run_that_others_are_compared_with() -> None:
+    """All four fates of a decision, users who are yet to come, and users who have left."""
+    for name in ("changing", "late"):
+        last = of(plain(name).curves, policy="linucb", replicate=0).iloc[-1]
+        assert (last[["rewarded", "pending", "expired", "never"]] > 0).all()
+    there = of(plain("changing").curves, policy="linucb", replicate=0)["users"]
+    assert there[0] < there.max() > there.iloc[-1]
 
 
 def assert_same(one: Run, other: Run) -> None:
