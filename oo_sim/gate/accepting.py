@@ -10,8 +10,9 @@ from oo_sim.contract import Policy
 from oo_sim.gate.baseline import DIRECTORY, Accepted, Baseline, save
 from oo_sim.gate.checking import Job, examine, jobs
 from oo_sim.gate.errors import GateError
+from oo_sim.gate.judge import Finding
 from oo_sim.gate.recording import baseline_of
-from oo_sim.gate.results import Case, Status, Verdict
+from oo_sim.gate.results import Case, Verdict
 from oo_sim.report.text import plain
 from oo_sim.scenario import Scenario
 
@@ -38,10 +39,12 @@ def accept(
     directory: Path = DIRECTORY,
     threads: int | None = None,
 ) -> list[Acceptance]:
-    """Check, and record anew what changed. The anchor stays, so that losses add up, unless a new one is wanted.
+    """Check, and record anew what changed. The anchor stays while no difference from it is beyond doubt.
 
-    Not taken: what is identical, what fails its audit, and what has lost a margin since the anchor, unless that is
-    moved too. A changed environment always moves it. Raises GateError without a reason, and what `check` raises.
+    So losses that are too small to be seen add up: once they are beyond the margin together, they are not accepted
+    unless the anchor is moved too. It moves by itself where all of the loss is this one change's, in plain view; where
+    there is a gain, so that nothing can be lost of it unseen; and in another environment. Nothing is taken of what is
+    identical, fails, or fails its audit. Raises GateError without a reason, and what `check` raises.
     """
     if not reason.strip():
         raise GateError("reason: it is empty; say why the change is right, for those who read the baseline later")
@@ -55,8 +58,13 @@ def _accepted(job: Job, reason: str, anchor: bool, directory: Path, threads: int
     case = examine(job, threads)
     if refusal := _refusal(case, anchor):
         return Acceptance(case, None, refusal)
-    moved = anchor or case.verdict is Verdict.NOT_COMPARABLE
+    moved = anchor or _moves_anchor(case)
     return Acceptance(case, save(_renewed(job, case, reason, moved, threads), directory), _said(moved))
+
+
+def _moves_anchor(case: Case) -> bool:
+    since = case.drift or case.judgement
+    return since is None or since.finding in (Finding.REGRESSED, Finding.IMPROVED)
 
 
 def _refusal(case: Case, anchor: bool) -> str:
@@ -66,8 +74,7 @@ def _refusal(case: Case, anchor: bool) -> str:
         return "not accepted: its decisions fail the audit, and no reason makes them right"
     if case.verdict is Verdict.FAILED:
         return "not accepted: the policy fails"
-    drifted = any(layer.name == "drift" and layer.status is Status.FAILED for layer in case.layers)
-    if drifted and not anchor:
+    if case.drift is not None and case.drift.finding is Finding.REGRESSED and not anchor:
         return (
             "not accepted: together with earlier ones the loss is beyond the margin; --anchor takes it as the new zero"
         )

@@ -78,6 +78,11 @@ class Baseline(NamedTuple):
         gained = totals - self.totals[:, : totals.shape[1]]
         return np.asarray(gained * UNIT / np.array(self.facts.marks, np.float64)[:, None])
 
+    @property
+    def has_drifted(self) -> bool:
+        """Whether something was accepted since the anchor."""
+        return not np.array_equal(self.totals[-1], self.anchor)
+
     def drift(self, totals: I64) -> F64:
         """What the first users earn more than at the anchor, per decision over all rounds (1, n)."""
         gained = totals[-1:] - self.anchor[: totals.shape[1]]

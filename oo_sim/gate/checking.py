@@ -91,44 +91,55 @@ def _job(ready: Stage, baseline: Baseline, wanted: dict[str, str | Policy] | Non
 
 def examine(job: Job, threads: int | None = None) -> Case:
     """Check one policy."""
-    start = time.perf_counter()
-    verdict, layers, judgement, users = _Check(job, threads).outcome()
-    seconds = time.perf_counter() - start
-    facts = job.baseline.facts
-    return Case(facts.scenario, facts.policy, verdict, tuple(layers), judgement, users, seconds, len(facts.accepted))
-
-
-Outcome = tuple[Verdict, list[Layer], Judgement | None, int]
+    start, facts, found = time.perf_counter(), job.baseline.facts, _Check(job, threads)
+    verdict = found.verdict()
+    return Case(
+        facts.scenario,
+        facts.policy,
+        verdict,
+        tuple(found.layers),
+        found.judgement,
+        found.users,
+        time.perf_counter() - start,
+        found.drift,
+    )
 
 
 class _Check:
-    """One policy's way through the layers; it stops where nothing more can be said."""
+    """One policy's way through the layers; it stops where nothing more can be said.
+
+    `users` were run; `judgement` and `drift`, against the baseline and its anchor, are None where none was needed.
+    """
 
     def __init__(self, job: Job, threads: int | None) -> None:
-        self.job, self.threads, self.layers = job, threads, list[Layer]()
+        self.job, self.threads, self.users = job, threads, 0
+        self.layers: list[Layer] = []
+        self.judgement: Judgement | None = None
+        self.drift: Judgement | None = None
+        self._noted = time.perf_counter()
 
-    def outcome(self) -> Outcome:
-        """The verdict, the layers behind it, the statistics if any were needed, and how many users were run."""
-        facts = self.job.baseline.facts
+    def verdict(self) -> Verdict:
+        """Go through the layers."""
         comparable, sound = self._environment(), True
         try:
-            first = self._run(0, facts.looks[0])
+            first = self._run(0, self.job.baseline.facts.looks[0])
             if comparable and self._hashes(first):
-                return Verdict.IDENTICAL, self.layers, None, facts.looks[0]
+                return Verdict.IDENTICAL
             sound = self._audit(first)
-            if not comparable:
+            if comparable:
+                found = self._statistics(first)
+            else:
                 self._note("statistics", Status.SKIPPED, "the baseline is of another environment")
-                return Verdict.VIOLATION if not sound else Verdict.NOT_COMPARABLE, self.layers, None, facts.looks[0]
-            judgement, totals = self._statistics(first)
+                found = Verdict.NOT_COMPARABLE
         except RunFailedError as error:
             self._note("run", Status.FAILED, str(error))
-            return Verdict.FAILED if sound else Verdict.VIOLATION, self.layers, None, 0
-        drifted = self._drift(totals)
-        verdict = Verdict.REGRESSED if drifted else Verdict(judgement.finding.value)
-        return verdict if sound else Verdict.VIOLATION, self.layers, judgement, totals.shape[1]
+            found = Verdict.FAILED
+        return found if sound else Verdict.VIOLATION
 
     def _note(self, layer: str, status: Status, text: str) -> bool:
-        self.layers.append(Layer(layer, status, text))
+        now = time.perf_counter()
+        self.layers.append(Layer(layer, status, text, now - self._noted))
+        self._noted = now
         return status is Status.PASSED
 
     def _environment(self) -> bool:
@@ -149,6 +160,7 @@ class _Check:
         return f"; recorded with {found}" if found else ""
 
     def _run(self, first: int, after: int) -> Measured:
+        self.users = after
         return self.job.ready.run(self.job.entrant, first, after - first, self.threads)
 
     def _hashes(self, first: Measured) -> bool:
@@ -175,7 +187,7 @@ class _Check:
         notes = "".join(f"; {note}" for policy in report.policies for note in policy.notes)
         return self._note("audit", Status.PASSED, f"{decisions:,} decisions derived again, none is wrong{notes}")
 
-    def _statistics(self, first: Measured) -> tuple[Judgement, I64]:
+    def _statistics(self, first: Measured) -> Verdict:
         """Looks at more and more of the stored users, until there is an answer or no user is left."""
         baseline, scale = self.job.baseline, self.job.ready.world.scale
         looks = baseline.facts.looks
@@ -188,19 +200,20 @@ class _Check:
             judgement = judge(baseline.steps(totals), facts.marks, facts.margin, alpha=alpha)
             if judgement.finding is not Finding.INCONCLUSIVE:
                 break
+        self.judgement = judgement
         bad = judgement.finding in (Finding.REGRESSED, Finding.INCONCLUSIVE)
         self._note("statistics", Status.FAILED if bad else Status.PASSED, describe(judgement))
-        return judgement, totals
+        return Verdict.REGRESSED if self._drifted(totals) else Verdict(judgement.finding.value)
 
-    def _drift(self, totals: I64) -> bool:
+    def _drifted(self, totals: I64) -> bool:
         """Whether all that was accepted since the anchor, and this change, add up to a regression."""
         baseline = self.job.baseline
-        if not baseline.facts.accepted:
+        if not baseline.has_drifted:
             return False
-        rounds = baseline.facts.marks[-1:]
-        since = judge(baseline.drift(totals), rounds, baseline.facts.margin)
-        lost = since.finding is Finding.REGRESSED
-        text = f"{describe(since)}, since the anchor, {len(baseline.facts.accepted)} accepted changes ago"
+        self.drift = judge(baseline.drift(totals), baseline.facts.marks[-1:], baseline.facts.margin)
+        lost = self.drift.finding is Finding.REGRESSED
+        advice = "; `oo-sim gate accept --anchor` takes it as the new zero" if lost else ""
+        text = f"{describe(self.drift)}; this change and all that were accepted since the anchor{advice}"
         self._note("drift", Status.FAILED if lost else Status.PASSED, text)
         return lost
 

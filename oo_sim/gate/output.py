@@ -49,7 +49,7 @@ def junit(report: Report) -> str:
 
 def _entry(suite: ET.Element, case: Case, layer: Layer) -> None:
     name = f"oo_gate.{plain(case.scenario)}.{plain(case.policy, 80)}"
-    entry = ET.SubElement(suite, "testcase", classname=name, name=layer.name, time=f"{case.seconds:.3f}")
+    entry = ET.SubElement(suite, "testcase", classname=name, name=layer.name, time=f"{layer.seconds:.3f}")
     text = plain(layer.text, 1000)
     if layer.status is Status.FAILED:
         soft = case.verdict in (Verdict.INCONCLUSIVE, Verdict.NOT_COMPARABLE)

@@ -51,11 +51,13 @@ class Layer:
     name: str
     status: Status
     text: str
+    seconds: float = 0.0
 
 
 @dataclass(frozen=True)
 class Case:
-    """One policy in one scenario. `users` were compared; `judgement` is None where no statistics were needed."""
+    """One policy in one scenario. `users` were run; `judgement`, against the baseline, is None where no statistics were
+    needed, and `drift`, against its anchor, also where nothing was accepted since."""
 
     scenario: str
     policy: str
@@ -64,7 +66,7 @@ class Case:
     judgement: Judgement | None
     users: int
     seconds: float
-    accepted: int = 0
+    drift: Judgement | None = None
 
     @property
     def name(self) -> str:
@@ -84,17 +86,6 @@ class Case:
 
     def as_dict(self) -> dict[str, Any]:
         """The case as plain data."""
-        j = self.judgement
-        statistics = j and {
-            "finding": j.finding.value,
-            "difference": j.difference.estimate,
-            "lower": j.difference.lower,
-            "upper": j.difference.upper,
-            "alpha": j.alpha,
-            "margin": j.margin,
-            "rounds": list(j.marks),
-            "band": {"estimate": list(j.band.estimate), "lower": list(j.band.lower), "upper": list(j.band.upper)},
-        }
         return {
             "scenario": self.scenario,
             "policy": self.policy,
@@ -103,9 +94,23 @@ class Case:
             "users": self.users,
             "seconds": round(self.seconds, 3),
             "layers": [{"name": each.name, "status": each.status.value, "text": each.text} for each in self.layers],
-            "statistics": statistics,
-            "accepted": self.accepted,
+            "statistics": self.judgement and _data(self.judgement),
+            "drift": self.drift and _data(self.drift),
         }
+
+
+def _data(j: Judgement) -> dict[str, Any]:
+    band = {"estimate": list(j.band.estimate), "lower": list(j.band.lower), "upper": list(j.band.upper)}
+    return {
+        "finding": j.finding.value,
+        "difference": j.difference.estimate,
+        "lower": j.difference.lower,
+        "upper": j.difference.upper,
+        "alpha": j.alpha,
+        "margin": j.margin,
+        "rounds": list(j.marks),
+        "band": band,
+    }
 
 
 @dataclass(frozen=True)

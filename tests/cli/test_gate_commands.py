@@ -87,7 +87,7 @@ def test_a_worse_policy_is_exit_code_1_and_told_to_github(call: Call, monkeypatc
     assert as_json.err.startswith("::error")
     taken = call("accept", "--reason", "why not")
     assert taken.code == 0
-    assert taken.out.splitlines()[-1].endswith("accepted; the anchor stays, so that losses add up")
+    assert taken.out.splitlines()[-1].endswith("accepted; it is the new anchor")
     assert call("check").code == 0
 
 

@@ -52,7 +52,7 @@ def test_a_reason_is_kept_and_the_anchor_stays(directory: Path) -> None:
     assert check(SCENARIO, policies=[lazy(0.02)], directory=directory).exit_code == 0
     (case,) = check(SCENARIO, policies=[lazy(0.02)], directory=directory).cases
     assert case.verdict is Verdict.IDENTICAL
-    assert case.accepted == 1
+    assert case.users == 64
 
 
 def test_many_small_losses_cannot_pass_unseen(directory: Path) -> None:
@@ -69,12 +69,28 @@ def test_many_small_losses_cannot_pass_unseen(directory: Path) -> None:
     assert refused.case.verdict is Verdict.REGRESSED
     assert [layer.name for layer in refused.case.layers if layer.status == "failed"][-1] == "drift"
     assert "since the anchor" in refused.case.text
+    assert refused.case.drift is not None
+    assert refused.case.drift.difference.estimate < -MARGIN / 2
     assert "--anchor" in refused.why
     (moved,) = accept(SCENARIO, policies=[lazy(share)], reason="so be it", anchor=True, directory=directory)
     assert moved.path is not None
     baseline = read(moved.path)
     assert np.array_equal(baseline.anchor, baseline.totals[-1])
     assert [entry.reason for entry in baseline.facts.accepted] == ["so be it"]
+
+
+@pytest.mark.parametrize(("first", "then", "verdict"), [(0.0, 0.9, Verdict.REGRESSED), (0.9, 0.0, Verdict.IMPROVED)])
+def test_what_is_beyond_doubt_moves_the_anchor(first: float, then: float, verdict: Verdict, tmp_path: Path) -> None:
+    """A loss that was accepted in plain view fails no later change; of a gain nothing can be lost unseen."""
+    record(SCENARIO, policies=[lazy(first)], users=256, margin=MARGIN, directory=tmp_path)
+    (taken,) = accept(SCENARIO, policies=[lazy(then)], reason="seen", directory=tmp_path)
+    assert taken.case.verdict is verdict
+    assert taken.why == "accepted; it is the new anchor"
+    assert taken.path is not None
+    assert not read(taken.path).has_drifted
+    (later,) = check(SCENARIO, policies=[lazy(then + 0.001)], directory=tmp_path).cases
+    assert later.verdict is Verdict.EQUIVALENT
+    assert later.drift is None
 
 
 def test_what_is_not_accepted(directory: Path) -> None:

@@ -21,10 +21,10 @@ def case(verdict: Verdict, policy: str = "linucb", text: str = "because") -> Cas
     bad = verdict in (Verdict.REGRESSED, Verdict.INCONCLUSIVE, Verdict.NOT_COMPARABLE, Verdict.VIOLATION)
     layers = (
         Layer("environment", Status.PASSED, "as recorded"),
-        Layer("hashes", Status.SKIPPED, "changed"),
-        Layer("statistics", Status.FAILED if bad else Status.PASSED, text),
+        Layer("hashes", Status.SKIPPED, "changed", 0.25),
+        Layer("statistics", Status.FAILED if bad else Status.PASSED, text, 0.5),
     )
-    return Case("quickstart", policy, verdict, layers, JUDGED, 80, 0.5)
+    return Case("quickstart", policy, verdict, layers, JUDGED, 80, 0.75)
 
 
 @pytest.mark.parametrize(
@@ -53,6 +53,7 @@ def test_junit_has_a_case_for_each_layer_and_counts_them() -> None:
         "errors": "1",
         "skipped": "3",
     }
+    assert [each.get("time") for each in suite][:3] == ["0.000", "0.250", "0.500"]
     failure = suite.find("testcase/failure")
     assert failure is not None
     assert failure.get("type") == "regressed"
@@ -65,6 +66,7 @@ def test_json_is_plain() -> None:
     again = json.loads(json.dumps(report.as_dict(), allow_nan=False))
     assert again["exit_code"] == 1
     assert again["cases"][0]["statistics"]["rounds"] == [10, 20, 40]
+    assert again["cases"][0]["drift"] is None
     assert [layer["name"] for layer in again["cases"][0]["layers"]] == ["environment", "hashes", "statistics"]
 
 
