@@ -157,11 +157,13 @@ def _on_processes(
     workers: int, parts: Sequence[Block], rounds: int, simulated: _Simulated, result: Result, told: _Told
 ) -> bool:
     """Whether all went well. A failure is not told apart here: done again on threads, it is the same."""
-    made, lock = forks.shared(1), forks.shared_lock()
+    made, lock, parent = forks.shared(1), forks.shared_lock(), os.getpid()
 
     def work(j: int) -> None:
         def ticked(done: int) -> None:
             if fresh := _due(done, rounds):
+                if os.getppid() != parent:
+                    raise InterruptedRunError  # nobody waits for it any more
                 with lock:
                     made[0] += parts[j].users * fresh
 

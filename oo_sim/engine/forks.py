@@ -9,7 +9,7 @@ import os
 import signal
 import sys
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from multiprocessing.connection import wait
 from typing import Any
@@ -46,14 +46,14 @@ def forked(workers: int, items: int, work: Callable[[int], None], poll: Callable
     What `work` writes into shared memory is all that is left of it. Returns whether all of it succeeded; as soon as
     some has not, and when `poll` raises, the processes are ended.
     """
-    context, parent = multiprocessing.get_context("fork"), os.getpid()
+    context = multiprocessing.get_context("fork")
     following = context.Value("q", 0)
 
     def toil() -> None:
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the parent, which ends its children
         status = 1
         try:
-            while os.getppid() == parent:
+            while True:
                 with following.get_lock():
                     item, following.value = following.value, following.value + 1
                 if item >= items:
@@ -65,10 +65,8 @@ def forked(workers: int, items: int, work: Callable[[int], None], poll: Callable
 
     crew = [context.Process(target=toil, daemon=True) for _ in range(min(workers, items))]
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", DeprecationWarning)  # of forking beside threads: nothing here needs theirs
-            for each in crew:
-                each.start()
+        if not _started(crew):
+            return False
         running: dict[Any, Any] = {each.sentinel: each for each in crew}
         while running:
             for sentinel in wait(list(running), _POLL_SECONDS):
@@ -77,11 +75,21 @@ def forked(workers: int, items: int, work: Callable[[int], None], poll: Callable
                 if each.exitcode:
                     return False
             poll()
-    except OSError:  # no memory or no room for another process
-        return False
     finally:
         for each in crew:
             if each.pid is not None:
                 each.kill()
                 each.join()
+    return True
+
+
+def _started(crew: Sequence[Any]) -> bool:
+    """Whether there was memory and room for them all."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)  # of forking beside threads: nothing here needs theirs
+            for each in crew:
+                each.start()
+    except OSError:
+        return False
     return True
