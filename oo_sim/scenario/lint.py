@@ -61,13 +61,20 @@ def _candidates(world: TipsWorld) -> Iterator[Fault]:
 
 
 def _without_effect(scenario: Scenario, world: TipsWorld) -> Iterator[Fault]:
-    """Keys that are written in the file and change nothing."""
+    """Keys that are written in the file, differ from their default, and change nothing.
 
-    def written(*path: str) -> bool:
-        return ("world", *path) in scenario.source.places
+    `scenario show` writes every default, and that is nothing to warn of.
+    """
 
-    if world.tasks.mode == "iid" and world.clock.mode == "random" and written("clock", "decisions_per_day"):
-        message = "has no effect: it matters to mode: walk and to a backlog only"
+    def written(part: str, name: str) -> bool:
+        model = getattr(world, part)
+        default = type(model).model_fields[name].get_default(call_default_factory=True)
+        return ("world", part, name) in scenario.source.places and getattr(model, name) != default
+
+    drifts = any(drift.random_walk for drift in world.drift or ())
+    counted = world.clock.mode == "walk" or world.tasks.mode == "backlog" or drifts
+    if not counted and written("clock", "decisions_per_day"):
+        message = "has no effect: it matters to mode: walk, to a backlog and to a random_walk only"
         yield Fault(("clock", "decisions_per_day"), message, on_key=True)
     if world.tasks.count.max == 0:
         for name in ("mode", "titles", "priority", "due_in_days", "no_due_date", "whole_days"):

@@ -5,8 +5,9 @@ from __future__ import annotations
 from itertools import pairwise
 
 import pytest
+import yaml
 
-from oo_sim.scenario import Scenario, lint, loads
+from oo_sim.scenario import Scenario, lint, load, loads, shipped
 from oo_sim.scenario.reach import reaction_probabilities
 
 TOP = "version: 1\nname: base\nusers: 10\nrounds: 20\npolicies: [linucb, 'linucb:features=oo7x']\n"
@@ -166,6 +167,19 @@ def test_segments_of_nobody_and_keys_without_effect() -> None:
         "  - {name: a, preferences: {priority: 1}}\n  - {name: b, weight: 0, preferences: {priority: 1}}\n"
     )
     assert only(scenario)[:2] == ((11, 23), "world.segments[1].weight")
+
+
+def test_the_length_of_a_day_matters_to_a_random_walk() -> None:
+    clock = f"{TASKS}  clock: {{decisions_per_day: 9}}\n"
+    assert only(tips(clock))[:2] == ((12, 11), "world.clock.decisions_per_day")
+    assert warned(tips(f"{clock}  drift: [{{random_walk: {{sd_per_day: 0.1}}}}]\n")) == []
+
+
+@pytest.mark.parametrize("name", sorted(shipped()))
+def test_a_default_that_is_written_out_is_nothing_to_warn_of(name: str) -> None:
+    scenario = load(name)
+    shown = loads(yaml.safe_dump(scenario.canonical(), sort_keys=False))
+    assert [each[1:] for each in warned(shown)] == [each[1:] for each in warned(scenario)]
 
 
 def test_one_user_or_round() -> None:
