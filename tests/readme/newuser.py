@@ -29,6 +29,13 @@ ELSEWHERE = {
 }
 """Commands that take long, and where they are run instead."""
 
+SMALLER = {
+    "oo-sim gate record ": "--users 200",
+    "oo-sim generate llm_tips ": "--users 12 --rounds 10",
+    "oo-sim run llm_tips ": "--users 12 --rounds 10",
+}
+"""What is added here to commands that take some seconds, where they do not say how large they are."""
+
 
 class Block(NamedTuple):
     """A fenced block and the language that it names."""
@@ -83,7 +90,8 @@ class NewUser:
         if command in ELSEWHERE:
             assert (ROOT / ELSEWHERE[command]).is_file()
             return
-        program, *arguments = shlex.split(command)
+        sizes = [size for start, size in SMALLER.items() if command.startswith(start) and "--users" not in command]
+        program, *arguments = shlex.split(" ".join([command, *sizes]))
         known: dict[str, Callable[..., None]] = {
             "oo-sim": self.oo_sim,
             "curl": self.curl,
