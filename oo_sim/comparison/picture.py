@@ -24,6 +24,7 @@ MOST_ROWS, MOST_BANDS = 60, 12
 """How many differences, and how many curves, a scenario has in the picture."""
 _NAME, _LINE = 40, 44  # characters of a policy's name, and of a line with two of them
 _HEAD, _ROW, _FOOT, _EDGE = 0.85, 0.34, 0.65, 0.25  # heights in inches: title, a difference, an axis; the margin
+_BROKEN_ROW = 0.48  # where names take two lines
 _BODY, _NUMBERS, _KEY = 5.6, 2.1, 0.75  # widths: the forest's panel, the numbers beside it, a line in the key
 _COLUMNS, _BAND, _BAND_GAP = 3, 1.7, 1.0  # panels of curves: side by side, height, height between
 _CAPTION = 0.62  # height of the line above the curves
@@ -54,7 +55,13 @@ def picture(comparison: Comparison) -> Figure:
 
 def _height(pairs: Sequence[Pair]) -> float:
     rows = -(-min(len(pairs), MOST_BANDS) // _COLUMNS) if _has_curves(pairs) else 0
-    return _HEAD + _ROW * len(pairs) + _FOOT + (_CAPTION + rows * (_BAND + _BAND_GAP) if rows else 0.0)
+    return _HEAD + _rows(pairs) + _FOOT + (_CAPTION + rows * (_BAND + _BAND_GAP) if rows else 0.0)
+
+
+def _rows(pairs: Sequence[Pair]) -> float:
+    """The height of the forest; names on two lines want room between them."""
+    broken = any("\n" in _name(pair.candidate, pair.baseline) for pair in pairs)
+    return (_BROKEN_ROW if broken else _ROW) * len(pairs)
 
 
 def _has_curves(pairs: Sequence[Pair]) -> bool:
@@ -68,7 +75,7 @@ def _section(
     sheet.text(_EDGE, top, heading, title=True)
     cut = f"; the first {len(pairs)} of {count} differences" if count > len(pairs) else ""
     sheet.text(_EDGE, top + 0.3, size + cut)
-    axes = sheet.axes(left, top + _HEAD - 0.2, _BODY, _ROW * len(pairs))
+    axes = sheet.axes(left, top + _HEAD - 0.2, _BODY, _rows(pairs))
     forest(axes, [_row(pair) for pair in pairs], zero=True)
     better = "below 0 the first is better" if comparison.metric == "regret" else "above 0 the first is better"
     interval = "anytime-valid 95 % interval" if comparison.looks else "95 % interval; filled: p (Holm) at most 0.05"
@@ -76,7 +83,7 @@ def _section(
     if _has_curves(pairs):
         lines = [_looked(comparison, pair) if comparison.looks else _curve(pair) for pair in pairs[:MOST_BANDS]]
         cut = f"; the first {MOST_BANDS}" if count > MOST_BANDS else ""
-        _curves(sheet, top + _HEAD + _ROW * len(pairs) + _FOOT, lines, bool(comparison.looks), cut)
+        _curves(sheet, top + _HEAD + _rows(pairs) + _FOOT, lines, bool(comparison.looks), cut)
 
 
 def _row(pair: Pair) -> ForestRow:

@@ -58,9 +58,20 @@ def _guides(axes: Axes, found: Sequence[Line]) -> None:
         return
     start, limits = float(np.exp(np.mean(np.log(starts)))), axes.get_xlim()
     t = np.array([1.0, max(float(line.x[-1]) for line in found)])
-    place = float(np.sqrt(t[-1]))
     for power, name, dashes in ((0.5, "√t", (0, (5, 3))), (1.0, "t", (0, (1, 2)))):
         axes.plot(t, start * t**power, color=FAINT, linestyle=dashes, linewidth=1.1, zorder=1)
-        axes.annotate(name, (place, start * place**power), (-9, 5), textcoords="offset points", color=FAINT)
+        place, offset = _clear(found, start, power, t[-1])
+        axes.annotate(name, (place, start * place**power), offset, textcoords="offset points", color=FAINT)
         axes.texts[-1].set(fontsize=FONT + 1, bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.6})
     axes.set_xlim(limits)
+
+
+def _clear(found: Sequence[Line], start: float, power: float, last: float) -> tuple[float, tuple[int, int]]:
+    """The round at which the guide's name, a little above it or below, is furthest from all lines, and its offset
+    there in points."""
+    places = last ** np.linspace(0.2, 0.95, 31)
+    drawn = np.array([np.interp(places, line.x, line.y) for line in found if len(line.y)])
+    curves, guide = np.log(np.maximum(drawn, 1e-12)), np.log(start * places**power)
+    gaps = {side: np.abs(curves - guide - 0.25 * side).min(axis=0) for side in (1, -1)}
+    side = max(gaps, key=lambda each: float(gaps[each].max()))
+    return float(places[gaps[side].argmax()]), (-9, 5) if side > 0 else (5, -12)

@@ -39,9 +39,12 @@ def looks(policies: Sequence[Mapping[str, Any]]) -> dict[str, Look]:
     fixed = {"oracle": _ORACLE, "random": _RANDOM}
     chosen: dict[str, Look] = {}
     for policy in policies:
-        i = len(chosen) - sum(look in fixed.values() for look in chosen.values())
+        i = len(chosen) - sum(look.color in (_ORACLE.color, _RANDOM.color) for look in chosen.values())
         look = Look(_COLORS[i % 6], _DASHES[i % 4], _MARKERS[i % 10], 1.8)
-        chosen[policy["label"]] = fixed.get(policy.get("name", ""), look)
+        if (name := policy.get("name", "")) in fixed:  # with several tip banks there are several of them
+            again = sum(look[:2] == fixed[name][:2] for look in chosen.values())
+            look = fixed[name]._replace(marker=_MARKERS[again - 1] if again else "")
+        chosen[policy["label"]] = look
     return chosen
 
 

@@ -19,6 +19,7 @@ from oo_sim.report.loglog import loglog_figure
 from oo_sim.report.people import people, users_figure
 from oo_sim.report.reactions import MIX, mixes, reactions_figure
 from oo_sim.report.segments import segment_results, segments, segments_figure
+from oo_sim.report.style import looks
 from oo_sim.report.theta import learned, theta_figure
 from oo_sim.runlog import RunLogError
 
@@ -57,6 +58,30 @@ def test_no_text_is_cut_or_touches_another(build: BuildRun) -> None:
     run = build(SEVEN, users=9, rounds=500, segments=SEGMENTS, name="a-rather-long-name-of-a-scenario-that-goes-on")
     for draw in (loglog_figure, segments_figure, reactions_figure, users_figure):
         assert_legible(draw(run))
+
+
+def test_the_names_of_guides_stand_beside_all_lines() -> None:
+    """No point of a line lies under a guide's name; random runs along the steeper guide."""
+    run = oo_sim.run("linear", policies=["linucb", "egreedy", "random", "oracle"], users=20, rounds=200)
+    figure = loglog_figure(run)
+    figure.canvas.draw()
+    [axes] = figure.axes
+    names = {text.get_text(): text.get_window_extent() for text in axes.texts if text.get_text() in ("t", "√t")}
+    assert len(names) == 2
+    for line in axes.get_lines():
+        points = axes.transData.transform(np.array(line.get_xydata()))
+        fine = np.linspace(0, len(points) - 1, 20_000)
+        drawn = np.column_stack([np.interp(fine, np.arange(len(points)), points[:, k]) for k in (0, 1)])
+        if line.get_transform() == axes.transData and str(line.get_label())[0] != "_":
+            for box in names.values():
+                assert not box.count_contains(drawn[np.isfinite(drawn).all(axis=1)])
+
+
+def test_every_line_of_a_run_with_tip_banks_has_a_look_of_its_own() -> None:
+    policies = [{"label": f"{name}+{bank}", "name": name} for bank in "abc" for name in ("linucb", "random", "oracle")]
+    found = looks(policies)
+    assert len(set(found.values())) == len(policies)
+    assert looks([{"label": "random", "name": "random"}])["random"] == found["random+a"]
 
 
 def test_segments_are_their_users_alone(build: BuildRun) -> None:
