@@ -15,7 +15,8 @@ from oo_sim.audit.rules import Rule
 
 
 class Scored(NamedTuple):
-    """Derived scores (n, K); `blank` (n,) says where nothing was learned yet and all are exactly 0."""
+    """Derived scores (n, K); `blank` (n,) says where no reward but 0 was learned yet, and all are
+    exactly 0."""
 
     scores: F64
     blank: Bool
@@ -36,7 +37,7 @@ def scored(d: Decisions, m: Learnings, rule: Rule) -> Scored | None:
     for state in states(learned, d.lane, d.t, rule.parameters["prior"]):
         mean, width = mean_and_width(state, d.x[state.rows], alpha != 0.0)
         scores[state.rows] = mean + alpha * width
-        blank[state.rows] = (state.b == 0.0).all(axis=1) & (alpha == 0.0)
+        blank[state.rows] = (state.size == 0.0) & (alpha == 0.0)
     return Scored(scores, blank)
 
 

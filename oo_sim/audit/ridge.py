@@ -29,11 +29,16 @@ class Learned(NamedTuple):
 
 
 class States(NamedTuple):
-    """The models of some decisions, `rows` (n,): A (n, d, d) and b (n, d)."""
+    """The models of some decisions, `rows` (n,): A (n, d, d), b (n, d), and the sum of |r| (n,).
+
+    Where that is 0, theta is exactly 0. Where b alone is 0, rewards cancelled out, and what is left of theta is
+    rounding.
+    """
 
     rows: I64
     A: F64
     b: F64
+    size: F64
 
 
 def states(learned: Learned, lane: I64, t: I64, prior: float) -> Iterator[States]:
@@ -99,17 +104,18 @@ def _walk(walk: _Walk, decisions: I64, segment: I64, position: I64, prior: float
     """The states of `decisions`, which stand after `position` rewards of `segment`, both (n,)."""
     d, L, longest = walk.x.shape[1], len(walk.lengths), int(walk.lengths.max())
     step = max(1, _BUDGET // max(1, L * d * d))
-    A, b = np.broadcast_to(prior * np.eye(d), (L, d, d)), np.zeros((L, d))
+    A, b, size = np.broadcast_to(prior * np.eye(d), (L, d, d)), np.zeros((L, d)), np.zeros(L)
     order = np.argsort(position, kind="stable")
     for first in range(0, longest + 1, step):
         x, r = walk.steps(first, min(first + step, longest))
         As = np.concatenate([A[:, None], x[:, :, :, None] * x[:, :, None, :]], axis=1).cumsum(axis=1)
         bs = np.concatenate([b[:, None], r[:, :, None] * x], axis=1).cumsum(axis=1)
+        sizes = np.concatenate([size[:, None], np.abs(r)], axis=1).cumsum(axis=1)
         here = order[slice(*np.searchsorted(position[order], (first, first + step)))]
         if len(here):
             at = segment[here], position[here] - first
-            yield States(decisions[here], As[at], bs[at])
-        A, b = As[:, -1], bs[:, -1]
+            yield States(decisions[here], As[at], bs[at], sizes[at])
+        A, b, size = As[:, -1], bs[:, -1], sizes[:, -1]
 
 
 def mean_and_width(state: States, x: F64, width: bool) -> tuple[F64, F64]:

@@ -98,6 +98,16 @@ def test_the_regression_agrees_with_the_textbook() -> None:
     assert (seen == 1).all()
 
 
+def test_rewards_that_cancel_out_leave_rounding_and_not_exactly_nothing() -> None:
+    """+1/2 and -1/2 at the same vector: b is 0 again, but a model that is updated in place need not be."""
+    x, t = np.full((3, 2), 1 / 3), np.arange(3)
+    learned = Learned(np.zeros(3, np.int64), t, np.zeros(3, np.bool_), x, np.array([0.0, 0.5, -0.5]))
+    (state,) = states(learned, np.zeros(4, np.int64), np.arange(4), 1.0)
+    by_decision = np.argsort(state.rows)
+    assert not state.b[by_decision[[0, 1, 3]]].any()
+    assert state.size[by_decision].tolist() == [0.0, 0.0, 0.5, 1.0]
+
+
 def test_mean_and_width_by_hand() -> None:
     """One reward of 1 at x = (1, 0), prior 1: A = diag(2, 1), theta = (1/2, 0)."""
     none = np.zeros(1, np.int64)
