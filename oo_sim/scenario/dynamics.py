@@ -52,7 +52,8 @@ def _exactly_one(model: Frozen, names: tuple[str, ...]) -> Iterator[Fault]:
     given = [name for name in names if getattr(model, name) is not None]
     if len(given) != 1:
         found = " and ".join(given) or "none"
-        yield Fault((), f"wants exactly one of {', '.join(names)}, and has {found}; keep one")
+        advice = "keep one" if given else "write one"
+        yield Fault((), f"wants exactly one of {', '.join(names)}, and has {found}; {advice}")
 
 
 def _known_keys(what: str, known: tuple[str, ...]) -> BeforeValidator:
@@ -152,7 +153,8 @@ class Drift(Frozen):
         if self.random_walk is not None and targets:
             yield Fault((targets[0],), "has no meaning for a random_walk, which has no target; leave it out", True)
         elif self.random_walk is None and len(targets) != 1:
-            yield Fault((), f"wants one of preferences or become, and has {' and '.join(targets) or 'none'}; keep one")
+            has = "both; keep one" if targets else "neither; write one"
+            yield Fault((), f"wants one of preferences or become, and has {has}")
 
 
 class Fatigue(Frozen):

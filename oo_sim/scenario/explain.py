@@ -22,7 +22,7 @@ def problems_of(error: ValidationError, root: type[Frozen], data: Any, source: S
         if detail["type"] == "too_short" and _is_outer(detail["loc"], details):
             continue  # pydantic counted only the sound items
         path, models, others = _walk(root, detail["loc"])
-        for fault in _faults(detail, path, models, others):
+        for fault in _faults(detail, path, models, others, root):
             place = _written((*path, *map(_part, fault.path)), data)
             found[source.problem(place, fault.message, on_key=fault.on_key)] = None
     return list(found)
@@ -75,18 +75,30 @@ def _models_in(annotation: Any) -> Iterator[type[BaseModel]]:
 
 
 def _faults(
-    detail: ErrorDetails, path: Path, models: list[type[BaseModel]], others: list[type[BaseModel]]
+    detail: ErrorDetails,
+    path: Path,
+    models: list[type[BaseModel]],
+    others: list[type[BaseModel]],
+    root: type[BaseModel],
 ) -> Iterator[Fault]:
     if detail["type"] == FAULTS:
         yield from detail["ctx"][FAULTS]
     elif detail["type"] == "extra_forbidden":
-        yield Fault((), _unknown_key(str(path[-1]), models, others), on_key=True)
+        yield Fault((), _misplaced(path, root) or _unknown_key(str(path[-1]), models, others), on_key=True)
     elif detail["type"].startswith("union_tag"):
         yield wrong_tag(detail, _tag_key(models[0]), [getattr(model, "tag", "") for model in models])
     elif detail["type"] == "missing":
         yield missing(path)
     else:
         yield Fault((), message(detail, path))
+
+
+def _misplaced(path: Path, root: type[BaseModel]) -> str:
+    """Of a key of the top that stands further down, or of a world's that stands at the top; else nothing."""
+    key, worlds = str(path[-1]), root.model_fields["world"].annotation
+    if len(path) > 1:
+        return "goes at the top of the file, not in here" if key in root.model_fields else ""
+    return "goes under world" if any(key in model.model_fields for model in _models_in(worlds)) else ""
 
 
 def _unknown_key(key: str, models: list[type[BaseModel]], others: list[type[BaseModel]]) -> str:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from itertools import chain
 
 from oo_sim.contract import REACTIONS
 from oo_sim.scenario import reach
-from oo_sim.scenario.fields import Fault
+from oo_sim.scenario.fields import Fault, Normal
+from oo_sim.scenario.lint_dynamics import dynamics
 from oo_sim.scenario.models import LinearWorld, TipsWorld
 from oo_sim.scenario.people import Segment
 from oo_sim.scenario.problems import Path, Problem
@@ -25,7 +26,8 @@ def lint(scenario: Scenario) -> list[Problem]:
     """What looks wrong with a valid scenario, in file order, each with its place in the file."""
     world = scenario.world
     found = _tips_world(scenario, world) if isinstance(world, TipsWorld) else _linear_world(world)
-    problems = (scenario.source.problem(f.path, f.message, on_key=f.on_key) for f in chain(_run(scenario), found))
+    faults = chain(_run(scenario), found, dynamics(scenario))
+    problems = (scenario.source.problem(f.path, f.message, on_key=f.on_key) for f in faults)
     return sorted(problems, key=lambda problem: problem.position)
 
 
@@ -49,6 +51,11 @@ def _tips_world(scenario: Scenario, world: TipsWorld) -> Iterator[Fault]:
     for i, segment in enumerate(world.segments):
         path = ("world", "segments", i)
         yield from (fault._replace(path=(*path, *fault.path)) for fault in _segment(segment, world))
+    constant = reach.constant_terms(world)
+    for i, drift in enumerate(world.drift or ()):
+        for term in _wanted(drift.preferences or {}):
+            if message := _useless(term, constant, world):
+                yield Fault(("world", "drift", i, "preferences", term), message, on_key=True)
     yield from _unlearnable(scenario, world)
 
 
@@ -94,11 +101,12 @@ def _reactions(world: TipsWorld) -> Iterator[Fault]:
 
 
 def _segment(segment: Segment, world: TipsWorld) -> Iterator[Fault]:
-    wanted = _wanted(segment)
+    wanted = _wanted(segment.preferences)
     constant = reach.constant_terms(world)
-    if segment.weight == 0:
-        yield Fault(("weight",), "is 0, so that no user is of this segment")
-    if all(term in SHARED_TERMS or candidate_term(term) in constant for term in wanted):
+    if segment.weight == 0 and all(drift.become != segment.name for drift in world.drift or ()):
+        yield Fault(("weight",), "is 0, so that no user is of this segment, and none becomes so")
+    changes = world.drift is not None or world.fatigue is not None
+    if not changes and all(term in SHARED_TERMS or candidate_term(term) in constant for term in wanted):
         message = "nothing here tells the candidates of a decision apart, so that no policy beats random; "
         yield Fault(("preferences",), message + "prefer a term of the candidate, such as priority", on_key=True)
     for term in wanted:
@@ -106,8 +114,8 @@ def _segment(segment: Segment, world: TipsWorld) -> Iterator[Fault]:
             yield Fault(("preferences", term), message, on_key=True)
 
 
-def _wanted(segment: Segment) -> list[str]:
-    return [term for term, c in segment.preferences.items() if c.mean != 0 or c.sd > 0]
+def _wanted(preferences: Mapping[str, Normal]) -> list[str]:
+    return [term for term, c in preferences.items() if c.mean != 0 or c.sd > 0]
 
 
 def _useless(term: str, constant: dict[str, str], world: TipsWorld) -> str:
@@ -128,7 +136,8 @@ def _unlearnable(scenario: Scenario, world: TipsWorld) -> Iterator[Fault]:
     if any(_may_know_products(spec) for spec in scenario.specs):
         return
     hidden = {*PRODUCTS, "is_llm"} - {t for t in ("is_llm",) if t in reach.constant_terms(world)}
-    terms = {term for segment in world.segments for term in _wanted(segment) if term in hidden}
+    preferences = [s.preferences for s in world.segments] + [drift.preferences or {} for drift in world.drift or ()]
+    terms = {term for each in preferences for term in _wanted(each) if term in hidden}
     if terms:
         first = next(term for term in (*PRODUCTS, "is_llm") if term in terms)
         advice = "add one such as linucb:features=oo7x"

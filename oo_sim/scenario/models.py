@@ -43,7 +43,7 @@ class TipsWorld(Frozen):
         if self.tips.features == "task" and self.tasks.count.max == 0:
             yield Fault(("tips", "features"), "is task, and there are no tasks; write default, or offer tasks")
         if self.fatigue and self.fatigue.task and self.tasks.mode == "iid":
-            yield Fault(("fatigue", "task"), "needs tasks.mode: backlog; fresh tasks are never shown twice")
+            yield Fault(("fatigue", "task"), "wants mode: backlog under tasks; fresh tasks are never shown twice")
         yield from self._segment_faults()
         yield from self._drift_faults()
 

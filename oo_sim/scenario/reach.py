@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from math import exp
 from typing import NamedTuple
 
+from oo_sim.scenario.fields import Normal
 from oo_sim.scenario.models import TipsWorld
 from oo_sim.scenario.offers import Tasks
-from oo_sim.scenario.people import Segment
 from oo_sim.scenario.terms import CONTEXT_TERMS, INTERCEPT, candidate_term
 
 SPREAD = 2.0
@@ -72,10 +72,10 @@ def constant_weekday(world: TipsWorld) -> bool:
     return world.clock.mode == "random" and sum(weight > 0 for weight in world.clock.weekdays) == 1
 
 
-def usual_utility(segment: Segment) -> Range:
-    """The utilities that a segment's users may have, coefficients within `SPREAD` standard deviations."""
+def usual_utility(preferences: Mapping[str, Normal]) -> Range:
+    """The utilities that users with such preferences may have, coefficients within `SPREAD` standard deviations."""
     low = high = 0.0
-    for term, coefficient in segment.preferences.items():
+    for term, coefficient in preferences.items():
         size = SPREAD * coefficient.sd
         ends = [value * x for value in (coefficient.mean - size, coefficient.mean + size) for x in _term_range(term)]
         low, high = low + min(ends), high + max(ends)
@@ -100,8 +100,12 @@ def _logistic(x: float) -> float:
 
 
 def probability_ranges(world: TipsWorld) -> list[Range]:
-    """For each reaction, worst first, its smallest and largest probability over the usual utilities."""
-    spans = [usual_utility(segment) for segment in world.segments if segment.weight > 0]
+    """For each reaction, worst first, its smallest and largest probability over the usual utilities, before and after
+    drifts of the preferences; random walks and fatigue come on top."""
+    changes = [{}, *(drift.preferences for drift in world.drift or () if drift.preferences)]
+    become = {drift.become for drift in world.drift or ()}
+    peopled = [segment.preferences for segment in world.segments if segment.weight > 0 or segment.name in become]
+    spans = [usual_utility(preferences | change) for preferences in peopled for change in changes]
     low, high = min(span.low for span in spans), max(span.high for span in spans)
     grid = [low + (high - low) * i / _STEPS for i in range(_STEPS + 1)]
     rows = [reaction_probabilities(utility, world.reactions.cut_points) for utility in grid]
