@@ -42,12 +42,13 @@ class Gate:
         __tracebackhide__ = True
         from oo_sim.gate import GateError, check, lines  # noqa: PLC0415 (so that pytest starts fast)
 
+        report, refusal = None, ""
         try:
             report = check(scenario, policies=policies or None, directory=self.directory)
         except GateError as error:
-            pytest.fail(str(error), pytrace=False)
-        if report.exit_code:
-            pytest.fail("\n".join(lines(report)), pytrace=False)
+            refusal = str(error)
+        if report is None or report.exit_code:  # outside of the handler, so that the message stands there once
+            pytest.fail(refusal if report is None else "\n".join(lines(report)), pytrace=False)
         return report
 
 

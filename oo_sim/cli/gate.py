@@ -61,6 +61,8 @@ def record(
 
     Example: oo-sim gate record quickstart --policy linucb --users 2000
     """
+    from oo_sim.gate.baseline import read  # noqa: PLC0415 (so that --help is fast)
+
     _import_from_here()
     for scenario in scenarios:
         for path in gate.record(
@@ -73,7 +75,9 @@ def record(
             directory=baselines,
             threads=threads,
         ):
-            typer.echo(f"Baseline: {path}")
+            facts = read(path).facts
+            said = f"{facts.looks[-1]:,} users, so that a loss of {facts.margin:.5f} per decision fails"
+            typer.echo(f"Baseline: {path}: {said} with power {facts.power:g}")
 
 
 @app.command()

@@ -98,7 +98,7 @@ def _found(d: Interval, band: Band, marks: Sequence[int], margin: float) -> tupl
         return Finding.IMPROVED, "the lower bound is above 0, and the estimate beyond half the margin"
     if d.lower > -margin:
         return Finding.EQUIVALENT, "the lower bound is above the margin"
-    return Finding.INCONCLUSIVE, "the interval holds both no loss and a loss of the margin"
+    return Finding.INCONCLUSIVE, "the interval holds both no loss and a loss of the margin; record more users to tell"
 
 
 def looks(users: int) -> list[int]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 import xml.etree.ElementTree as ET
 from collections.abc import Callable
@@ -60,7 +61,10 @@ def private(probs: str = "") -> None:
 
 def test_record_check_and_what_is_written(call: Call) -> None:
     recorded = call("record", "quickstart", "--policy", "linucb", *SMALL)
-    assert recorded == (0, "Baseline: scenarios/baselines/quickstart.linucb.json\n", "")
+    assert (recorded.code, recorded.err) == (0, "")
+    where = re.escape("Baseline: scenarios/baselines/quickstart.linucb.json: ")
+    said = where + r"64 users, so that a loss of 0\.02000 per decision fails with power 0\.\d+\n"
+    assert re.fullmatch(said, recorded.out)
     answer = call("check", "--junit", "gate.xml", "--markdown", "gate.md", "--out", "gate.png")
     assert answer.code == 0
     assert "pass  quickstart linucb: identical" in answer.out

@@ -37,6 +37,7 @@ def test_the_fixture_passes_and_fails_tests(pytester: pytest.Pytester) -> None:
     ran.stdout.fnmatch_lines(["*greedy: audit violation*"])
     ran.stdout.fnmatch_lines(["*linucb: there is no baseline in*"])
     ran.stdout.no_fnmatch_line("*Traceback*")
+    ran.stdout.no_fnmatch_line("*During handling*")
 
 
 @pytest.mark.subprocess
