@@ -75,14 +75,14 @@ def bench(
 
 def _row(name: str, scenario: Scenario, world: World, policy: Policy, naive: Naive, repeats: int) -> Row:
     stream = requests(REQUESTS, world.arms)
-    _ours(scenario, world, policy, 1, rounds=2)
+    ours(scenario, world, policy, 1, rounds=2)
     handle(naive, stream[:50])
-    ours, theirs = [], []
+    mine, theirs = [], []
     for _ in range(repeats):
-        ours.append(_ours(scenario, world, policy, 1))
-        theirs.append(_seconds(lambda: handle(naive, stream)) / REQUESTS)
-    ratio = Spread.of([b / a for a, b in zip(ours, theirs, strict=True)])
-    micro = Spread.of([1e6 * a for a in ours]), Spread.of([1e6 * b for b in theirs])
+        mine.append(ours(scenario, world, policy, 1))
+        theirs.append(seconds(lambda: handle(naive, stream)) / REQUESTS)
+    ratio = Spread.of([b / a for a, b in zip(mine, theirs, strict=True)])
+    micro = Spread.of([1e6 * a for a in mine]), Spread.of([1e6 * b for b in theirs])
     return Row(name, policy.features.d, world.arms, *micro, ratio)
 
 
@@ -90,24 +90,25 @@ def threads(repeats: int = 7, scenario: str = "quickstart", policy: str = "linuc
     """How much faster a run is with `threads=2` than with 1, measured in turns."""
     loaded = load(scenario)
     world, made = build(loaded), make(policy)
-    _ours(loaded, world, made, 2, rounds=2)
+    ours(loaded, world, made, 2, rounds=2)
     ratios = []
     for _ in range(repeats):
-        one, two = (_ours(loaded, world, made, count) for count in (1, 2))
+        one, two = (ours(loaded, world, made, count) for count in (1, 2))
         ratios.append(one / two)
     return Spread.of(ratios)
 
 
-def _ours(scenario: Scenario, world: World, policy: Policy, count: int, rounds: int | None = None) -> float:
+def ours(scenario: Scenario, world: World, policy: Policy, count: int, rounds: int | None = None) -> float:
     """Seconds a decision: world, features, policy, draw, learning and curves all counted."""
     rounds = rounds or scenario.rounds
     run = lambda: run_policy(  # noqa: E731
         world, policy, seed=scenario.seed, users=USERS, rounds=rounds, threads=count, fork=True
     )
-    return _seconds(run) / (USERS * rounds)
+    return seconds(run) / (USERS * rounds)
 
 
-def _seconds(work: Callable[[], object]) -> float:
+def seconds(work: Callable[[], object]) -> float:
+    """How long a call takes."""
     start = time.perf_counter()
     work()
     return time.perf_counter() - start
@@ -135,4 +136,4 @@ def fresh_process(users: int, rounds: int, scenario: str = "quickstart") -> dict
     return found | {"wall_seconds": wall}
 
 
-__all__ = ["NAIVE", "Row", "Spread", "bench", "fresh_process", "threads"]
+__all__ = ["NAIVE", "Row", "Spread", "bench", "fresh_process", "ours", "seconds", "threads"]
