@@ -33,6 +33,7 @@ notebook: $(READY)
 	$(BIN)/jupyter lab notebooks
 
 $(READY): pyproject.toml constraints.txt
+	@echo "Setting up $(VENV): a minute or two, once."
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
 	touch $@

@@ -111,7 +111,7 @@ def _type_name(kind: Any) -> str:
 
 
 def _default(value: Any) -> str:
-    if value is inspect.Parameter.empty:
+    if value is inspect.Parameter.empty or value is ...:
         return "required"
     value = value.value if isinstance(value, Enum) else value
     return "" if value is None or value is False or value == "" else f"`{value}`"

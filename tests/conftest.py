@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import signal
+import threading
 from collections.abc import Iterator
 
 import numpy as np
@@ -14,6 +16,9 @@ def pytest_configure(config: pytest.Config) -> None:
         "markers", "compiled: wants compiled kernels: too slow, or without meaning, as plain Python"
     )
     config.addinivalue_line("markers", "subprocess: starts other interpreters, so it is not run inside one of them")
+    if threading.current_thread() is threading.main_thread():
+        # A shell that starts the tests in the background has them ignore Ctrl-C, and so would all that they start.
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(autouse=True)
