@@ -23,7 +23,7 @@ def dynamics_of(manifest: Mapping[str, Any]) -> Dynamics:
 
 
 def notes(found: Dynamics) -> Iterator[str]:
-    """What a reader must know to read the numbers of such a run, one sentence or two a note."""
+    """What a reader must know to read rewards and regrets of such a run, one sentence or two a note."""
     if found.change:
         yield "Users change: regret is against the best for the user as it is in that round (dynamic regret)."
     if found.presence:
@@ -31,6 +31,10 @@ def notes(found: Dynamics) -> Iterator[str]:
             "Users come or leave: each user's value is over its own decisions, so that who left early still counts, "
             "and who never decided does not. Curves of reward are means over the users who are there in a round."
         )
+
+
+def fate_notes(found: Dynamics) -> Iterator[str]:
+    """The same for a table of what became of decisions."""
     if found.reporting:
         yield (
             "Shares of decisions by what became of their rewards by the end: rewarded (heard of and learned), pending "

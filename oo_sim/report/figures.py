@@ -88,14 +88,16 @@ def _draw_run(figure: Figure, run: Results, *, bottom: float, log: bool) -> None
     left.set_xscale("log")
     there = "; mean over users there in a round" if dynamics_of(manifest).presence else ""
     name_panel(left, "Expected reward per decision", f"round, logarithmic{there}")
-    draw_lines(right, regret_lines(manifest, run.curves, run.users), style)
+    found = regret_lines(manifest, run.curves, run.users)
+    draw_lines(right, found, style)
     own = ", on its own trajectory" if manifest["own_trajectory"] else ""
     band = "; band: 95 % over users" if manifest["users"] > 1 else ""
     name_panel(right, f"Cumulative regret per user{own}", f"round{band}")
     right.update_datalim([(1.0, 0.0)])
     if log:
         right.set_xscale("log")
-        right.set_yscale("log", nonpositive="mask")
+        if any((line.y > 0).any() for line in found):
+            right.set_yscale("log", nonpositive="mask")
     for axes in (left, right):
         finish(axes)
         label_ends(axes, _PANEL_HEIGHT)

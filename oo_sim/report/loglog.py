@@ -33,7 +33,8 @@ def loglog_figure(run: Results) -> Figure:
     note = f"{size(facts)}; cumulative regret per user{own}{band}"
     figure, [axes] = multiples(plain(facts["name"], 70), note, 1, shape)
     axes.set_xscale("log")
-    axes.set_yscale("log", nonpositive="mask")
+    if any((line.y > 0).any() for line in found):  # the oracle alone has no regret to take a logarithm of
+        axes.set_yscale("log", nonpositive="mask")
     draw_lines(axes, found, looks(facts["policies"]))
     _name_ends(axes, found)
     _guides(axes, found)

@@ -56,7 +56,7 @@ def regret_lines(manifest: Mapping[str, Any], curves: pd.DataFrame, users: pd.Da
     """
     lines = []
     decided = set(last_round(users).query("decisions > 0")["user_id"])
-    users = users[users["user_id"].isin(decided)]
+    users = users[users["user_id"].isin(decided)] if decided else users
     everybody = max(len(decided), 1) * manifest["replicates"]
     for label, frame in _by_round(manifest, curves):
         total = np.cumsum((frame["regret"] / everybody).to_numpy(float))

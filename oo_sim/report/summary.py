@@ -109,7 +109,9 @@ def notes(manifest: Mapping[str, Any]) -> Iterator[str]:
             "What is on offer depends on what was served before, so regret is against the best on this "
             "policy's own trajectory: reward, not regret, compares policies."
         )
-    yield from dynamics.notes(dynamics.dynamics_of(manifest))
+    found = dynamics.dynamics_of(manifest)
+    yield from dynamics.notes(found)
+    yield from dynamics.fate_notes(found)
 
 
 def _count(number: int, noun: str) -> str:

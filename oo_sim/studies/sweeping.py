@@ -50,7 +50,8 @@ def sweep(
         progress=progress,
     )
     [outcomes] = gather([result])
-    finals = {label: values[-1] for label, values in outcomes.values.items()}
+    decided = result.users.groupby("user_id", sort=True)["decisions"].max().to_numpy() > 0  # who came before the end
+    finals = {label: values[-1][decided] for label, values in outcomes.values.items()}
     return Sweep(result, tuple(_series(pattern, specs, finals) for pattern, specs in grids))
 
 
@@ -73,8 +74,8 @@ def behind_best(values: Sequence[F64]) -> list[Interval]:
     The best is known only after looking, so the intervals hold for all pairs at once: Bonferroni over m(m-1)/2. The
     best one's own is exactly 0.
     """
-    if not values:
-        return []
+    if not values or not len(values[0]):
+        return [mean_interval(each, LEVEL) for each in values]  # nobody decided
     best = values[int(np.argmax([each.mean() for each in values]))]
     pairs = sum(1 for _ in itertools.combinations(values, 2))
     level = 1 - (1 - LEVEL) / max(pairs, 1)

@@ -15,7 +15,7 @@ from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
-from oo_sim.report import Run
+from oo_sim.report import Run, dynamics
 from oo_sim.report.summary import LEVEL, size
 from oo_sim.report.text import plain
 from oo_sim.stats import Interval
@@ -80,7 +80,7 @@ class Sweep:
             found.append("No interval with one user: intervals are over users, never over rounds.")
         if facts["own_trajectory"]:
             found.append("Regret is against the best on each policy's own trajectory: compare rewards, not regrets.")
-        return tuple(found)
+        return (*found, *dynamics.notes(dynamics.dynamics_of(facts)))
 
     def table(self) -> pd.DataFrame:
         """A row per point: `pattern`, `policy`, a column for each varied parameter, `reward`, `behind_best` and
@@ -131,7 +131,7 @@ class Sweep:
             summary = self._summaries[point.policy]
             behind = "-" if not series.varied else "best" if point.behind.estimate == 0.0 else _plus_minus(point.behind)
             reward, regret = _plus_minus(point.reward), _plus_minus(summary.regret_per_user, 2)
-            rows.append((plain(point.policy, 60), reward, behind, f"{summary.reward.estimate:.4f}", regret))
+            rows.append((plain(point.policy, 60), reward, behind, _number(summary.reward.estimate), regret))
         return rows
 
     def as_dict(self) -> dict[str, Any]:
@@ -168,8 +168,11 @@ class Sweep:
 
 
 def _plus_minus(interval: Interval, digits: int = 4) -> str:
-    half = "-" if math.isnan(interval.lower) else f"{interval.width / 2:,.{digits}f}"
-    return f"{interval.estimate:,.{digits}f} ± {half}"
+    return f"{_number(interval.estimate, digits)} ± {_number(interval.width / 2, digits)}"
+
+
+def _number(value: float, digits: int = 4) -> str:
+    return f"{value:,.{digits}f}" if math.isfinite(value) else "-"
 
 
 def _finite(value: Any) -> Any:

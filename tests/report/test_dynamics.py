@@ -10,7 +10,8 @@ import pytest
 from rich.console import Console
 
 from oo_sim import Run, load_run, run
-from oo_sim.report.figures import curves_figure
+from oo_sim.report.figures import curves_figure, png
+from oo_sim.report.loglog import loglog_figure
 from oo_sim.report.series import regret_lines
 from oo_sim.report.table import fates
 from oo_sim.scenario import validate
@@ -106,3 +107,15 @@ def test_a_run_whose_users_all_left_is_read_back(tmp_path: Path) -> None:
     assert again.rows == result.rows
     assert again.rows[0].users_at_the_end == 0
     assert again.rows[0].decisions == USERS * REPLICATES
+
+
+def test_a_run_in_which_nobody_came_is_shown_as_it_is() -> None:
+    base = {"version": 1, "name": "t", "users": 2, "rounds": 1, "policies": ["random"]}
+    world = {"kind": "tips", "tasks": {"count": 3}, "segments": PEOPLE, "arrivals": {"over": 1_000_000}}
+    result = run(validate(base | {"world": world}), threads=1, plot=False)
+    assert result.rows[0].decisions == 0
+    [line] = regret_lines(result.manifest, result.curves, result.users)
+    assert line.y.tolist() == [0.0]
+    assert fates(result.manifest, result.rows)[1] == [["random", "0.0%", "0.0"]]
+    for figure in (curves_figure([result]), curves_figure([result], log=True), loglog_figure(result)):
+        assert png(figure).startswith(b"\x89PNG")

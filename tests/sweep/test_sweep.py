@@ -148,3 +148,16 @@ def test_text_is_harmless_and_failures_are_named(small: Sweep) -> None:
         console.print(small.console())
     assert "<b>x failed: broke" in text.get()
     assert "[bold]" in text.get()
+
+
+def test_users_who_never_came_count_nowhere() -> None:
+    """Rewards are those of a plain run, and so is the number of users behind them; notes say so."""
+    found = oo_sim.sweep("newcomers", policies=["linucb:alpha=[0.3,1]"], users=30, rounds=20)
+    plain = oo_sim.run("newcomers", policies=["linucb:alpha=0.3"], users=30, rounds=20).rows[0]
+    row = found.table().iloc[0]
+    assert (row["reward"], row["reward_lower"]) == pytest.approx(plain.expected_reward[:2])
+    assert row["users"] == plain.expected_reward.n < 30
+    assert any("never decided" in note for note in found.notes)
+    nobody = oo_sim.sweep("newcomers", policies=["linucb:alpha=[0.3,1]"], users=2, rounds=1)
+    assert nobody.table()["reward"].isna().all()
+    assert nobody.table()["users"].tolist() == [0, 0]
