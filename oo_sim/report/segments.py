@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
+from oo_sim.report.dynamics import dynamics_of
 from oo_sim.report.figures import Results
 from oo_sim.report.lines import NAME, draw_lines, finish, name_panel
 from oo_sim.report.multiples import Shape, end_room, multiples
@@ -67,7 +68,9 @@ def segments_figure(run: Results) -> Figure:
     style, shown = looks(facts["policies"]), names[:MOST]
     shape = _SHAPE._replace(right=end_room([plain(label, NAME) for label in labels(facts)]))
     cut = f"; the {MOST} largest of {len(names)} segments" if len(names) > MOST else ""
-    note = f"{size(facts)}; mean expected reward per decision up to each round; band: 95 % over a segment's users{cut}"
+    there = " who have decided by then" if dynamics_of(facts).presence else ""
+    band = f"band: 95 % over a segment's users{there}{cut}"
+    note = f"{size(facts)}; mean expected reward per decision up to each round; {band}"
     figure, panels = multiples(f"{plain(facts['name'], 60)} by segment", note, len(shown), shape)
     counts = run.users.drop_duplicates("user_id")["segment"].value_counts()
     for axes, name in zip(panels, shown, strict=True):
