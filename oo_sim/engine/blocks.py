@@ -91,16 +91,18 @@ def run_policy(
 ) -> Result:
     """Run one policy over all users and replicates, `threads` blocks at a time.
 
-    They are at work on threads; with `fork`, where the system can and it is worth while, on forked processes, which are
-    about as many times faster as there are cores. Only a world and a policy that hold no threads, locks or files of
-    their own may be forked, and nobody can `watch` it.
+    They are at work on threads; with `fork`, where the system can, on forked processes, which are about as many times
+    faster as there are cores, or on one thread where there is too little to do. Only a world and a policy that hold no
+    threads, locks or files of their own may be forked, and nobody can `watch` it.
 
     `progress` hears, from any thread, how many more decisions are made. Raises RoundError, that of the first round and
     user to fail, when the policy fails: it is the same for any number of threads and size of blocks. What `progress`
     raises, and an exception in the calling thread (such as Ctrl-C), stops all work and reaches the caller.
     """
     marks = marks or checkpoints(rounds)
-    threads = threads or os.cpu_count() or 1
+    fork = fork and watch is None and forks.possible()
+    little = fork and users * replicates * rounds < forks.LEAST
+    threads = 1 if little else threads or os.cpu_count() or 1
     block = block or _lanes(users * replicates, threads, BLOCK if policy.features.d < _WIDE else BLOCK // 2)
     parts = list(blocks(users, replicates, block))
     told = _Told(progress or (lambda decisions: None))
@@ -109,8 +111,7 @@ def run_policy(
         with watch(part) if watch else nullcontext() as observer:
             return simulate(world, policy, part.lanes(seed), part.users, rounds, marks, observer, ticked)
 
-    worth_it = min(threads, len(parts)) > 1 and users * replicates * rounds >= forks.LEAST
-    if fork and worth_it and watch is None and forks.possible():
+    if fork and min(threads, len(parts)) > 1:
         result = Result(forks.shared(replicates, rounds, COLUMNS), forks.shared(replicates, len(marks), 4, users))
         if _on_processes(threads, parts, rounds, simulated, result, told):
             return result
