@@ -25,6 +25,7 @@ ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 ELSEWHERE = {
     "oo-sim bench": "tests/slow/test_bench.py",
+    "oo-sim bench peers": "tests/cli/test_bench_commands.py",
     "oo-sim bench serve": "tests/cli/test_serve_commands.py",
 }
 """Commands that take long, and where they are run instead."""
