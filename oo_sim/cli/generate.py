@@ -79,7 +79,8 @@ def generate(
 
     A scenario's contexts are what its users are offered, all rounds of one user after the other, as
     `oo-sim run SCENARIO --llm FILE` wants them. A run that is stopped goes on where it stopped when the same command
-    is given again. The key of a live gateway comes from LITELLM_MASTER_KEY alone.
+    is given again. The key of a live gateway comes from LITELLM_MASTER_KEY alone. Exit codes: 0 done, 1 no generation
+    succeeded, 2 usage or invalid input.
 
     Example: oo-sim generate contexts.jsonl --gateway mock:typical_small_model --out tips.parquet
     """
@@ -96,6 +97,10 @@ def generate(
                 bank = generate_bank(client, work, n, out, seed=seed, concurrency=concurrency, progress=progress)
             sections = _more(client, bank, other, embed, concurrency)
         _print(bank, sections, as_json)
+    if bank.records and all(record.status != 200 for record in bank.records):
+        first = bank.records[0]
+        typer.echo(f"No generation succeeded, so {out} holds no tip. The first failed with: {first.message}", err=True)
+        raise typer.Exit(1)
 
 
 @app.command()
