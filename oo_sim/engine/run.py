@@ -81,8 +81,9 @@ def simulate(
                 mind = policy.update(mind, learned.learning, noise)
             outcome = (decision.chosen, response.reward, response.reaction, active)
             tally(offer.expected, offer.best, *outcome, world.scale, running, sums[t])
-            sums[t, FATES_AT:] = ledger.counts()
-            now += active
+            for column, fate in enumerate(ledger.counts(), FATES_AT):
+                sums[t, column] = fate
+            now += 1 if active is everybody else active
             if reached < len(checkpoints) and t + 1 == checkpoints[reached]:
                 totals[reached] = running
                 reached += 1

@@ -3,12 +3,14 @@ whatever goes wrong, which never holds a stack trace."""
 
 from __future__ import annotations
 
+import asyncio
 import json
 import logging
 import re
 import time
 import uuid
 from collections.abc import Awaitable, Callable, MutableMapping
+from contextlib import suppress
 from contextvars import ContextVar
 from itertools import count
 from typing import Any, TypeAlias
@@ -22,7 +24,8 @@ Send: TypeAlias = Callable[[Message], Awaitable[None]]
 App: TypeAlias = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 MAX_BODY = 1_000_000
-"""The most bytes of a body that are read."""
+"""The most bytes of a body that are taken."""
+_DRAINED, _PATIENCE = 8 * MAX_BODY, 2.0  # bytes and seconds for which a refused body is read on, to no use
 request_id: ContextVar[str | None] = ContextVar("request_id", default=None)
 """The id of the request that is being answered."""
 log = logging.getLogger("oo_sim.serving")
@@ -54,6 +57,7 @@ class Edge:
                 raise TooLargeError
             await self._app(scope, exchange.receive, exchange.send)
         except TooLargeError:
+            await exchange.drain()
             await exchange.fail(413, f"the body is larger than {MAX_BODY} bytes")
         except Exception:
             log.exception("request failed")
@@ -85,14 +89,24 @@ class _Exchange:
         self.declared = int(length) if length.isdigit() and len(length) < 20 else 0
         self.status = 0
         self._receive, self._send, self._read = receive, send, 0
+        self._more = b"expect" not in headers  # who asks whether to send a body has sent none yet
 
     async def receive(self) -> Message:
         """The next part of the body. Raises TooLargeError."""
         message = await self._receive()
         self._read += len(message.get("body", b""))
+        self._more = bool(message.get("more_body", False))
         if self._read > MAX_BODY:
             raise TooLargeError
         return message
+
+    async def drain(self) -> None:
+        """Read on for a while: who is cut off in the middle of sending may never see the answer."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_PATIENCE):
+                while self._more and self._read <= _DRAINED:
+                    with suppress(TooLargeError):
+                        await self.receive()
 
     async def send(self, message: Message) -> None:
         """Send a part of the answer, with the request's id in its headers."""
@@ -102,7 +116,7 @@ class _Exchange:
         await self._send(message)
 
     async def fail(self, status: int, what: str) -> None:
-        """Answer with an error, where no answer has begun. What is left of the body is not read."""
+        """Answer with an error, where no answer has begun."""
         if self.status:
             return
         body = json.dumps({"detail": what, "request_id": self.id}).encode()

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import socket
 import sqlite3
 from collections.abc import Iterator
+from contextlib import suppress
+from http.client import HTTPConnection
 from pathlib import Path
 
 import pytest
@@ -114,13 +117,37 @@ def test_bodies_over_a_megabyte_are_refused(server: Client, state: Path) -> None
     assert _content(state) == before
 
 
-def test_a_chunked_body_over_a_megabyte_is_refused(state: Path, server: Client) -> None:
-    connection = server._connection
-    connection.request("POST", "/score", iter([b" " * 400_000] * 3), encode_chunked=True)
-    response = connection.getresponse()
-    assert response.status == 413
-    response.read()
+@pytest.mark.parametrize("megabytes", [1.2, 6])
+def test_a_chunked_body_over_a_megabyte_is_refused(state: Path, server: Client, megabytes: float) -> None:
+    """And read to its end where that is near: who is cut off while sending might never see why."""
+    connection = HTTPConnection("127.0.0.1", server._connection.port, timeout=30)
+    try:
+        connection.request("POST", "/score", iter([b" " * 200_000] * round(5 * megabytes)), encode_chunked=True)
+        assert connection.getresponse().status == 413
+    finally:
+        connection.close()
+
+
+def test_a_body_without_end_is_cut_off(server: Client) -> None:
+    connection = HTTPConnection("127.0.0.1", server._connection.port, timeout=30)
+    sent = 0
+
+    def endless() -> Iterator[bytes]:
+        nonlocal sent
+        while sent < 1_000_000_000:
+            sent += 200_000
+            yield b" " * 200_000
+
+    with suppress(OSError):
+        connection.request("POST", "/score", endless(), encode_chunked=True)
     connection.close()
+    assert sent < 100_000_000  # eight are read; what lies in buffers comes on top
+
+
+def test_who_asks_before_sending_a_large_body_is_told_at_once(server: Client) -> None:
+    with socket.create_connection(("127.0.0.1", server._connection.port), timeout=1) as peer:
+        peer.sendall(b"POST /score HTTP/1.1\r\nHost: x\r\nContent-Length: 2000000\r\nExpect: 100-continue\r\n\r\n")
+        assert peer.recv(100).startswith(b"HTTP/1.1 413")
 
 
 def test_features_beyond_a_reward_need_the_decision(server: Client) -> None:
