@@ -124,6 +124,14 @@ def test_an_exception_in_progress_ends_the_processes() -> None:
     assert time.monotonic() - start < 30  # rather than the minutes that all of it takes
 
 
+def test_threads_do_the_work_where_nothing_can_be_forked(crews: list[bool], monkeypatch: pytest.MonkeyPatch) -> None:
+    """As on other systems than Linux, and in a daemonic process."""
+    monkeypatch.setattr(forks, "possible", lambda: False)
+    result = results(make("linucb"), threads=2, fork=True)
+    np.testing.assert_array_equal(result.sums, results(make("linucb"), threads=1).sums)
+    assert crews == []
+
+
 def test_no_fork_where_somebody_watches_or_nothing_is_gained(crews: list[bool]) -> None:
     results(make("random"), threads=1, fork=True)
     results(make("random"), threads=2, fork=True, users=10, replicates=1)
