@@ -15,7 +15,7 @@ _HOMES = {
     "POLICIES": ("oo_sim.policies", "POLICIES"),
     "Policy": ("oo_sim.contract", "Policy"),
     "Run": ("oo_sim.report", "Run"),
-    "RunLogError": ("oo_sim.runlog", "RunLogError"),
+    "RunLogError": ("oo_sim.logs", "RunLogError"),
     "Scenario": ("oo_sim.scenario", "Scenario"),
     "ScenarioError": ("oo_sim.scenario", "ScenarioError"),
     "compare": ("oo_sim.studies", "compare"),

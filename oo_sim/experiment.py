@@ -19,9 +19,7 @@ from oo_sim.contract import Policy, World
 from oo_sim.decide import PolicyError
 from oo_sim.engine import Block, InterruptedRunError, Observer, RoundError, checkpoints, run_policy
 from oo_sim.entrants import Entrant, entrants, with_banks
-from oo_sim.report.figures import save_png
-from oo_sim.report.run import CURVES_PNG, Run
-from oo_sim.runlog import (
+from oo_sim.logs import (
     CURVES,
     USERS,
     EventSource,
@@ -31,6 +29,8 @@ from oo_sim.runlog import (
     curves_table,
     users_table,
 )
+from oo_sim.report.figures import save_png
+from oo_sim.report.run import CURVES_PNG, Run
 from oo_sim.scenario import Scenario, load
 from oo_sim.worlds import build
 

@@ -49,7 +49,7 @@ COMMANDS = {
 _INPUT_ERRORS = (
     ("oo_sim.comparison", "ComparisonError"),
     ("oo_sim.gate.errors", "GateError"),
-    ("oo_sim.runlog", "RunLogError"),
+    ("oo_sim.logs", "RunLogError"),
     ("oo_sim.scenario", "ScenarioError"),
     ("oo_sim.scenario", "SpecError"),
     ("oo_sim.policies", "UnknownPolicyError"),

@@ -11,7 +11,7 @@ import pyarrow as pa
 from oo_sim.audit import Report, audit_tables
 from oo_sim.contract import I64, Bool, Decision, Learned, Offer, Policy
 from oo_sim.entrants import Entrant
-from oo_sim.runlog import DECISIONS, LEARNINGS, EventSource, Recorder, RunWriter
+from oo_sim.logs import DECISIONS, LEARNINGS, EventSource, Recorder, RunWriter
 
 DECISIONS_AUDITED = 2000
 ROUNDS_AUDITED = 250

@@ -6,6 +6,7 @@ import math
 import shlex
 from collections.abc import Iterator
 
+from oo_sim.logs import RunFiles
 from oo_sim.report.exploration import exploration_figure, explores
 from oo_sim.report.figures import curves_figure
 from oo_sim.report.loglog import loglog_figure
@@ -18,7 +19,6 @@ from oo_sim.report.segments import segment_results, segments, segments_figure
 from oo_sim.report.summary import notes, size
 from oo_sim.report.table import HEADERS, cells, fates
 from oo_sim.report.text import plain
-from oo_sim.runlog import RunFiles
 from oo_sim.stats import Interval
 
 

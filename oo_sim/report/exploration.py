@@ -8,6 +8,7 @@ import pyarrow.compute as pc
 from matplotlib.figure import Figure
 
 from oo_sim.contract import F64, I64
+from oo_sim.logs import RunFiles, RunLogError
 from oo_sim.report.lines import NAME, draw_lines, finish, name_panel
 from oo_sim.report.multiples import Shape, end_room, multiples
 from oo_sim.report.run import Run
@@ -15,7 +16,6 @@ from oo_sim.report.series import Line, blocks
 from oo_sim.report.style import label_ends, looks
 from oo_sim.report.summary import LEVEL, labels, size
 from oo_sim.report.text import plain
-from oo_sim.runlog import RunFiles, RunLogError
 from oo_sim.stats import mean_interval
 
 _BLOCKS = 24

@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
 from oo_sim.contract import F64, REACTIONS
+from oo_sim.logs import RunLogError
 from oo_sim.report.figures import Results
 from oo_sim.report.lines import finish, name_panel
 from oo_sim.report.multiples import Shape, multiples
@@ -18,7 +19,6 @@ from oo_sim.report.series import blocks
 from oo_sim.report.style import FONT
 from oo_sim.report.summary import labels, size
 from oo_sim.report.text import plain
-from oo_sim.runlog import RunLogError
 
 _SHAPE = Shape(4, 2.3, 1.9, 0.1)
 _KEY = 0.45  # inches

@@ -14,11 +14,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from rich.console import Group
 
+from oo_sim.logs import EventTable, RunFiles, RunLogError
 from oo_sim.report.dynamics import dynamics_of
 from oo_sim.report.summary import PolicySummary, labels, size, summarise
 from oo_sim.report.table import as_dict, html_table, terminal_table
 from oo_sim.report.text import plain
-from oo_sim.runlog import EventTable, RunFiles, RunLogError
 from oo_sim.stats import Interval
 
 if TYPE_CHECKING:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from oo_sim.runlog import RunLogError
+from oo_sim.logs import RunLogError
 
 
 def write_whole(path: Path, content: bytes) -> None:

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
+from oo_sim.logs import RunLogError
 from oo_sim.report.dynamics import dynamics_of
 from oo_sim.report.figures import Results
 from oo_sim.report.lines import NAME, draw_lines, finish, name_panel
@@ -18,7 +19,6 @@ from oo_sim.report.style import label_ends, looks
 from oo_sim.report.summary import LEVEL, labels, size
 from oo_sim.report.text import plain
 from oo_sim.report.values import last_round, user_values
-from oo_sim.runlog import RunLogError
 from oo_sim.stats import Interval, mean_interval
 
 if TYPE_CHECKING:

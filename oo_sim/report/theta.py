@@ -15,13 +15,13 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import ScalarFormatter
 
 from oo_sim.contract import F64, I64
+from oo_sim.logs import RunLogError
 from oo_sim.report.lines import NAME, finish, name_panel
 from oo_sim.report.multiples import Shape, multiples
 from oo_sim.report.run import Run
 from oo_sim.report.style import FAINT, Look, looks
 from oo_sim.report.summary import labels, size
 from oo_sim.report.text import plain
-from oo_sim.runlog import RunLogError
 
 PLAIN_RIDGE = ("linucb", "egreedy", "greedy", "softmax", "thompson", "squarecb")
 """Policies whose estimate is the ridge regression of all that they learned."""

@@ -13,7 +13,7 @@ import numpy as np
 import pyarrow as pa
 
 from oo_sim import __version__
-from oo_sim.runlog import DECISIONS, LEARNINGS, RunWriter
+from oo_sim.logs import DECISIONS, LEARNINGS, RunWriter
 from oo_sim.serving.database import connect, seed_of
 from oo_sim.serving.ids import DecisionId
 from oo_sim.serving.rows import Offered

@@ -13,7 +13,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from oo_sim.runlog.schema import DECISIONS, LEARNINGS
+from oo_sim.logs.schema import DECISIONS, LEARNINGS
 
 F64 = NDArray[np.float64]
 Row = dict[str, Any]

@@ -20,8 +20,8 @@ import pytest
 
 import oo_sim
 from oo_sim.cli import COMMANDS, main
+from oo_sim.logs import CURVES, USERS, RunWriter, content_hash
 from oo_sim.report import Run, load_run
-from oo_sim.runlog import CURVES, USERS, RunWriter, content_hash
 from oo_sim.scenario import load
 
 ROOT = Path(oo_sim.__file__).parents[1]
@@ -269,7 +269,7 @@ WAITING = """
 import sys, time, types
 from pathlib import Path
 import oo_sim
-from oo_sim.runlog import RunWriter
+from oo_sim.logs import RunWriter
 def run(scenario, *, out, **asked):
     with RunWriter(out):
         print("ready", flush=True)

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from oo_sim.logs import CURVES, USERS
 from oo_sim.report import Run
-from oo_sim.runlog import CURVES, USERS
 
 
 def users_of(policies: Mapping[str, np.ndarray[Any, Any]], rounds: int) -> pa.Table:

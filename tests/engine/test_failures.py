@@ -177,7 +177,7 @@ def test_a_full_disk_is_not_the_policys_fault(tmp_path: Path, monkeypatch: pytes
     def full(*_: Any) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("oo_sim.runlog.parts.PartSink.write", full)
+    monkeypatch.setattr("oo_sim.logs.parts.PartSink.write", full)
     with pytest.raises((OSError, RunLogError), match="No space left"):
         small(["random"], out=tmp_path / "run", events=True)
     assert not list(tmp_path.iterdir())

@@ -9,8 +9,8 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
+from oo_sim.logs import CURVES, USERS
 from oo_sim.report import Run
-from oo_sim.runlog import CURVES, USERS
 
 LEVELS = {"linucb": 0.3, "egreedy": 0.2, "random": 0.0, "oracle": 0.5}
 BuildRun = Callable[..., Run]

@@ -12,6 +12,7 @@ from matplotlib.text import Text
 
 import oo_sim
 from oo_sim.cli.show import Kind
+from oo_sim.logs import RunLogError
 from oo_sim.report import Run
 from oo_sim.report.exploration import exploration_figure, exploration_lines
 from oo_sim.report.kinds import FIGURES
@@ -21,7 +22,6 @@ from oo_sim.report.reactions import MIX, mixes, reactions_figure
 from oo_sim.report.segments import segment_results, segments, segments_figure
 from oo_sim.report.style import looks
 from oo_sim.report.theta import learned, theta_figure
-from oo_sim.runlog import RunLogError
 
 from .conftest import BuildRun
 

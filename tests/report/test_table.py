@@ -12,9 +12,9 @@ import pyarrow as pa
 import pytest
 from rich.console import Console
 
+from oo_sim.logs import RunLogError, RunWriter
 from oo_sim.report import Run, load_run
 from oo_sim.report.text import plain
-from oo_sim.runlog import RunLogError, RunWriter
 
 from .conftest import BuildRun, manifest, tables
 

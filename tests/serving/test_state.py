@@ -12,8 +12,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from oo_sim.entrants import Entrant
+from oo_sim.logs import RunLogError
 from oo_sim.policies import POLICIES, learned_with, make, policy_hash
-from oo_sim.runlog import RunLogError
 from oo_sim.serving import ServingError, create_app
 from oo_sim.serving.database import FILE, connect, prepare
 from oo_sim.serving.export import export_log

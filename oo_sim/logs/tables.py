@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 
 from oo_sim.contract import I64
-from oo_sim.runlog.schema import CURVES, USERS
+from oo_sim.logs.schema import CURVES, USERS
 
 _MONEY = 3  # reward, expected reward, regret come first, and are counted in units of 1 / scale
 _DECIDED_AT, _FATES_AT, _PENDING_AT = 9, 10, 13

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pyarrow as pa
 import pytest
 
-from oo_sim.runlog import SCHEMAS
-from oo_sim.runlog.schema import DECISIONS, conform, features_of, with_features
+from oo_sim.logs import SCHEMAS
+from oo_sim.logs.schema import DECISIONS, conform, features_of, with_features
 
 CANDIDATES = (
     "list<item: struct<id: string not null, source: string not null, task_id: string, "

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from oo_sim.runlog import RunFiles, RunLogError, RunWriter
+from oo_sim.logs import RunFiles, RunLogError, RunWriter
 
 from .conftest import curves, events, manifest, users
 

@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from oo_sim.contract import F64, I64, REACTIONS, Bool, Candidates, Decision
-from oo_sim.runlog.schema import CANDIDATE, DECISIONS, LEARNINGS
+from oo_sim.logs.schema import CANDIDATE, DECISIONS, LEARNINGS
 
 Ids: TypeAlias = "Sequence[str] | NDArray[np.str_] | NDArray[np.object_] | pa.Array"
 

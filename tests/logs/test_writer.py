@@ -13,8 +13,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from oo_sim.runlog import DECISIONS, RunFiles, RunLogError, RunWriter, check_free, content_hash
-from oo_sim.runlog.parts import rows_of
+from oo_sim.logs import DECISIONS, RunFiles, RunLogError, RunWriter, check_free, content_hash
+from oo_sim.logs.parts import rows_of
 
 from .conftest import curves, events, manifest, users
 
@@ -63,9 +63,9 @@ def test_bytes_do_not_depend_on_batches_or_threads(
 
 def test_row_groups_do_not_change_bytes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     # 1600 rows in groups of 128, so that groups end inside parts and batches, and sinks flush at odd places.
-    monkeypatch.setattr("oo_sim.runlog.writer.ROW_GROUP", dict.fromkeys(("curves", "users", *NAMES), 128))
+    monkeypatch.setattr("oo_sim.logs.writer.ROW_GROUP", dict.fromkeys(("curves", "users", *NAMES), 128))
     whole = contents(write(tmp_path / "whole"))
-    monkeypatch.setattr("oo_sim.runlog.parts._HELD_BYTES", 5000)
+    monkeypatch.setattr("oo_sim.logs.parts._HELD_BYTES", 5000)
     assert contents(write(tmp_path / "cut", [1, 3, 77, 200, 201], threads=3)) == whole
 
 

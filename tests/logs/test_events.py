@@ -10,7 +10,7 @@ import pyarrow as pa
 import pytest
 
 from oo_sim.contract import REACTIONS
-from oo_sim.runlog import DECISIONS, LEARNINGS, EventSource, decision_batch, learning_batch
+from oo_sim.logs import DECISIONS, LEARNINGS, EventSource, decision_batch, learning_batch
 
 from .conftest import SOURCE, events, lanes
 

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from oo_sim.runlog.errors import RunLogError
-from oo_sim.runlog.schema import SCHEMAS, conform, features_of
+from oo_sim.logs.errors import RunLogError
+from oo_sim.logs.schema import SCHEMAS, conform, features_of
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -15,9 +15,9 @@ from typing import Any, NamedTuple, Self
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from oo_sim.runlog.errors import RunLogError
-from oo_sim.runlog.parts import PartSink, rows_of
-from oo_sim.runlog.schema import EVENTS, SCHEMAS, conform, with_features
+from oo_sim.logs.errors import RunLogError
+from oo_sim.logs.parts import PartSink, rows_of
+from oo_sim.logs.schema import EVENTS, SCHEMAS, conform, with_features
 
 ROW_GROUP = {"curves": 1 << 16, "users": 1 << 16, "decisions": 1 << 12, "learnings": 1 << 14}
 """Rows in a Parquet row group: fixed, so that bytes depend on rows alone; few where rows are wide."""

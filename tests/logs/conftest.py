@@ -10,7 +10,7 @@ import pyarrow as pa
 import pytest
 
 from oo_sim.contract import Candidates, Decision
-from oo_sim.runlog import CURVES, USERS, EventSource, RunWriter, decision_batch, learning_batch
+from oo_sim.logs import CURVES, USERS, EventSource, RunWriter, decision_batch, learning_batch
 
 SOURCE = EventSource("linucb", "hash-1", 0, propensities=True, explores=True)
 

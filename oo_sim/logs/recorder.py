@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from oo_sim.contract import I64, Bool, Candidates, Decision, Learned, Offer
-from oo_sim.runlog.events import EventSource, decision_batch, learning_batch
-from oo_sim.runlog.parts import PartSink
-from oo_sim.runlog.writer import RunWriter
+from oo_sim.logs.events import EventSource, decision_batch, learning_batch
+from oo_sim.logs.parts import PartSink
+from oo_sim.logs.writer import RunWriter
 
 GROUP = 64
 """Users whose events are written together, in the order of rounds and, within a round, of users."""

@@ -1,0 +1,32 @@
+"""The run directory: manifest and Parquet tables, written whole or not at all, and read back with checks."""
+
+from oo_sim.logs.errors import RunLogError
+from oo_sim.logs.events import EventSource, decision_batch, learning_batch
+from oo_sim.logs.files import EventTable, RunFiles
+from oo_sim.logs.hashing import content_hash
+from oo_sim.logs.parts import PartSink
+from oo_sim.logs.recorder import Recorder
+from oo_sim.logs.schema import CURVES, DECISIONS, LEARNINGS, SCHEMAS, USERS
+from oo_sim.logs.tables import curves_table, users_table
+from oo_sim.logs.writer import RunWriter, check_free
+
+__all__ = [
+    "CURVES",
+    "DECISIONS",
+    "LEARNINGS",
+    "SCHEMAS",
+    "USERS",
+    "EventSource",
+    "EventTable",
+    "PartSink",
+    "Recorder",
+    "RunFiles",
+    "RunLogError",
+    "RunWriter",
+    "check_free",
+    "content_hash",
+    "curves_table",
+    "decision_batch",
+    "learning_batch",
+    "users_table",
+]
