@@ -8,7 +8,7 @@ from pathlib import Path
 from PIL import Image
 
 import oo_sim
-from oo_sim.report.figures import png
+from oo_sim.figures.curves import png
 
 PICTURE = Path(__file__).parent / "quickstart.png"
 POLICIES = ["linucb", "thompson", "egreedy", "random", "oracle"]

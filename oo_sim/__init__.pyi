@@ -2,8 +2,8 @@ from oo_sim.contract import Policy as Policy
 from oo_sim.experiment import run as run
 from oo_sim.logs import RunLogError as RunLogError
 from oo_sim.policies import POLICIES as POLICIES
-from oo_sim.report import Run as Run
-from oo_sim.report import load_run as load_run
+from oo_sim.results import Run as Run
+from oo_sim.results import load_run as load_run
 from oo_sim.scenario import Scenario as Scenario
 from oo_sim.scenario import ScenarioError as ScenarioError
 from oo_sim.scenario import load as load_scenario

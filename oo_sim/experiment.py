@@ -29,8 +29,8 @@ from oo_sim.logs import (
     curves_table,
     users_table,
 )
-from oo_sim.report.figures import save_png
-from oo_sim.report.run import CURVES_PNG, Run
+from oo_sim.results import drawing
+from oo_sim.results.run import CURVES_PNG, Run
 from oo_sim.scenario import Scenario, load
 from oo_sim.worlds import build
 
@@ -93,7 +93,7 @@ def run(
         path = writer.commit()
     result = Run(manifest, curves, people, path)
     if plot and result.rows:
-        save_png(result.plot(), path / CURVES_PNG)
+        drawing.save(result.plot(), path / CURVES_PNG)
     return result
 
 

@@ -47,7 +47,7 @@ COMMANDS = {
 """Every command; one whose module is not there is left out."""
 
 _INPUT_ERRORS = (
-    ("oo_sim.comparison", "ComparisonError"),
+    ("oo_sim.studies", "ComparisonError"),
     ("oo_sim.gate.errors", "GateError"),
     ("oo_sim.logs", "RunLogError"),
     ("oo_sim.scenario", "ScenarioError"),

@@ -15,7 +15,7 @@ from oo_sim.cli.printing import check_png, draw, print_rich
 from oo_sim.cli.show import Json, print_json
 
 if TYPE_CHECKING:
-    from oo_sim.comparison import Look
+    from oo_sim.studies import Look
 
 app = typer.Typer(add_completion=False)
 

@@ -35,7 +35,7 @@ def check_png(out: Path | None) -> None:
 
 def draw(figure: Figure, out: Path, *, quiet: bool) -> None:
     """Write a figure, and say where."""
-    from oo_sim.report.figures import save_png  # noqa: PLC0415 (slow to import)
+    from oo_sim.figures.curves import save_png  # noqa: PLC0415 (slow to import)
 
     save_png(figure, out)
     if not quiet:

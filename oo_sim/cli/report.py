@@ -11,8 +11,8 @@ import typer
 import oo_sim
 
 if TYPE_CHECKING:
-    from oo_sim.comparison import Comparison
-    from oo_sim.report import Run
+    from oo_sim.results import Run
+    from oo_sim.studies import Comparison
 
 app = typer.Typer(add_completion=False)
 
@@ -33,8 +33,8 @@ def report(
 
     Example: oo-sim report runs/quickstart-1 -o report.html
     """
-    from oo_sim.report.page import report_html  # noqa: PLC0415 (slow to import)
-    from oo_sim.report.save import write_whole  # noqa: PLC0415
+    from oo_sim.page.page import report_html  # noqa: PLC0415 (slow to import)
+    from oo_sim.results.save import write_whole  # noqa: PLC0415
 
     if out.suffix.lower() not in (".html", ".htm"):
         raise typer.BadParameter(f"{out} must end in .html", param_hint="--out")

@@ -17,7 +17,7 @@ import oo_sim
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from oo_sim.report import Run
+    from oo_sim.results import Run
 
 app = typer.Typer(add_completion=False)
 
@@ -75,7 +75,7 @@ def plot(
 
     Example: oo-sim plot runs/quickstart-1 runs/quickstart-2 --out both.png
     """
-    from oo_sim.report.figures import save_png  # noqa: PLC0415 (`show` needs no matplotlib)
+    from oo_sim.figures.curves import save_png  # noqa: PLC0415 (`show` needs no matplotlib)
 
     if out is not None and out.suffix.lower() != ".png":
         raise typer.BadParameter(f"{out} must end in .png", param_hint="--out")
@@ -90,8 +90,8 @@ def plot(
 
 
 def _figure(kind: Kind, runs: Sequence[Run], *, log: bool) -> Figure:
-    from oo_sim.report.figures import curves_figure  # noqa: PLC0415 (as in `plot`)
-    from oo_sim.report.kinds import FIGURES  # noqa: PLC0415
+    from oo_sim.figures.curves import curves_figure  # noqa: PLC0415 (as in `plot`)
+    from oo_sim.figures.kinds import FIGURES  # noqa: PLC0415
 
     if kind is Kind.curves:
         return curves_figure(runs, log=log)

@@ -13,8 +13,8 @@ from oo_sim.gate.errors import GateError
 from oo_sim.gate.judge import Finding
 from oo_sim.gate.recording import baseline_of
 from oo_sim.gate.results import Case, Verdict
-from oo_sim.report.text import plain
 from oo_sim.scenario import Scenario
+from oo_sim.show.text import plain
 
 
 @dataclass(frozen=True)

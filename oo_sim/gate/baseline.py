@@ -18,7 +18,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from oo_sim.contract import F64, I64
 from oo_sim.gate.errors import GateError
-from oo_sim.report.text import plain
+from oo_sim.show.text import plain
 
 DIRECTORY = Path("scenarios/baselines")
 UNIT = 2.0**-12

@@ -19,8 +19,8 @@ from oo_sim.gate.judge import Finding, Judgement, alpha_at, judge
 from oo_sim.gate.measure import Measured
 from oo_sim.gate.recording import Stage, stage
 from oo_sim.gate.results import Case, Layer, Report, Status, Verdict
-from oo_sim.report.text import plain
 from oo_sim.scenario import Scenario, parse_spec
+from oo_sim.show.text import plain
 from oo_sim.worlds import build
 
 _PARTS = {

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 from matplotlib.ticker import MaxNLocator
 
+from oo_sim.figures.panels import BandLine, Sheet, band_panel
+from oo_sim.figures.style import FAINT, FONT
 from oo_sim.gate.judge import Judgement
 from oo_sim.gate.output import summary
 from oo_sim.gate.results import Case, Report
-from oo_sim.report.panels import BandLine, Sheet, band_panel
-from oo_sim.report.style import FAINT, FONT
-from oo_sim.report.text import plain
+from oo_sim.show.text import plain
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -7,7 +7,7 @@ import xml.etree.ElementTree as ET
 from collections.abc import Iterator
 
 from oo_sim.gate.results import Case, Layer, Report, Status, Verdict
-from oo_sim.report.text import plain
+from oo_sim.show.text import plain
 
 MOST_ANNOTATIONS = 10
 _MARKS = {Verdict.IDENTICAL: "pass", Verdict.EQUIVALENT: "pass", Verdict.IMPROVED: "LOOK"}

@@ -17,8 +17,8 @@ from oo_sim.gate.errors import GateError, RunFailedError
 from oo_sim.gate.judge import LEAST_USERS, POWER, looks, power_of, users_wanted
 from oo_sim.gate.measure import Measured, cores, measure
 from oo_sim.gate.sample import Setting
-from oo_sim.report.text import plain
 from oo_sim.scenario import Scenario, load
+from oo_sim.show.text import plain
 from oo_sim.worlds import build
 
 PILOT_USERS = 400

@@ -8,7 +8,7 @@ from enum import StrEnum
 from typing import Any
 
 from oo_sim.gate.judge import Judgement
-from oo_sim.report.text import plain
+from oo_sim.show.text import plain
 
 
 class Verdict(StrEnum):

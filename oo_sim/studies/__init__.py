@@ -1,7 +1,32 @@
-"""Several policies looked at together: `compare` says how far apart they are, `sweep` what a parameter does."""
+"""Several policies looked at together, by user: `compare` says how far apart they are, `sweep` what a value does."""
 
+from oo_sim.studies.across import CEILING, FLOOR, Across
 from oo_sim.studies.comparing import compare
+from oo_sim.studies.outcomes import COLUMNS, ComparisonError, Metric, Outcomes, check_metric, gather
+from oo_sim.studies.pairs import Pair
+from oo_sim.studies.result import Comparison, compare_outcomes
+from oo_sim.studies.sequential import FIRST_USERS, Look, look, sizes
 from oo_sim.studies.sweeping import sweep
 from oo_sim.studies.swept import Sweep
 
-__all__ = ["Sweep", "compare", "sweep"]
+__all__ = [
+    "CEILING",
+    "COLUMNS",
+    "FIRST_USERS",
+    "FLOOR",
+    "Across",
+    "Comparison",
+    "ComparisonError",
+    "Look",
+    "Metric",
+    "Outcomes",
+    "Pair",
+    "Sweep",
+    "check_metric",
+    "compare",
+    "compare_outcomes",
+    "gather",
+    "look",
+    "sizes",
+    "sweep",
+]

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import numpy as np
 
-from oo_sim.comparison import gather
 from oo_sim.contract import F64
 from oo_sim.experiment import Progress, run
-from oo_sim.report.summary import LEVEL
+from oo_sim.results.summary import LEVEL
 from oo_sim.scenario import PolicySpec, Scenario, SpecError, expand_spec
 from oo_sim.stats import Interval, mean_interval
+from oo_sim.studies.outcomes import gather
 from oo_sim.studies.swept import Point, Series, Sweep
 
 

@@ -15,9 +15,9 @@ from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
-from oo_sim.report import Run, dynamics
-from oo_sim.report.summary import LEVEL, size
-from oo_sim.report.text import plain
+from oo_sim.results import Run, drawing, dynamics
+from oo_sim.results.summary import LEVEL, size
+from oo_sim.show.text import plain
 from oo_sim.stats import Interval
 
 if TYPE_CHECKING:
@@ -144,16 +144,12 @@ class Sweep:
 
     def figure(self) -> Figure:
         """Reward against the parameter, a column of panels for each pattern."""
-        from oo_sim.studies.sweep_picture import picture  # noqa: PLC0415 (slow to import)
-
-        return picture(self)
+        return drawing.figure(self)
 
     def __repr__(self) -> str:
         return f"<Sweep of {self._title}: {sum(len(series.points) for series in self.series)} policies>"
 
     def _repr_html_(self) -> str:
-        from oo_sim.report.figures import png  # noqa: PLC0415 (as in `figure`)
-
         head = "".join(f"<th>{html.escape(header)}</th>" for header in HEADERS)
         rows = [row for series in self.series for row in self._cells(series)]
         body = "".join("<tr>" + "".join(f"<td>{html.escape(cell)}</td>" for cell in row) + "</tr>" for row in rows)
@@ -162,7 +158,7 @@ class Sweep:
         )
         failed = "".join(f"<p><strong>{html.escape(line)}</strong></p>" for line in self._failed)
         foot = "".join(f"<p><small>{html.escape(note)}</small></p>" for note in self.notes)
-        source = f"data:image/png;base64,{base64.b64encode(png(self.figure())).decode()}"
+        source = f"data:image/png;base64,{base64.b64encode(drawing.png(self.figure())).decode()}"
         image = f'<img alt="reward against the parameter" style="max-width:100%" src="{source}">' if rows else ""
         return f"<div>{table}</table>{failed}{foot}{image}</div>"
 

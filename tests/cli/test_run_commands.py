@@ -21,7 +21,7 @@ import pytest
 import oo_sim
 from oo_sim.cli import COMMANDS, main
 from oo_sim.logs import CURVES, USERS, RunWriter, content_hash
-from oo_sim.report import Run, load_run
+from oo_sim.results import Run, load_run
 from oo_sim.scenario import load
 
 ROOT = Path(oo_sim.__file__).parents[1]

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 import oo_sim
-from oo_sim.report.page import report_html
+from oo_sim.page.page import report_html
 
 pytestmark = pytest.mark.slow
 

@@ -1,0 +1,165 @@
+"""What the policies have learned against the truth: ridge coefficients of each user, from the log of a run with events.
+
+Shapes: d features, n rows of a log, L lanes (a lane is a user in a replicate).
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import ScalarFormatter
+
+from oo_sim.contract import F64, I64
+from oo_sim.figures.lines import NAME, finish, name_panel
+from oo_sim.figures.multiples import Shape, multiples
+from oo_sim.figures.style import FAINT, Look, looks
+from oo_sim.logs import RunLogError
+from oo_sim.results.run import Run
+from oo_sim.results.summary import labels, size
+from oo_sim.show.text import plain
+
+PLAIN_RIDGE = ("linucb", "egreedy", "greedy", "softmax", "thompson", "squarecb")
+"""Policies whose estimate is the ridge regression of all that they learned."""
+_SHAPE = Shape(3, 2.6, 2.6)
+_ROWS = 1 << 13
+_POINTS = 3000
+_EXACT = 1e-6
+
+
+class Learned(NamedTuple):
+    """One policy: its estimates and the true coefficients (L, d), of lanes whose truth is known."""
+
+    label: str
+    learned: F64
+    truth: F64
+
+    @property
+    def error(self) -> float:
+        """Root mean squared error over lanes and coefficients."""
+        return float(np.sqrt(((self.learned - self.truth) ** 2).mean()))
+
+
+class _Sums(NamedTuple):
+    """Of each lane: sum of x x' (L, d, d), of x y (L, d), and of y y (L,)."""
+
+    xx: F64
+    xy: F64
+    yy: F64
+
+    def add(self, lane: I64, x: F64, y: F64) -> None:
+        """Add rows x (n, d), y (n,) to their lanes (n,)."""
+        np.add.at(self.xx, lane, x[:, :, None] * x[:, None, :])
+        np.add.at(self.xy, lane, x * y[:, None])
+        np.add.at(self.yy, lane, y * y)
+
+
+def learned(run: Run) -> tuple[list[Learned], bool]:
+    """What each plain ridge policy has learned by the end, and whether the truth is exact.
+
+    The truth is the regression of the true expected rewards on the features of all that was served, by any policy on
+    the same features: exact where they are linear in the features, else the best that a linear model could learn.
+    Lanes whose served features do not span the space are left out. Raises `RunLogError` without events.
+    """
+    policies = {p["label"]: p for p in run.manifest["policies"] if p["name"] in PLAIN_RIDGE}
+    found = [policies[label] for label in labels(run.manifest) if label in policies and label not in run.failures]
+    estimates = {p["label"]: _sums(run, p) for p in found}
+    truths = {p["features"]["name"]: _truth(run, p["features"]) for p in found}
+    shown, exact = [], True
+    for p in found:
+        (truth, spans, misfit), sums = truths[p["features"]["name"]], estimates[p["label"]]
+        a = sums.xx + float(p["parameters"].get("prior", 1.0)) * np.eye(sums.xx.shape[1])
+        theta = np.linalg.solve(a, sums.xy[..., None])[..., 0]
+        if spans.any():
+            shown.append(Learned(p["label"], theta[spans], truth[spans]))
+            exact = exact and misfit < _EXACT
+    return shown, exact
+
+
+def _empty(run: Run, d: int) -> _Sums:
+    lanes = run.manifest["users"] * run.manifest["replicates"]
+    return _Sums(np.zeros((lanes, d, d)), np.zeros((lanes, d)), np.zeros(lanes))
+
+
+def _sums(run: Run, policy: dict[str, object]) -> _Sums:
+    features = policy["features"]
+    assert isinstance(features, dict)
+    sums = _empty(run, len(features["names"]))
+    for batch in run.learnings().batches(["policy", "replicate", "user_id", "kind", "x", "reward"], _ROWS):
+        own = batch.filter(pc.and_(pc.equal(batch["policy"], policy["label"]), pc.equal(batch["kind"], "reward")))
+        if len(own):
+            sums.add(_lanes(run, own), _matrix(own["x"]), own["reward"].to_numpy())
+    return sums
+
+
+def _truth(run: Run, features: dict[str, object]) -> tuple[F64, F64, float]:
+    """True coefficients (L, d), which lanes they are known of (L,), and the root mean squared misfit."""
+    same = [p["label"] for p in run.manifest["policies"] if p["features"] == features]
+    names = features["names"]
+    assert isinstance(names, list)
+    sums, rows = _empty(run, len(names)), 0
+    columns = ["policy", "replicate", "user_id", "x", "chosen", "expected_reward"]
+    for batch in run.decisions().batches(columns, _ROWS):
+        own = batch.filter(pc.is_in(batch["policy"], pa.array(same)))
+        if len(own):
+            # The chosen one's place among all candidates of the batch, flattened.
+            place = pa.array(own["x"].offsets.to_numpy()[:-1] - own["x"].offsets[0].as_py() + own["chosen"].to_numpy())
+            x = _matrix(own["x"].flatten().take(place))
+            sums.add(_lanes(run, own), x, own["expected_reward"].to_numpy())
+            rows += len(own)
+    d = len(names)
+    spans = np.linalg.matrix_rank(sums.xx, tol=1e-6, hermitian=True) == d
+    theta = np.zeros_like(sums.xy)
+    theta[spans] = np.linalg.solve(sums.xx[spans], sums.xy[spans][..., None])[..., 0]
+    left = sums.yy - (theta * sums.xy).sum(axis=1)
+    return theta, spans, float(np.sqrt(max(left[spans].sum(), 0.0) / max(rows, 1)))
+
+
+def _lanes(run: Run, batch: pa.RecordBatch) -> I64:
+    users = pa.array([f"user-{i}" for i in range(run.manifest["users"])])
+    place = pc.index_in(batch["user_id"], users).to_numpy(zero_copy_only=False)
+    lanes: I64 = batch["replicate"].to_numpy().astype(np.int64) * run.manifest["users"] + place
+    return lanes
+
+
+def _matrix(lists: pa.ListArray) -> F64:
+    rows: F64 = lists.flatten().to_numpy(zero_copy_only=False).reshape(len(lists), -1)
+    return rows
+
+
+def theta_figure(run: Run) -> Figure:
+    """A panel per policy: each user's learned coefficients against the true ones. Raises `RunLogError` without events
+    or without a policy whose coefficients can be told."""
+    found, exact = learned(run)
+    if not found:
+        raise RunLogError(
+            run.learnings().path, f"holds no coefficients to show; policies with them are {', '.join(PLAIN_RIDGE)}"
+        )
+    facts, style = run.manifest, looks(run.manifest["policies"])
+    what = "true coefficient" if exact else "best linear fit to the true means"
+    note = f"{size(facts)}; a point: one coefficient of one user after all rounds; on the line: learned as it is"
+    figure, panels = multiples(f"{plain(facts['name'], 60)}: what was learned", note, len(found), _SHAPE)
+    ends = np.quantile(np.concatenate([np.concatenate([p.truth, p.learned]).ravel() for p in found]), [0.002, 0.998])
+    margin = 0.05 * (ends[1] - ends[0]) or 0.1
+    for axes, policy in zip(panels, found, strict=True):
+        _panel(axes, policy, style[policy.label], (ends[0] - margin, ends[1] + margin))
+        name_panel(axes, f"{plain(policy.label, NAME)}: rms error {policy.error:.3f}", what)
+        axes.set_ylabel("learned", color=FAINT, labelpad=2)
+        finish(axes)
+        axes.xaxis.set_major_formatter(ScalarFormatter())
+        axes.locator_params(axis="both", nbins=5, integer=False)
+        axes.set_xlim(axes.get_ylim())
+    return figure
+
+
+def _panel(axes: Axes, policy: Learned, look: Look, ends: tuple[float, float]) -> None:
+    step = max(1, policy.truth.size // _POINTS)
+    x, y = policy.truth.ravel()[::step], policy.learned.ravel()[::step]
+    axes.plot(x, y, ".", color=look.color, markersize=4, alpha=0.4, markeredgewidth=0)
+    axes.plot(ends, ends, color=FAINT, linewidth=1.0, linestyle=(0, (4, 3)))
+    axes.set_xlim(ends)
+    axes.set_ylim(ends)

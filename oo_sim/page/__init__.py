@@ -1,0 +1,5 @@
+"""The report of runs: one self-contained HTML page."""
+
+from oo_sim.page.page import report_html
+
+__all__ = ["report_html"]

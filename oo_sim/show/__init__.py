@@ -1,0 +1,1 @@
+"""How things are shown, whatever they are: plain text, terminal tables, HTML."""

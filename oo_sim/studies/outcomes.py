@@ -1,0 +1,157 @@
+"""What each policy earned from each user, gathered from runs that fit together."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias
+
+import numpy as np
+
+from oo_sim.contract import F64
+from oo_sim.results.summary import labels
+from oo_sim.scenario import SpecError, parse_spec
+from oo_sim.show.text import plain
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from oo_sim.results import Run
+
+Metric: TypeAlias = Literal["expected", "realised", "regret"]
+COLUMNS: Mapping[Metric, str] = {"expected": "expected_reward", "realised": "reward", "regret": "regret"}
+"""The column of a run's users table behind each metric."""
+
+
+class ComparisonError(ValueError):
+    """These runs or policies can't be compared; the message says why and what would be right."""
+
+
+class Outcomes(NamedTuple):
+    """One scenario. `values` maps each policy's label to (C, n): the mean per decision of each of n users, over
+    replicates and over all rounds up to each of the checkpoints `marks` (C,). `failures` maps label to message."""
+
+    manifest: Mapping[str, Any]
+    marks: F64
+    values: Mapping[str, F64]
+    failures: Mapping[str, str]
+
+    @property
+    def name(self) -> str:
+        """The scenario's name."""
+        return str(self.manifest["name"])
+
+    def named(self, wanted: str) -> list[str]:
+        """The labels that a spec means: its own, or all that one label has in several runs. Raises
+        ComparisonError."""
+        known = [*self.values, *(label for label in self.failures if label not in self.values)]
+        spec = _spelled(wanted)
+        found = [label for label in known if label == wanted or spec in (label, label.rpartition("@")[0])]
+        if not found:
+            raise ComparisonError(
+                f"{plain(self.name)}: no policy {plain(wanted, 60)}; there are {plain(', '.join(known))}"
+            )
+        return found
+
+
+def gather(runs: Sequence[Run], metric: Metric = "expected") -> list[Outcomes]:
+    """The outcomes of each scenario, in order. Runs of one scenario's name are taken together.
+
+    A policy that is in several of them with the same results counts once; with other results each stands by
+    itself, as `label@run`. Raises ComparisonError when runs of one scenario differ in more than their
+    policies, and for regret where it can't be compared.
+    """
+    groups: dict[str, list[tuple[str, Run]]] = {}
+    for number, run in enumerate(runs, 1):
+        source = f"run {number}" if run.path is None else str(run.path)
+        groups.setdefault(run.manifest["name"], []).append((source, run))
+    return [_joined(group, metric) for group in groups.values()]
+
+
+def check_metric(scenario: str, metric: str, *, own_trajectory: bool) -> None:
+    """Raise ComparisonError unless the metric exists and compares policies in that scenario."""
+    if metric not in COLUMNS:
+        raise ComparisonError(f"there is no metric {plain(metric, 60)!r}; there are {', '.join(COLUMNS)}")
+    if metric == "regret" and own_trajectory:
+        raise ComparisonError(
+            f"{plain(scenario)}: regret can't be compared between policies here: what is on offer depends on what was "
+            "served before, so each policy's regret is against the best on its own trajectory; compare the reward "
+            "instead (metric expected)"
+        )
+
+
+def _joined(runs: Sequence[tuple[str, Run]], metric: Metric) -> Outcomes:
+    first_source, first = runs[0]
+    for source, run in runs[1:]:
+        if difference := _difference(_setting(first.manifest), _setting(run.manifest)):
+            where, a, b = difference
+            raise ComparisonError(
+                f"{plain(first_source)} and {plain(source)} are not the same scenario: {plain(where)} is "
+                f"{plain(a, 60)} and {plain(b, 60)}; only the policies may differ"
+            )
+    manifest = {**first.manifest, "own_trajectory": any(run.manifest["own_trajectory"] for _, run in runs)}
+    check_metric(manifest["name"], metric, own_trajectory=manifest["own_trajectory"])
+    marks = np.unique(first.users["round"].to_numpy(float))
+    found = [(label, source, run) for source, run in runs for label in labels(run.manifest)]
+    values, failures = _by_label([(at, where, run) for at, where, run in found if at not in run.failures], metric), {}
+    for label, source, run in found:
+        if label in run.failures:
+            failures[f"{label}@{source}" if label in values else label] = run.failures[label]
+    return Outcomes(manifest, marks, values, failures)
+
+
+def _by_label(found: Sequence[tuple[str, str, Run]], metric: Metric) -> dict[str, F64]:
+    tables: dict[str, dict[str, F64]] = {}
+    people: list[pd.Index[Any]] = []
+    for label, source, run in found:
+        values, users = _per_decision(run.users, label, COLUMNS[metric])
+        people.append(users)
+        if not users.equals(people[0]):
+            raise ComparisonError(f"{plain(source)}: {plain(label, 60)} met other users than the first policy did")
+        known = tables.setdefault(label, {})
+        if not any(np.array_equal(values, other) for other in known.values()):
+            known[source] = values
+    return {
+        label if len(known) == 1 else f"{label}@{source}": values
+        for label, known in tables.items()
+        for source, values in known.items()
+    }
+
+
+def _per_decision(users: pd.DataFrame, label: str, column: str) -> tuple[F64, pd.Index[Any]]:
+    """(C, n) means over the user's own decisions up to each checkpoint, 0 before the first, and the users in order."""
+    own = users[users["policy"] == label]
+    sums = own.groupby(["round", "user_id"], sort=True)[[column, "decisions"]].mean().unstack("user_id")
+    totals = sums[column]
+    values = totals.to_numpy(float) / np.maximum(sums["decisions"].to_numpy(float), 1.0)
+    if not np.isfinite(values).all():
+        raise ComparisonError(f"{plain(label, 60)}: some users lack a checkpoint; the run is damaged")
+    return values, totals.columns
+
+
+def _setting(manifest: Mapping[str, Any]) -> dict[str, Any]:
+    """All that two runs must share."""
+    scenario = {k: v for k, v in manifest["scenario"].items() if k not in ("policies", "description")}
+    return scenario | {key: manifest[key] for key in ("users", "rounds", "replicates", "seed")}
+
+
+def _difference(a: Any, b: Any, path: str = "") -> tuple[str, Any, Any] | None:
+    """The first place where two plain values differ, and both values there."""
+    return next(_differences(a, b, path), None)
+
+
+def _differences(a: Any, b: Any, path: str) -> Iterator[tuple[str, Any, Any]]:
+    if isinstance(a, Mapping) and isinstance(b, Mapping):
+        for key in [*a, *(key for key in b if key not in a)]:
+            yield from _differences(a.get(key, "absent"), b.get(key, "absent"), f"{path}.{key}" if path else str(key))
+    elif isinstance(a, list) and isinstance(b, list) and len(a) == len(b):
+        for i, (one, other) in enumerate(zip(a, b, strict=True)):
+            yield from _differences(one, other, f"{path}[{i}]")
+    elif a != b:
+        yield path, a, b
+
+
+def _spelled(text: str) -> str:
+    try:
+        return str(parse_spec(text))
+    except SpecError:
+        return text

@@ -1,0 +1,5 @@
+"""The fixture that makes runs up."""
+
+from results.made import build
+
+__all__ = ["build"]

@@ -1,0 +1,132 @@
+"""Figures: the numbers behind the lines, labels neither touching nor cut, looks that can be told apart."""
+
+from __future__ import annotations
+
+import itertools
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.text import Text
+from results.made import BuildRun
+
+from oo_sim.figures.curves import curves_figure, png
+from oo_sim.figures.style import looks, spread
+from oo_sim.results.series import blocks, regret_lines, reward_lines
+
+SEVEN = ("linucb", "egreedy", "linucb:alpha=0.5,features=oo7x", "thompson", "greedy", "random", "oracle")
+
+
+def names(axes: Axes) -> list[Text]:
+    """The labels at the line ends."""
+    return [text for text in axes.texts if text.get_text()]
+
+
+@given(st.integers(1, 1_000_000))
+def test_blocks_cover_all_rounds_and_grow(rounds: int) -> None:
+    starts = blocks(rounds)
+    widths = np.diff([*starts, rounds])
+    assert starts[0] == 0
+    assert widths[0] == 1
+    assert (widths > 0).all()
+    assert len(starts) <= 40
+
+
+def test_reward_is_averaged_and_regret_summed(build: BuildRun) -> None:
+    run = build(rounds=100, replicates=2)
+    reward = {line.label: line for line in reward_lines(run.manifest, run.curves)}
+    regret = {line.label: line for line in regret_lines(run.manifest, run.curves, run.users)}
+    assert reward["linucb"].y == pytest.approx(0.5)
+    assert regret["linucb"].y == pytest.approx(0.2 * regret["linucb"].x)
+    assert regret["oracle"].y == pytest.approx(0)
+    assert regret["linucb"].x[[0, -1]].tolist() == [1, 100]
+
+
+def test_the_band_is_the_interval_of_the_table(build: BuildRun) -> None:
+    run = build(rounds=20)
+    run.users["regret"] *= 1 + run.users["user_id"].str[-1].astype(float)
+    line = regret_lines(run.manifest, run.curves, run.users)[0]
+    assert line.half[-1] == pytest.approx(run.rows[0].regret_per_user.width / 2)
+    assert np.isnan(regret_lines(build(users=1).manifest, build(users=1).curves, build(users=1).users)[0].half).all()
+
+
+@given(st.lists(st.floats(0, 1), min_size=1, max_size=30), st.floats(0.001, 0.2))
+def test_spread_labels_keep_distance_order_and_bounds(wanted: list[float], gap: float) -> None:
+    values = np.array(wanted)
+    placed = spread(values, gap, 0.0, 1.0)
+    fits = min(gap, 1 / max(len(values) - 1, 1))
+    order = np.argsort(values, kind="stable")
+    assert (np.diff(placed[order]) >= fits - 1e-9).all()
+    assert placed.min() >= -1e-9
+    assert placed.max() <= 1 + 1e-9
+
+
+def test_spread_moves_nothing_that_has_room() -> None:
+    assert spread(np.array([0.9, 0.1, 0.5]), 0.1, 0.0, 1.0) == pytest.approx([0.9, 0.1, 0.5])
+
+
+@pytest.mark.parametrize("log", [False, True])
+@pytest.mark.parametrize(("users", "rounds"), [(1, 1), (1, 3), (4, 500)])
+def test_labels_do_not_touch_and_are_not_cut(build: BuildRun, users: int, rounds: int, log: bool) -> None:
+    figure = build(SEVEN, users=users, rounds=rounds).plot(log=log)
+    assert png(figure).startswith(b"\x89PNG")
+    for axes in figure.axes:
+        boxes = [text.get_window_extent() for text in names(axes)]
+        assert len(boxes) == len(SEVEN)
+        assert not any(a.overlaps(b) for a, b in itertools.combinations(boxes, 2))
+        assert all(inside(figure, text) for text in [*names(axes), axes.title, axes.xaxis.label])
+    left, right = figure.axes
+    tick_labels = [label.get_window_extent().x0 for label in right.get_yticklabels() if label.get_text()]
+    assert max(text.get_window_extent().x1 for text in names(left)) < min(tick_labels)
+
+
+def inside(figure: Figure, text: Text) -> bool:
+    box = text.get_window_extent()
+    width, height = figure.get_size_inches() * figure.dpi
+    return bool(box.x0 >= 0 and box.y0 >= 0 and box.x1 <= width and box.y1 <= height)
+
+
+def test_the_title_names_scenario_and_size(build: BuildRun) -> None:
+    figure = curves_figure([build(replicates=2), build(name="other", own_trajectory=True)])
+    texts = [text.get_text() for text in figure.texts]
+    assert texts == ["toy", "4 users, 10 rounds, 2 replicates", "other", "4 users, 10 rounds"]
+    assert "own trajectory" in figure.axes[3].get_title(loc="left")
+    assert "own trajectory" not in figure.axes[1].get_title(loc="left")
+
+
+def test_names_are_no_mathematics_and_missing_glyphs_no_failure(build: BuildRun) -> None:
+    figure = build(("a$b$c", "$\\frac{", "多"), name="$x$").plot()
+    assert png(figure).startswith(b"\x89PNG")
+    assert {text.get_text() for text in names(figure.axes[0])} == {"a$b$c", "$\\frac{", "多"}
+
+
+def test_looks_differ_without_colour_and_do_not_depend_on_others(build: BuildRun) -> None:
+    chosen = looks(build(SEVEN).manifest["policies"])
+    grey = {(look.dashes, look.marker) for look in chosen.values()}
+    assert len(grey) == len(SEVEN)
+    without_baselines = looks(build(SEVEN[:5]).manifest["policies"])
+    assert without_baselines == {label: chosen[label] for label in SEVEN[:5]}
+    assert looks(build(("random", "oracle", *SEVEN[:5])).manifest["policies"]) == chosen
+
+
+def test_a_run_without_results_is_an_empty_figure(build: BuildRun) -> None:
+    assert png(build(("linucb",), missing=["linucb"]).plot()).startswith(b"\x89PNG")
+
+
+def test_no_run_is_refused() -> None:
+    with pytest.raises(ValueError, match="no run to plot"):
+        curves_figure([])
+
+
+def test_the_same_run_is_the_same_picture(build: BuildRun) -> None:
+    assert png(build().plot()) == png(build().plot())
+
+
+def test_figures_have_no_global_state() -> None:
+    code = "import sys, oo_sim.figures.curves; sys.exit('matplotlib.pyplot' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -1,0 +1,163 @@
+"""Sweeps: grids on one set of users and draws, how far values are behind the best, and their figure."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import math
+
+import numpy as np
+import pytest
+from matplotlib.text import Text
+from rich.console import Console
+
+import oo_sim
+from oo_sim.figures.curves import png
+from oo_sim.figures.sweep import axis, geometric, lines
+from oo_sim.scenario import SpecError
+from oo_sim.stats import mean_interval
+from oo_sim.studies import Sweep
+from oo_sim.studies.sweeping import behind_best
+
+ALPHA = "linucb:alpha=[0.1,0.3,1,3]"
+
+
+@pytest.fixture(scope="module")
+def small() -> Sweep:
+    return oo_sim.sweep(
+        "quickstart",
+        policies=[ALPHA, "egreedy:epsilon=[0,0.2],prior=[1,2]", "linucb:features=[oo5,oo7]", "random"],
+        users=12,
+        rounds=8,
+    )
+
+
+def test_the_frame_has_a_row_per_value_with_the_rewards_of_a_plain_run(small: Sweep) -> None:
+    frame = small.table()
+    assert frame["policy"].tolist()[:5] == [
+        *(f"linucb:alpha={a}" for a in ("0.1", "0.3", "1", "3")),
+        "egreedy:epsilon=0,prior=1",
+    ]
+    assert len(frame) == 4 + 4 + 2 + 1
+    assert frame["alpha"].tolist()[:4] == [0.1, 0.3, 1, 3]
+    assert frame["alpha"][4:].isna().all()
+    alone = oo_sim.run("quickstart", policies=["linucb:alpha=1"], users=12, rounds=8).rows[0]
+    row = frame[frame["policy"] == "linucb:alpha=1"].iloc[0]
+    assert (row["reward"], row["reward_lower"]) == pytest.approx(alone.expected_reward[:2])
+    assert (row["realised"], row["regret_per_user"]) == (alone.reward.estimate, alone.regret_per_user.estimate)
+
+
+def test_each_pattern_has_its_best_and_plain_specs_have_none(small: Sweep) -> None:
+    frame = small.table()
+    for _, group in frame[frame["pattern"] != "random"].groupby("pattern"):
+        assert group["reward"].idxmax() in group.index[group["best"]]
+        assert (group["behind_best"] <= 0).all()
+        want = group["reward"] - group["reward"].max()
+        assert group["behind_best"].tolist() == pytest.approx(want.tolist(), abs=1e-12)
+    plain = frame[frame["pattern"] == "random"].iloc[0]
+    assert not plain["best"]
+    assert math.isnan(plain["behind_best"])
+
+
+def test_behind_the_best_is_paired_and_simultaneous() -> None:
+    rng = np.random.default_rng(2)
+    users = rng.normal(size=30)
+    values = [users + shift + rng.normal(0, 0.1, 30) for shift in (0.0, 1.0, 0.9)]
+    found = behind_best(values)
+    assert found[1][:3] == (0.0, 0.0, 0.0)
+    assert found[0] == mean_interval(values[0] - values[1], 1 - 0.05 / 3)
+    assert found[2].width < mean_interval(values[2]).width / 3
+    assert behind_best([users])[0][:3] == (0.0, 0.0, 0.0)
+    assert behind_best([]) == []
+
+
+def test_the_same_policy_in_two_patterns_is_run_once() -> None:
+    found = oo_sim.sweep("quickstart", policies=["linucb:alpha=[1,2]", "linucb:alpha=1"], users=3, rounds=2)
+    assert len(found.run.rows) == 2
+    assert found.table()["policy"].tolist() == ["linucb:alpha=1", "linucb:alpha=2", "linucb:alpha=1"]
+
+
+@pytest.mark.parametrize("policies", [["linucb"], ["linucb:alpha=[1]", "random"], "linucb:alpha=[1,2]"])
+def test_what_does_not_vary_is_refused(policies: list[str]) -> None:
+    with pytest.raises(SpecError, match=r"nothing varies; write a list|must be a list of patterns"):
+        oo_sim.sweep("quickstart", policies=policies)
+
+
+@pytest.mark.parametrize(
+    ("values", "answer"),
+    [
+        ([0.1, 0.3, 1, 3], True),
+        ([0.1, 0.3162, 1, 3.162, 10], True),
+        ([10, 1, 100], True),
+        ([0, 0.25, 0.5, 0.75, 1], False),
+        ([1, 2, 3, 4], False),
+        ([0, 1, 10], False),
+        ([-1, 1, 10], False),
+        ([1, 10], True),
+        ([1, 2], False),
+        ([1], False),
+    ],
+)
+def test_geometric_grids_get_a_logarithmic_axis(values: list[float], answer: bool) -> None:
+    assert geometric(values) is answer
+
+
+def test_lines_and_axes(small: Sweep) -> None:
+    alpha, both, words, _ = small.series
+    assert axis(alpha)[:3] == ("alpha", (0.1, 0.3, 1, 3), True)
+    assert list(lines(alpha)) == ["linucb"]
+    assert axis(both).parameter == "epsilon"
+    assert [[p.policy for p in points] for points in lines(both).values()] == [
+        [f"egreedy:epsilon={e},prior={prior}" for e in ("0", "0.2")] for prior in (1, 2)
+    ]
+    assert axis(words) == ("features", ("oo5", "oo7"), False, True)
+
+
+def test_the_figure_is_legible(small: Sweep) -> None:
+    figure = small.figure()
+    assert png(figure).startswith(b"\x89PNG")
+    assert [axes.get_xscale() for axes in figure.axes[::2]] == ["log", "linear", "linear"]
+    width, height = figure.get_size_inches() * figure.dpi
+    texts = [t for t in figure.findobj(Text) if t.get_visible() and t.get_text().strip()]
+    ticks = {t for axes in figure.axes for axis in (axes.xaxis, axes.yaxis) for t in axis.get_ticklabels(which="both")}
+    boxes = [text.get_window_extent() for text in texts if text not in ticks]
+    assert all(b.x0 >= 0 and b.y0 >= 0 and b.x1 <= width and b.y1 <= height for b in boxes)
+    assert not [(a, b) for a, b in itertools.combinations(boxes, 2) if a.overlaps(b)]
+    for axes in figure.axes:  # intervals are drawn: a bar for each point
+        assert sum(len(bars.get_segments()) for bars in axes.collections if hasattr(bars, "get_segments")) >= 2
+
+
+def test_one_user_has_no_interval_but_a_figure() -> None:
+    found = oo_sim.sweep("quickstart", policies=["linucb:alpha=[1,2]"], users=1, rounds=2)
+    assert png(found.figure()).startswith(b"\x89PNG")
+    assert any(note.startswith("No interval with one user") for note in found.notes)
+    rows = json.loads(json.dumps(found.as_dict(), allow_nan=False))["rows"]
+    assert rows[0]["reward_lower"] is None
+
+
+def test_text_is_harmless_and_failures_are_named(small: Sweep) -> None:
+    name, why = "<b>x", "broke\x1b[31m [bold]"
+    small = Sweep(small.run, small.series)
+    small.run.manifest = {**small.run.manifest, "failures": {name: why}}
+    page = small._repr_html_()
+    assert "&lt;b&gt;x failed: broke" in page
+    assert "<b>x" not in page
+    assert "\x1b" not in page
+    console = Console(width=120)
+    with console.capture() as text:
+        console.print(small.console())
+    assert "<b>x failed: broke" in text.get()
+    assert "[bold]" in text.get()
+
+
+def test_users_who_never_came_count_nowhere() -> None:
+    """Rewards are those of a plain run, and so is the number of users behind them; notes say so."""
+    found = oo_sim.sweep("newcomers", policies=["linucb:alpha=[0.3,1]"], users=30, rounds=20)
+    plain = oo_sim.run("newcomers", policies=["linucb:alpha=0.3"], users=30, rounds=20).rows[0]
+    row = found.table().iloc[0]
+    assert (row["reward"], row["reward_lower"]) == pytest.approx(plain.expected_reward[:2])
+    assert row["users"] == plain.expected_reward.n < 30
+    assert any("never decided" in note for note in found.notes)
+    nobody = oo_sim.sweep("newcomers", policies=["linucb:alpha=[0.3,1]"], users=2, rounds=1)
+    assert nobody.table()["reward"].isna().all()
+    assert nobody.table()["users"].tolist() == [0, 0]
