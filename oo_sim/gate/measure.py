@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
-from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import numpy as np
 
 from oo_sim.contract import I64, U64, Bool, Decision, Learned, Offer, World
-from oo_sim.engine import Block, Observer, simulate
+from oo_sim.engine import Block, forks, simulate
+from oo_sim.gate.hashes import digest, mix
 from oo_sim.gate.sample import Sampler, Setting
-from oo_sim.gate.words import mix
 
 EXPECTED = 1
 """The row of an engine's totals that holds the true expected reward."""
-_LANES = 832  # as many lanes in a block as the engine takes
+LANES = 832
+"""The most lanes in a block: half of what the engine takes, for what is hashed is looked at a second time."""
 
 
 class Measured(NamedTuple):
@@ -33,8 +32,8 @@ class Measured(NamedTuple):
 class _Trace:
     """Hashes each lane's decisions as they are made: whatever the blocks, users have the same hashes."""
 
-    def __init__(self, users: int, sampler: Sampler | None) -> None:
-        self.hashes: U64 = np.zeros(users, np.uint64)
+    def __init__(self, hashes: U64, sampler: Sampler | None) -> None:
+        self.hashes = hashes
         self._sampler = sampler
 
     def decided(self, t: I64, offer: Offer, decision: Decision, active: Bool) -> None:
@@ -63,36 +62,50 @@ def measure(
     users: int,
     replicate: int = 0,
     sample: bool = False,
-    threads: int = 1,
+    workers: int = 1,
     block: int | None = None,
 ) -> Measured:
     """Run the setting's policy for `users` users from serial number `first` on, up to the last checkpoint of `marks`.
 
-    Raises RoundError where the policy fails. Results depend on neither `threads` nor `block`.
+    Built-in policies run on up to `workers` forked processes, where the system can fork and there is enough to do; the
+    block with the sample, and private policies, run in this one. Raises RoundError where the policy fails. Results
+    depend on neither `workers` nor `block`.
     """
-    size = block or max(1, min(_LANES, -(-users // threads)))
+    size = block or max(1, min(LANES, -(-users // workers)))
     parts = [Block(replicate, at, min(size, first + users - at)) for at in range(first, first + users, size)]
     sampler = Sampler(setting, parts[0].user_ids) if sample else None
-    traces = [_Trace(part.users, sampler if part is parts[0] else None) for part in parts]
+    totals, hashes = forks.shared(len(marks), users), forks.shared(users).view(np.uint64)
 
-    def one(part: Block, trace: Observer) -> I64:
-        lanes, policy = part.lanes(setting.seed), setting.entrant.policy
-        return simulate(world, policy, lanes, part.users, marks[-1], marks, observer=trace).totals
+    def work(j: int) -> None:
+        part, lanes = parts[j], slice(parts[j].first - first, parts[j].first - first + parts[j].users)
+        hashes[lanes] = 0
+        trace = _Trace(hashes[lanes], sampler if j == 0 else None)
+        tally = simulate(
+            world, setting.entrant.policy, part.lanes(setting.seed), part.users, marks[-1], marks, observer=trace
+        )
+        earned[:, :, lanes] = tally.totals
 
-    with ThreadPoolExecutor(threads) as pool:
-        totals = np.concatenate(list(pool.map(one, parts, traces)), axis=-1)
-    hashes = np.concatenate([trace.hashes for trace in traces])
-    return Measured(totals[:, EXPECTED], digest(hashes), digest(totals), sampler)
+    earned = forks.shared(len(marks), 4, users)
+    _each(work, len(parts), workers if setting.entrant.built_in and users * marks[-1] >= forks.LEAST else 1)
+    totals[:] = earned[:, EXPECTED]
+    return Measured(totals, digest(hashes), digest(earned), sampler)
+
+
+def _each(work: Callable[[int], None], parts: int, workers: int) -> None:
+    """Do part 0 here, where its sample is wanted; the others on forked processes if that pays and succeeds. What fails
+    there fails here too, and then with its error."""
+    work(0)
+    left = parts - 1
+    if workers > 1 and left > 1 and forks.possible() and forks.forked(workers, left, lambda j: work(j + 1), _nothing):
+        return
+    for j in range(1, parts):
+        work(j)
+
+
+def _nothing() -> None:
+    """Nobody waits for news of a measurement."""
 
 
 def cores() -> int:
     """Cores that this process may use, where the system can tell."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-def digest(*arrays: I64 | U64) -> str:
-    """BLAKE2b-128 of the arrays' values."""
-    state = hashlib.blake2b(digest_size=16)
-    for array in arrays:
-        state.update(np.ascontiguousarray(array).data)
-    return state.hexdigest()

@@ -55,7 +55,7 @@ class Stage(NamedTuple):
                 users=users,
                 replicate=replicate,
                 sample=first == 0,
-                threads=threads or cores(),
+                workers=threads or cores(),
             )
         except RoundError as error:
             raise RunFailedError(

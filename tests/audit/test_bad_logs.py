@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -132,7 +133,11 @@ def test_no_junk_brings_a_traceback(data: st.DataObject) -> None:
     except (pa.ArrowException, OverflowError, TypeError):
         return  # not a table at all
     report = audit_tables(*tables, SIMULATOR.manifest())
-    assert report.to_dict()["clean"] in (True, False)
+    kept = sum(policy.decisions for policy in report.policies)
+    refused = sum(each.count for each in report.refused if each.table == "decisions")
+    assert kept + refused == DECIDED.num_rows
+    assert report.clean == (not report.violations and not report.refused)
+    assert json.loads(json.dumps(report.to_dict(), allow_nan=False))["clean"] is report.clean
 
 
 @pytest.mark.parametrize("name", ["decisions", "learnings"])

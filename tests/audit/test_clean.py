@@ -93,4 +93,7 @@ def test_odd_but_legal_policies_bring_no_traceback() -> None:
 
 
 def test_checks_are_described() -> None:
-    assert all(CHECKS.values())
+    """Each check has a sentence of its own, and every check that a report can hold is among them."""
+    assert len(set(CHECKS.values())) == len(CHECKS)
+    assert all(len(said.split()) >= 5 and said[0].islower() and not said.endswith(".") for said in CHECKS.values())
+    assert set().union(*JUDGED.values()) <= set(CHECKS)

@@ -48,15 +48,18 @@ def late(spec: str) -> Late:
     )
 
 
-def assert_zero(per_user: F64) -> None:
-    """The mean over users is 0 within its interval, and that interval is not wide for want of data."""
-    assert abs(per_user.mean()) < Z * per_user.std(ddof=1) / np.sqrt(len(per_user))
+def assert_zero(per_user: F64, within: float) -> None:
+    """The mean over users is 0 within its interval, and that interval reaches no further than `within`: a fault of
+    twice that size fails."""
+    half = Z * per_user.std(ddof=1) / np.sqrt(len(per_user))
+    assert 0.0 < half < within
+    assert abs(per_user.mean()) < half
 
 
 def test_late_regret_of_epsilon_greedy_grows_by_epsilon_times_the_mean_gap() -> None:
     """A uniform draw is made with probability epsilon, and costs the mean gap."""
     seen = late(f"egreedy:epsilon={EPSILON},prior=1e-4")
-    assert_zero((seen.regret - EPSILON * seen.gap).mean(axis=0))
+    assert_zero((seen.regret - EPSILON * seen.gap).mean(axis=0), within=0.01)
     slope = seen.regret.mean() / seen.gap.mean()
     assert slope == pytest.approx(EPSILON, abs=0.01)
 
@@ -65,7 +68,7 @@ def test_share_of_the_best_arm_tends_to_1_minus_epsilon_plus_epsilon_over_k() ->
     """The uniform draw hits the best arm as well."""
     seen = late(f"egreedy:epsilon={EPSILON},prior=1e-4")
     want = 1 - EPSILON + EPSILON / K
-    assert_zero(seen.best.mean(axis=0) - want)
+    assert_zero(seen.best.mean(axis=0) - want, within=0.01)
     assert seen.best.mean() == pytest.approx(want, abs=0.005)
 
 
@@ -73,7 +76,7 @@ def test_decaying_epsilon_has_decaying_regret() -> None:
     """Late regret is the mean gap times epsilon_t, which follows 1 / (1 + decay t)."""
     seen = late("egreedy:epsilon=0.5,decay=0.01,prior=1e-4")
     epsilon = 0.5 / (1 + 0.01 * np.arange(LATE, ROUNDS))
-    assert_zero((seen.regret - epsilon[:, None] * seen.gap).mean(axis=0))
+    assert_zero((seen.regret - epsilon[:, None] * seen.gap).mean(axis=0), within=0.01)
 
 
 def test_greedy_policies_stop_paying_once_they_know() -> None:
@@ -86,10 +89,10 @@ def test_greedy_policies_stop_paying_once_they_know() -> None:
 def test_random_pays_the_mean_gap_in_every_round() -> None:
     """Its regret per round is the gap, early as late: no trend over rounds."""
     seen = late("random")
-    assert_zero((seen.regret - seen.gap).mean(axis=0))
+    assert_zero((seen.regret - seen.gap).mean(axis=0), within=0.01)
     t = np.arange(ROUNDS - LATE) - (ROUNDS - LATE - 1) / 2
-    assert_zero((t @ seen.regret) / (t @ t))
-    assert_zero(seen.best.mean(axis=0) - 1 / K)
+    assert_zero((t @ seen.regret) / (t @ t), within=0.0002)
+    assert_zero(seen.best.mean(axis=0) - 1 / K, within=0.01)
 
 
 @pytest.mark.parametrize("name", sorted(shipped()))
@@ -113,7 +116,7 @@ def test_random_has_constant_regret_in_worlds_that_neither_remember_nor_change(n
     result = run_policy(world, random.policy, seed=9, users=users, rounds=2 * half, marks=[half, 2 * half])
     first = result.totals[0, 0, 2] / world.scale
     both = result.totals[0, 1, 2] / world.scale
-    assert_zero((both - 2 * first) / half)
+    assert_zero((both - 2 * first) / half, within=0.02)
     assert first.mean() > 0
 
 

@@ -159,7 +159,7 @@ def cut(lanes: int) -> Callable[[pytest.MonkeyPatch], Policy | None]:
     """Blocks of so many lanes."""
 
     def plant(patch: pytest.MonkeyPatch) -> None:
-        patch.setattr("oo_sim.gate.measure._LANES", lanes)
+        patch.setattr("oo_sim.gate.measure.LANES", lanes)
 
     return plant
 

@@ -1,14 +1,15 @@
-"""Hashes of many lanes at once: each lane's own 64 bits, from the bits of what happened in it."""
+"""Hashes of many lanes at once: each lane's own 64 bits, from the bits of what happened in it; and one of arrays."""
 
 from __future__ import annotations
 
 import functools
+import hashlib
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from oo_sim.contract import U64, Bool
+from oo_sim.contract import I64, U64, Bool
 
 _GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 _MULTIPLIER = np.uint64(0xBF58476D1CE4E5B9)
@@ -33,3 +34,11 @@ def _bits(column: NDArray[Any]) -> U64:
 @functools.cache
 def _odd(count: int) -> U64:
     return np.arange(1, count + 1, dtype=np.uint64) * _GOLDEN | np.uint64(1)
+
+
+def digest(*arrays: I64 | U64) -> str:
+    """BLAKE2b-128 of the arrays' values."""
+    state = hashlib.blake2b(digest_size=16)
+    for array in arrays:
+        state.update(np.ascontiguousarray(array).data)
+    return state.hexdigest()
