@@ -50,8 +50,8 @@ def test_candidates_that_differ_may_tie_either_way() -> None:
     rows = decided.to_pylist()
     for row in rows:
         for i, candidate in enumerate(row["candidates"]):
-            if candidate["task_age_days"] < 0:
-                candidate["task_age_days"] -= i
+            if candidate["task_age_days"] > 30:
+                candidate["task_age_days"] += i
     apart = audit_tables(decided.from_pylist(rows, decided.schema), learned, simulator.manifest())
     assert apart.policies[0].checks["tie"].wrong < before
     assert apart.policies[0].checks["argmax"].wrong == 0
