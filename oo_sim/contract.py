@@ -195,7 +195,8 @@ class Feedback(NamedTuple):
 
 
 class World(NamedTuple):
-    """Where policies live: it offers candidates and answers choices, by pure functions over batched state.
+    """Where policies live: it offers candidates and answers choices, by pure functions over batched state. Rounds are
+    observed in order; observing one again offers the same and changes nothing. Time moves on in `respond`.
 
     `features` are the maps that it can fill; `default_features` replaces a policy's own default where set.
     `own_trajectory` is True where what is offered depends on what was served before: then regret is measured against

@@ -34,6 +34,6 @@ def _walking(spec: WalkClock) -> Clock:
         today, step = divmod(int(t[0]), spec.decisions_per_day)
         now = spec.from_hour + step * (spec.to_hour - spec.from_hour + 1) // spec.decisions_per_day
         hour[:], day[:] = now, today % 7
-        return today + now / 24.0
+        return today + (now - spec.from_hour) / 24.0
 
     return tick

@@ -14,13 +14,13 @@ from oo_sim.worlds.population import individuality, segment_of, spread
 
 
 class Change(NamedTuple):
-    """One drift, for a block of n lanes: whom it concerns (n,), and what their coefficients (25, n) become.
-
-    For a random walk `target` is the standard deviation of a round's step instead.
+    """One drift, for a block of n lanes: whom it concerns (n,), which terms (25, 1), and what their coefficients
+    (25, n) become. For a random walk `target` is the standard deviation of a round's step instead.
     """
 
     spec: Drift
     concerned: Bool
+    named: Bool
     target: F64
 
 
@@ -35,44 +35,46 @@ class Drifting(NamedTuple):
 def drifting(world: TipsWorld, lanes: Lanes, start: F64) -> Drifting:
     """The drifts of a block of lanes whose coefficients start at `start`."""
     which, z = segment_of(world.segments, lanes), individuality(lanes)
-    changes = [_change(world, j, spec, lanes, which, z, start) for j, spec in enumerate(world.drift or ())]
+    changes = [_change(world, j, spec, lanes, which, z) for j, spec in enumerate(world.drift or ())]
     return Drifting(changes, start, np.zeros(start.shape))
 
 
-def _change(world: TipsWorld, j: int, spec: Drift, lanes: Lanes, which: I64, z: F64, start: F64) -> Change:
+def _change(world: TipsWorld, j: int, spec: Drift, lanes: Lanes, which: I64, z: F64) -> Change:
     names = [segment.name for segment in world.segments]
     uniform = LaneDraws.of_population(lanes).uniforms(philox.DRIFT, np.full(lanes.n, j), 1)[0]
     members = np.isin(which, [names.index(name) for name in spec.segments or names])
-    concerned = members & (uniform < spec.share)
+    concerned, everything = members & (uniform < spec.share), np.ones((len(TERMS), 1), np.bool_)
     if spec.random_walk is not None:
         preferred = np.array([[term in s.preferences for s in world.segments] for term in TERMS])
         sd = spec.random_walk.sd_per_day / np.sqrt(world.clock.decisions_per_day)
-        return Change(spec, concerned, np.where(preferred[:, which], sd, 0.0))
+        return Change(spec, concerned, everything, np.where(preferred[:, which], sd, 0.0))
+    same = np.zeros(lanes.n, np.int64)
     if spec.become is not None:
         segment = world.segments[names.index(spec.become)]
-        return Change(spec, concerned, spread([segment.preferences]).of(np.zeros(lanes.n, np.int64), z))
-    named = spec.preferences or {}
-    changed = np.array([[term in named] for term in TERMS])
-    return Change(spec, concerned, np.where(changed, spread([named]).of(np.zeros(lanes.n, np.int64), z), start))
+        return Change(spec, concerned, everything, spread([segment.preferences]).of(same, z))
+    preferences = spec.preferences or {}
+    named = np.array([[term in preferences] for term in TERMS])
+    return Change(spec, concerned, named, spread([preferences]).of(same, z))
 
 
-def coefficients_at(drifting: Drifting, draws: LaneDraws, t: int, rounds: I64, day: I64) -> F64:
-    """The coefficients (25, n) of round t, whose weekday is `day` (n,). A random walk takes its step."""
+def coefficients_at(drifting: Drifting, t: int, day: I64) -> F64:
+    """The coefficients (25, n) of round t, whose weekday is `day` (n,): each change is laid over those before it, and
+    terms that it does not name stay as they were. Walks stand where `walk` has brought them."""
     now = drifting.start
-    for j, change in enumerate(drifting.changes):
-        if change.spec.random_walk is not None:
-            _walk(drifting, j, change, draws, t, rounds)
-        else:
-            weight = _weight(change.spec, t, day) * change.concerned
+    for change in drifting.changes:
+        if change.spec.random_walk is None:
+            weight = _weight(change.spec, t, day) * change.concerned * change.named
             now = np.where(weight >= 1.0, change.target, now + (change.target - now) * weight)
     coefficients: F64 = now + drifting.walked
     return coefficients
 
 
-def _walk(drifting: Drifting, j: int, change: Change, draws: LaneDraws, t: int, rounds: I64) -> None:
-    if t > 0:
-        steps = draws.normals(philox.DRIFT, rounds, (j + 1) * len(TERMS))[j * len(TERMS) :]
-        np.add(drifting.walked, change.target * steps * change.concerned, out=drifting.walked)
+def walk(drifting: Drifting, draws: LaneDraws, rounds: I64) -> None:
+    """Every random walk takes its step into the lanes' rounds `rounds` (n,), the first into round 1."""
+    for j, change in enumerate(drifting.changes):
+        if change.spec.random_walk is not None:
+            steps = draws.normals(philox.DRIFT, rounds, (j + 1) * len(TERMS))[j * len(TERMS) :]
+            np.add(drifting.walked, change.target * steps * change.concerned, out=drifting.walked)
 
 
 def _weight(spec: Drift, t: int, day: I64) -> F64:

@@ -36,15 +36,11 @@ def start(world: TipsWorld, lanes: Lanes, coefficients: F64) -> Dynamics:
     )
 
 
-def preferences(
-    world: TipsWorld, dynamics: Dynamics, coefficients: F64, draws: LaneDraws, t: int, rounds: I64, day: I64
-) -> F64:
+def preferences(dynamics: Dynamics, coefficients: F64, t: int, day: I64) -> F64:
     """The coefficients (25, n) of round t: drifted, and shifted by the appetite for tasks and tips."""
     if dynamics.drifting is not None:
-        coefficients = drift.coefficients_at(dynamics.drifting, draws, t, rounds, day)
-    if world.fatigue is not None and dynamics.appetite is not None:
-        if t > 0:
-            fatigue.recover(world.fatigue, dynamics.appetite)
+        coefficients = drift.coefficients_at(dynamics.drifting, t, day)
+    if dynamics.appetite is not None:
         coefficients = fatigue.shifted(dynamics.appetite, coefficients)
     return coefficients
 
@@ -60,11 +56,11 @@ def there(dynamics: Dynamics, t: int) -> Bool | None:
 
 
 def awaited(dynamics: Dynamics, t: int) -> Bool | None:
-    """Who has not come yet in round t; None where everybody has."""
-    return None if dynamics.presence is None else dynamics.presence.comes > t
+    """Whose first round is t or later; None where everybody is there from the start."""
+    return None if dynamics.presence is None else dynamics.presence.comes >= t
 
 
-def react(
+def advance(
     world: TipsWorld,
     dynamics: Dynamics,
     draws: LaneDraws,
@@ -74,9 +70,13 @@ def react(
     is_llm: F64,
     reaction: I64,
 ) -> None:
-    """What a decision does to those `present` (n,): they tire of what was chosen, and some leave."""
+    """From the round `rounds` (n,) to the next: those `present` (n,) tire of what was chosen, and some leave; then
+    appetite comes back, and preferences walk."""
     if world.fatigue is not None and dynamics.appetite is not None:
         source = is_llm[chosen, np.arange(len(chosen))].astype(np.int64)
         fatigue.tire(world.fatigue, dynamics.appetite, chosen, source, present)
+        fatigue.recover(world.fatigue, dynamics.appetite)
     if world.churn is not None and dynamics.presence is not None:
         leave(world.churn, dynamics.presence, draws, rounds, reaction, present)
+    if dynamics.drifting is not None:
+        drift.walk(dynamics.drifting, draws, rounds + 1)

@@ -49,7 +49,7 @@ class TaskRows(NamedTuple):
     age: F64
     priority: F64
     serial: I64
-    due: F64  # in days since the first round; since now where tasks are fresh every round
+    due: F64  # in days since the user's first round; since now where tasks are fresh every round
     dated: F64  # 1 where the task has a due date
 
 
@@ -58,7 +58,8 @@ class TipsState(NamedTuple):
 
     draws: LaneDraws
     rounds: I64  # (n,)
-    now: F64  # (n,), days since the first round; stays 0 where tasks are fresh every round
+    began: F64  # (n,), when the user's own first round is, in days since the run's
+    now: F64  # (n,), days since the user's own first round; stays 0 where tasks are fresh every round
     arrived: I64  # (n,), tasks that a backlog has seen so far
     coefficients: F64  # (25, n)
     candidates: Candidates
@@ -133,6 +134,7 @@ def _init(plan: Plan, lanes: Lanes) -> TipsState:
     state = TipsState(
         LaneDraws.of(lanes),
         rounds=np.zeros(n, np.int64),
+        began=np.zeros(n),
         now=np.zeros(n),
         arrived=np.full(n, tasks),
         coefficients=preferred,
@@ -166,7 +168,7 @@ def _observe(plan: Plan, state: TipsState, t: int) -> Offer:
         _place_tips(plan, state)
     preferred, shift, active = state.coefficients, state.unshifted, None
     if state.dynamics is not None:
-        preferred = dynamics.preferences(plan.spec, state.dynamics, preferred, state.draws, t, state.rounds, c.day)
+        preferred = dynamics.preferences(state.dynamics, preferred, t, c.day)
         shift, active = dynamics.shift(state.dynamics, len(c.day)), dynamics.there(state.dynamics, t)
     tips.expected_rewards(
         preferred,
@@ -206,7 +208,7 @@ def _respond(plan: Plan, state: TipsState, t: int, decision: Decision) -> tuple[
     if state.dynamics is not None:
         served = (decision.chosen, state.candidates.is_llm, response.reaction)
         everybody = np.ones(n, np.bool_)
-        dynamics.react(
+        dynamics.advance(
             plan.spec, state.dynamics, state.draws, state.rounds, everybody if present is None else present, *served
         )
     return response, state
@@ -215,7 +217,8 @@ def _respond(plan: Plan, state: TipsState, t: int, decision: Decision) -> tuple[
 def _replace_done(plan: Plan, state: TipsState) -> None:
     """A task that was done leaves, and the user's next task takes its place, due so many days after it arrived.
 
-    This happens before the next offer, not at the response: until then, what was offered stays as it was.
+    This happens before the next offer, not at the response: until then, what was offered stays as it was. It happens
+    once, however often a round is observed.
     """
     lanes = np.flatnonzero(state.done >= 0)
     slots, tasks = state.done[lanes], state.tasks
@@ -228,16 +231,17 @@ def _replace_done(plan: Plan, state: TipsState) -> None:
     tasks.due[slots, lanes] = state.now[lanes] + due[0, lanes]
     tasks.dated[slots, lanes] = dated[0, lanes]
     state.arrived[lanes] += 1
+    state.done[:] = -1
     if state.dynamics is not None and state.dynamics.appetite is not None:
         state.dynamics.appetite.tasks[slots, lanes] = 0.0  # nobody is tired of what is new
 
 
 def _let_time_pass(state: TipsState, t: int, time: float) -> None:
-    """A backlog ages, but not that of users who have not come yet: they start with tasks as fresh as everybody's."""
+    """A backlog ages from its user's first round on: newcomers start with tasks as fresh as everybody's were."""
     awaited = None if state.dynamics is None else dynamics.awaited(state.dynamics, t)
     if awaited is not None:
-        np.add(state.tasks.due, awaited * (time - state.now), out=state.tasks.due)
-    state.now[:] = time
+        np.copyto(state.began, time, where=awaited)
+    np.subtract(time, state.began, out=state.now)
 
 
 def _draw_fresh_tasks(plan: Plan, state: TipsState, first: int) -> None:

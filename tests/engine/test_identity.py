@@ -8,15 +8,20 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
 
 from oo_sim import Run, Scenario, run
-from oo_sim.policies import POLICIES
-from oo_sim.scenario import load, validate
+from oo_sim.contract import Offer, State
+from oo_sim.engine import run_policy
+from oo_sim.policies import POLICIES, make
+from oo_sim.scenario import load, shipped, validate
+from oo_sim.worlds import build
 
 SPECS = [*POLICIES, "thompson:samples=3", "egreedy:decay=0.2,epsilon=0.5", "linucb:features=oo7x"]
 LINEAR_SPECS = [*POLICIES, "thompson:samples=3"]
@@ -185,6 +190,30 @@ def test_more_users_replicates_and_rounds_leave_the_others_traces(name: str) -> 
     more = short(name, replicates=3, rounds=20)
     early = more.curves[(more.curves["round"] <= 8) & (more.curves["replicate"] < 2)].reset_index(drop=True)
     pd.testing.assert_frame_equal(early, small.curves, check_exact=True)
+
+
+@pytest.mark.parametrize("name", [*WORLDS, *shipped()])
+def test_observing_a_round_again_offers_the_same_and_changes_nothing(name: str) -> None:
+    """`observe` is pure: what comes later depends on what was served, never on how often somebody looked."""
+    world, looked = build(WORLDS.get(name) or load(name)), []
+
+    def thrice(state: State, t: int) -> Offer:
+        copies = [[column.copy() for column in (*offer.candidates[:8], *offer[1:3])] for offer in observed(state, t)]
+        looked.append(copies)
+        for again in copies[1:]:
+            for one, other in zip(copies[0], again, strict=True):
+                np.testing.assert_array_equal(one, other)
+        return world.observe(state, t)
+
+    def observed(state: State, t: int) -> Iterator[Offer]:
+        for _ in range(3):
+            yield world.observe(state, t)
+
+    sizes: dict[str, Any] = {"seed": 3, "users": 50, "rounds": 12, "threads": 1}
+    once, often = (run_policy(w, make("random"), **sizes) for w in (world, world._replace(observe=thrice)))
+    np.testing.assert_array_equal(once.sums, often.sums)
+    np.testing.assert_array_equal(once.totals, often.totals)
+    assert len(looked) == 12
 
 
 @every_world

@@ -110,4 +110,30 @@ def test_walking_clocks_age_tasks_by_the_hour() -> None:
         segments=[{"name": "all", "preferences": {"intercept": -50}}],
     )
     ages = np.array([offer.candidates.task_age_days[0, 0] for offer, _, _ in walk(world, lanes(2), 6)])
-    np.testing.assert_allclose(ages, np.array([8, 13, 18, 32, 37, 42]) / 24, rtol=0, atol=1e-12)
+    np.testing.assert_allclose(ages, np.array([0, 5, 10, 24, 29, 34]) / 24, rtol=0, atol=1e-12)
+
+
+CLOCKS: list[dict[str, Any]] = [
+    {"decisions_per_day": 3},
+    *({"mode": "walk", "decisions_per_day": 5, "from_hour": f, "to_hour": t} for f, t in ((0, 23), (8, 22), (17, 23))),
+]
+
+
+@pytest.mark.parametrize("clock", CLOCKS)
+@pytest.mark.parametrize("whole", [True, False])
+@pytest.mark.parametrize("due", [{"uniform": [-3, 3]}, {"weights": {-1: 1, 0: 1, 2: 1}}], ids=["uniform", "weights"])
+@pytest.mark.parametrize("over", [None, 40])
+def test_in_its_first_round_a_users_task_is_as_old_as_it_was_drawn(
+    clock: dict[str, Any], whole: bool, due: dict[str, Any], over: int | None
+) -> None:
+    """Whatever the clock says and whenever the user comes; ages of fresh tasks, drawn alike, are minus the days due."""
+    n, rounds, tasks = 50, 45, {"count": 3, "due_in_days": due, "whole_days": whole}
+    quiet = [{"name": "all", "preferences": {"intercept": -50}}]  # nothing is ever done
+    parts: dict[str, Any] = {"segments": quiet, "clock": clock} | ({"arrivals": {"over": over}} if over else {})
+    drawn = walk(tips(tasks=tasks, segments=quiet, clock=clock), lanes(n), 1)[0][0].candidates.task_age_days
+    played = walk(tips(tasks=tasks | {"mode": "backlog"}, **parts), lanes(n), rounds)
+    there = [np.full(n, True) if offer.active is None else offer.active for offer, _, _ in played]
+    first = np.array(there).argmax(axis=0)
+    assert over is None or first.max() > 30
+    ages = np.array([offer.candidates.task_age_days for offer, _, _ in played])  # (rounds, K, n)
+    np.testing.assert_array_equal(ages[first, :, np.arange(n)].T, drawn)

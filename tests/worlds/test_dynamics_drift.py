@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -16,7 +17,7 @@ from oo_sim.worlds.population import coefficients, individuality, segment_of
 
 from .cases import lanes, scenario
 
-SEGMENTS = [
+SEGMENTS: list[dict[str, Any]] = [
     {"name": "a", "weight": 2, "preferences": {"intercept": 0.2, "priority": {"mean": 1, "sd": 0.5}}},
     {"name": "b", "preferences": {"is_overdue": {"mean": -1, "sd": 0.3}, "priority": {"mean": 0, "sd": 2}}},
 ]
@@ -37,7 +38,10 @@ def played(*drifts: dict[str, Any], rounds: int = ROUNDS) -> F64:
     """The coefficients (rounds, 25, N) of all rounds; every round t falls on weekday t mod 7."""
     spec = world(*drifts)
     drifting, draws = drift.drifting(spec, WHO, START), LaneDraws.of(WHO)
-    each = [drift.coefficients_at(drifting, draws, t, np.full(N, t), np.full(N, t % 7)).copy() for t in range(rounds)]
+    each = []
+    for t in range(rounds):
+        each.append(drift.coefficients_at(drifting, t, np.full(N, t % 7)).copy())
+        drift.walk(drifting, draws, np.full(N, t + 1))
     return np.array(each)
 
 
@@ -99,12 +103,64 @@ def test_two_drifts_choose_their_shares_independently() -> None:
     assert stats.fisher_exact(table).pvalue > 1e-6
 
 
-def test_later_drifts_are_laid_over_earlier_ones() -> None:
-    seen = played(
-        {"abrupt": {"at": 3}, "preferences": {"is_overdue": 1}},
-        {"gradual": {"start": 10, "end": 20}, "preferences": {"is_overdue": 3}},
-    )[:, OVERDUE]
-    np.testing.assert_array_equal(seen[[3, 10, 15, 20]], np.array([[1.0], [1.0], [2.0], [3.0]]) + np.zeros(N))
+KINDS: dict[str, tuple[dict[str, Any], Callable[[int], float]]] = {
+    "abrupt": ({"abrupt": {"at": 3}}, lambda t: float(t >= 3)),
+    "gradual": ({"gradual": {"start": 2, "end": 10}}, lambda t: min(max((t - 2) / 8, 0.0), 1.0)),
+    "periodic": ({"periodic": {"days": [0, 6]}}, lambda t: float(t % 7 in {0, 6})),
+}
+"""Each kind of drift, and how far it has come in round t."""
+TURNS: dict[str, dict[str, Any]] = {
+    "priority": {"preferences": {"priority": {"mean": -3, "sd": 0.1}}},
+    "several": {"preferences": {"priority": 2, "is_overdue": {"mean": 1, "sd": 0.2}, "hour_sin": -1}},
+    "become b": {"become": "b"},
+    "become a": {"become": "a"},
+}
+WHOM: dict[str, dict[str, Any]] = {"all": {}, "a": {"segments": ["a"]}}
+EVERY_DRIFT = [
+    {"kind": kind, "turn": turn, "whom": whom}
+    for kind in KINDS
+    for turn in TURNS
+    for whom in WHOM
+    if turn != f"become {whom}"
+]
+
+
+def spelled(each: dict[str, str]) -> dict[str, Any]:
+    return KINDS[each["kind"]][0] | TURNS[each["turn"]] | WHOM[each["whom"]]
+
+
+def laid_over(layers: list[dict[str, str]], rounds: int) -> F64:
+    """The coefficients (rounds, 25, N) by the documentation's words, term by term."""
+    out = np.repeat(START[None], rounds, axis=0)
+    for each in layers:
+        turn = TURNS[each["turn"]]
+        weight = np.array([KINDS[each["kind"]][1](t) for t in range(rounds)])[:, None]
+        becomes = turn.get("become")
+        preferred = turn["preferences"] if becomes is None else SEGMENTS["ab".index(becomes)]["preferences"]
+        concerned = np.full(N, True) if each["whom"] == "all" else ~IN_B
+        for i, term in enumerate(TERMS):
+            if becomes is None and term not in preferred:
+                continue  # the others stay
+            normal = preferred.get(term, 0.0)
+            mean, sd = (normal["mean"], normal["sd"]) if isinstance(normal, dict) else (normal, 0.0)
+            out[:, i] = np.where(concerned, out[:, i] + weight * (mean + sd * Z[i] - out[:, i]), out[:, i])
+    return out
+
+
+@pytest.mark.parametrize("first", EVERY_DRIFT, ids=lambda each: " ".join(each.values()))
+def test_a_later_drift_is_laid_over_an_earlier_one_and_leaves_what_it_does_not_name(first: dict[str, str]) -> None:
+    """All ordered pairs of kinds, of what they turn, and of whom; over 14 rounds, so that all weekdays are there."""
+    for second in EVERY_DRIFT:
+        seen = played(spelled(first), spelled(second), rounds=14)
+        np.testing.assert_allclose(seen, laid_over([first, second], 14), rtol=0, atol=1e-13, err_msg=str(second))
+
+
+@pytest.mark.parametrize("layers", [["several", "priority", "several"], ["become b", "several", "priority"]])
+def test_three_layers_and_a_walk_above_them(layers: list[str]) -> None:
+    three = [{"kind": k, "turn": turn, "whom": "all"} for k, turn in zip(KINDS, layers, strict=True)]
+    alone = walked(0.3, 14)
+    seen = played(*({"random_walk": {"sd_per_day": 0.3}}, *map(spelled, three)), rounds=14)
+    np.testing.assert_allclose(seen, laid_over(three, 14) + alone, rtol=0, atol=1e-12)
 
 
 def walked(sd: float, rounds: int, **changes: Any) -> F64:
@@ -145,8 +201,8 @@ def test_users_drift_alike_in_any_block(size: int) -> None:
     def at(first: int, n: int) -> F64:
         who = lanes(n, first)
         drifting = drift.drifting(spec, who, coefficients(spec.segments, who))
-        for t in range(3):
-            out = drift.coefficients_at(drifting, LaneDraws.of(who), t, np.full(n, t), np.zeros(n, np.int64))
-        return out
+        for t in range(1, 3):
+            drift.walk(drifting, LaneDraws.of(who), np.full(n, t))
+        return drift.coefficients_at(drifting, 2, np.zeros(n, np.int64))
 
     np.testing.assert_array_equal(at(20, size), at(0, 40)[:, 20 : 20 + size])

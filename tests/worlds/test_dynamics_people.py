@@ -134,9 +134,7 @@ def test_a_newcomer_starts_with_fresh_tasks_and_untired() -> None:
     for i in range(n):
         offer = played[first[i]][0]
         assert offer.candidates.serial[:, i].tolist() == [0, 1, 2]
-        np.testing.assert_allclose(
-            offer.candidates.task_age_days[:, i], played[0][0].candidates.task_age_days[:, i], atol=1
-        )
+        np.testing.assert_array_equal(offer.candidates.task_age_days[:, i], played[0][0].candidates.task_age_days[:, i])
         np.testing.assert_allclose(offer.expected[:, i], reward_at(np.full(3, 0.3 + 0.5)), atol=1e-12)
         later, now = (played[t][0].candidates for t in (first[i] + 6, first[i]))
         same = later.serial[:, i] == now.serial[:, i]
