@@ -23,6 +23,8 @@ from oo_sim.logs import (
     CURVES,
     USERS,
     EventSource,
+    LoggedPolicy,
+    Manifest,
     Recorder,
     RunWriter,
     content_hash,
@@ -105,7 +107,7 @@ def _results(
     block: int | None,
     progress: Progress | None,
     log: RunWriter | None,
-) -> tuple[dict[str, Any], pa.Table, pa.Table]:
+) -> tuple[Manifest, pa.Table, pa.Table]:
     """The manifest, the curves and the users' totals of all policies."""
     threads = threads or _cores()
     marks = checkpoints(scenario.rounds)
@@ -233,37 +235,29 @@ def _manifest(
     failures: dict[str, str],
     timing: dict[str, dict[str, float]],
     threads: int,
-) -> dict[str, Any]:
-    return {
-        "format": 1,
-        "name": scenario.name,
-        "scenario": scenario.canonical() | {"policies": list(dict.fromkeys(e.name for e in taking_part))},
-        "scenario_hash": scenario.content_hash(),
-        "policies": [
-            {
-                "label": e.label,
-                "name": e.policy.name,
-                "hash": e.hash,
-                "parameters": dict(e.policy.parameters),
-                "features": {"name": e.policy.features.name, "names": list(e.policy.features.names)},
-            }
-            | ({"llm": {"bank": e.bank.label, **e.bank.facts}} if e.bank else {})
+) -> Manifest:
+    names = list(dict.fromkeys(e.name for e in taking_part))
+    return Manifest(
+        name=scenario.name,
+        policies=tuple(
+            LoggedPolicy.of(e.label, e.policy, e.hash, {"bank": e.bank.label, **e.bank.facts} if e.bank else None)
             for e in taking_part
-        ],
-        "seed": scenario.seed,
-        "users": scenario.users,
-        "rounds": scenario.rounds,
-        "replicates": scenario.replicates,
+        ),
+        seed=scenario.seed,
+        users=scenario.users,
+        rounds=scenario.rounds,
+        replicates=scenario.replicates,
         # with a bank, what is on offer is that bank's too: regret does not compare banks
-        "own_trajectory": world.own_trajectory or any(e.bank is not None for e in taking_part),
-        "has_reactions": world.has_reactions,
-        "versions": {name: version(name) for name in ("oo-sim", "numpy", "numba")}
-        | {"python": platform.python_version()},
-        "content_hash": content_hash(*tables),
-        "failures": failures,
-        "timing": timing,
-        "threads": threads,
-    }
+        own_trajectory=world.own_trajectory or any(e.bank is not None for e in taking_part),
+        has_reactions=world.has_reactions,
+        scenario=scenario.canonical() | {"policies": names},
+        scenario_hash=scenario.content_hash(),
+        content_hash=content_hash(*tables),
+        versions={name: version(name) for name in ("oo-sim", "numpy", "numba")} | {"python": platform.python_version()},
+        failures=failures,
+        timing=timing,
+        threads=threads,
+    )
 
 
 __all__ = ["Progress", "Run", "run"]

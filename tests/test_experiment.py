@@ -47,7 +47,7 @@ SHAPES = {
 def test_every_shipped_scenario_runs_with_its_own_policies(name: str) -> None:
     result = run(name, users=20, rounds=10)
     assert not result.failures
-    assert len(result.rows) == len(result.manifest["policies"])
+    assert len(result.rows) == len(result.manifest.policies)
 
 
 def test_tables_hold_what_was_run() -> None:
@@ -79,9 +79,9 @@ def test_a_run_directory_reads_back_as_the_run(tmp_path: Path) -> None:
     again = load_run(tmp_path / "run")
     pd.testing.assert_frame_equal(again.curves, result.curves, check_exact=True)
     pd.testing.assert_frame_equal(again.users, result.users, check_exact=True)
-    assert again.manifest == json.loads(json.dumps(result.manifest))
+    assert again.manifest.as_dict() == json.loads(json.dumps(result.manifest.as_dict()))
     assert again.decisions().table().num_rows == 2 * 5 * 6
-    assert again.manifest["scenario"]["policies"] == ["linucb", "egreedy"]
+    assert again.manifest.scenario["policies"] == ["linucb", "egreedy"]
 
 
 @pytest.mark.parametrize("users", [1, 65])
@@ -185,7 +185,6 @@ def test_scenarios_may_come_as_text_file_or_value(tmp_path: Path) -> None:
     text = "version: 1\nname: own\nusers: 3\nrounds: 2\npolicies: [random]\nworld: {kind: linear}\n"
     (tmp_path / "own.yaml").write_text(text)
     hashes = {
-        run(source).manifest["content_hash"]
-        for source in (tmp_path / "own.yaml", str(tmp_path / "own.yaml"), loads(text))
+        run(source).manifest.content_hash for source in (tmp_path / "own.yaml", str(tmp_path / "own.yaml"), loads(text))
     }
     assert len(hashes) == 1

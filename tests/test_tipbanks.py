@@ -111,8 +111,8 @@ def test_the_same_texts_are_worth_the_same_whoever_wrote_them(banks: Path, tmp_p
     ]
     write_bank(tmp_path / "small.parquet", made._replace(info=info, records=tuple(disguised)))
     one, other = play([banks / "small.parquet"]), play([tmp_path / "small.parquet"])
-    assert one.manifest["content_hash"] == other.manifest["content_hash"]
-    assert other.manifest["policies"][0]["llm"]["models"] == ["another"]
+    assert one.manifest.content_hash == other.manifest.content_hash
+    assert (other.manifest.policies[0].bank or {})["models"] == ["another"]
 
 
 def test_a_larger_bank_serves_a_smaller_run(banks: Path) -> None:
@@ -127,17 +127,17 @@ def test_a_larger_bank_serves_a_smaller_run(banks: Path) -> None:
 
 def test_one_run_holds_every_policy_with_every_bank(logged: Run, banks: Path) -> None:
     assert list(logged.summary()["policy"]) == [f"{p}+{b}" for b in ("none", "small", "good") for p in POLICIES]
-    facts = {entry["label"]: entry["llm"] for entry in logged.manifest["policies"]}["egreedy+small"]
+    facts = {entry.label: entry.bank or {} for entry in logged.manifest.policies}["egreedy+small"]
     failed = sum(one.status != 200 for one in records(banks / "small.parquet").values())
     assert 0 < failed == facts["failed"] < facts["generations"] == USERS * ROUNDS
     assert facts["prompt_version"].startswith("tips@")
-    assert validate(logged.manifest["scenario"]).policies == tuple(POLICIES)
+    assert validate(logged.manifest.scenario).policies == tuple(POLICIES)
 
 
 @pytest.mark.parametrize("settings", [{}, {"threads": 3}, {"block": 64}, {"block": 1, "threads": 2}])
 def test_same_banks_same_bits(banks: Path, logged: Run, settings: dict[str, Any]) -> None:
     again = play(["none", banks / "small.parquet", banks / "good.parquet"], **settings)
-    assert again.manifest["content_hash"] == logged.manifest["content_hash"]
+    assert again.manifest.content_hash == logged.manifest.content_hash
 
 
 def test_blocks_of_users_share_one_bank(tmp_path: Path) -> None:
@@ -146,9 +146,9 @@ def test_blocks_of_users_share_one_bank(tmp_path: Path) -> None:
     with TipGenerator(open_gateway("mock:perfect")) as client:
         generate_bank(client, scenario_work(scenario), 2, tmp_path / "many.parquet")
     hashes = {
-        play([tmp_path / "many.parquet"], scenario, policies=["random"], threads=threads, block=block).manifest[
-            "content_hash"
-        ]
+        play(
+            [tmp_path / "many.parquet"], scenario, policies=["random"], threads=threads, block=block
+        ).manifest.content_hash
         for threads, block in ((1, 1000), (3, 64))
     }
     assert len(hashes) == 1

@@ -11,6 +11,7 @@ from matplotlib.ticker import MaxNLocator
 
 from oo_sim.figures.panels import BandLine, ForestRow, Sheet, band_panel, forest, text_width
 from oo_sim.figures.style import FAINT, FONT, GRID, looks
+from oo_sim.logs import LoggedPolicy
 from oo_sim.show.text import plain
 from oo_sim.studies import words
 from oo_sim.studies.across import Across
@@ -143,7 +144,7 @@ def _together(sheet: Sheet, top: float, left: float, found: Across) -> None:
 
 
 def _profiles(sheet: Sheet, top: float, left: float, found: Across) -> None:
-    style = looks([{"label": label, "name": label} for label in found.profiles])
+    style = looks([LoggedPolicy(label, label) for label in found.profiles])
     axes = sheet.axes(left, top, _BODY, _PROFILE)
     for label, profile in found.profiles.items():
         look = style[label]

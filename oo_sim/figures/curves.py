@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import io
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
@@ -14,6 +14,7 @@ from matplotlib.figure import Figure
 from oo_sim.figures.lines import NAME, draw_lines, finish, name_panel
 from oo_sim.figures.panels import DPI, text_width
 from oo_sim.figures.style import FAINT, FONT, INK, label_ends, looks
+from oo_sim.logs import Manifest
 from oo_sim.results.dynamics import dynamics_of
 from oo_sim.results.save import write_whole
 from oo_sim.results.series import regret_lines, reward_lines
@@ -32,7 +33,7 @@ class Results(Protocol):
     """What a figure needs of a run."""
 
     @property
-    def manifest(self) -> Mapping[str, Any]: ...
+    def manifest(self) -> Manifest: ...
     @property
     def curves(self) -> pd.DataFrame: ...
     @property
@@ -73,7 +74,7 @@ def save_png(figure: Figure, path: Path) -> None:
 
 def _names_width(runs: Sequence[Results]) -> float:
     """The width in inches of the longest name of a line, so that no name is cut."""
-    return text_width([plain(policy["label"], NAME) for run in runs for policy in run.manifest["policies"]])
+    return text_width([plain(policy.label, NAME) for run in runs for policy in run.manifest.policies])
 
 
 def _draw_run(figure: Figure, run: Results, *, bottom: float, log: bool) -> None:
@@ -82,7 +83,7 @@ def _draw_run(figure: Figure, run: Results, *, bottom: float, log: bool) -> None
     box = (_PANEL_WIDTH / width, _PANEL_HEIGHT / height)
     left, right = (figure.add_axes((x / width, bottom / height, *box)) for x in (_AXIS, _AXIS + width / 2))
     _title(figure, manifest, _AXIS / width, (bottom + _PANEL_HEIGHT) / height)
-    style = looks(manifest["policies"])
+    style = looks(manifest.policies)
     draw_lines(left, reward_lines(manifest, run.curves), style)
     left.update_datalim([(1.0, 0.0)], updatey=False)  # a logarithmic axis wants a place, also where nobody decided
     left.set_xscale("log")
@@ -90,8 +91,8 @@ def _draw_run(figure: Figure, run: Results, *, bottom: float, log: bool) -> None
     name_panel(left, "Expected reward per decision", f"round, logarithmic{there}")
     found = regret_lines(manifest, run.curves, run.users)
     draw_lines(right, found, style)
-    own = ", on its own trajectory" if manifest["own_trajectory"] else ""
-    band = "; band: 95 % over users" if manifest["users"] > 1 else ""
+    own = ", on its own trajectory" if manifest.own_trajectory else ""
+    band = "; band: 95 % over users" if manifest.users > 1 else ""
     name_panel(right, f"Cumulative regret per user{own}", f"round{band}")
     right.update_datalim([(1.0, 0.0)])
     if log:
@@ -103,8 +104,8 @@ def _draw_run(figure: Figure, run: Results, *, bottom: float, log: bool) -> None
         label_ends(axes, _PANEL_HEIGHT)
 
 
-def _title(figure: Figure, manifest: Mapping[str, Any], x: float, top: float) -> None:
-    title = figure.text(x, top, plain(manifest["name"], 70), fontsize=14, fontweight="bold", color=INK)
+def _title(figure: Figure, manifest: Manifest, x: float, top: float) -> None:
+    title = figure.text(x, top, plain(manifest.name, 70), fontsize=14, fontweight="bold", color=INK)
     note = figure.text(x, top, size(manifest), fontsize=FONT + 0.5, color=FAINT)
     for text, above in ((title, 0.66), (note, 0.46)):
         text.set_parse_math(False)

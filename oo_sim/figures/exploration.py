@@ -14,7 +14,7 @@ from oo_sim.figures.style import label_ends, looks
 from oo_sim.logs import RunFiles, RunLogError
 from oo_sim.results.run import Run
 from oo_sim.results.series import Line, blocks
-from oo_sim.results.summary import LEVEL, labels, size
+from oo_sim.results.summary import LEVEL, size
 from oo_sim.show.text import plain
 from oo_sim.stats import mean_interval
 
@@ -30,15 +30,15 @@ def explores(run: Run) -> bool:
 def exploration_lines(run: Run) -> list[Line]:
     """Share of decisions explored in blocks of rounds, with its band over users; policies without the notion are
     left out. Raises `RunLogError` when the run logged no decisions."""
-    places = {label: i for i, label in enumerate(labels(run.manifest))}
+    places = {label: i for i, label in enumerate(run.manifest.labels)}
     users = {name: i for i, name in enumerate(run.users["user_id"].unique())}
-    starts = blocks(run.manifest["rounds"], _BLOCKS)
+    starts = blocks(run.manifest.rounds, _BLOCKS)
     counts = np.zeros((2, len(places), len(users), len(starts)))
     keys = pa.array(list(places)), pa.array(list(users))
     for batch in run.decisions().batches(["policy", "user_id", "t", "explored"], rows=_ROWS):
         known = batch.filter(pc.is_valid(batch.column("explored")))
         _count(counts, known, starts, keys)
-    ends = np.append(starts[1:], run.manifest["rounds"])
+    ends = np.append(starts[1:], run.manifest.rounds)
     x = (starts + 1 + ends) / 2.0
     return [_line(label, x, *counts[:, i]) for label, i in places.items() if counts[1, i].any()]
 
@@ -69,8 +69,8 @@ def exploration_figure(run: Run) -> Figure:
     facts = run.manifest
     shape = Shape(1, 6.0, 3.2, end_room([plain(line.label, NAME) for line in found]))
     note = f"{size(facts)}; in blocks of rounds that grow with the round; band: 95 % over users"
-    figure, [axes] = multiples(f"{plain(facts['name'], 60)}: exploration", note, 1, shape)
-    draw_lines(axes, found, looks(facts["policies"]))
+    figure, [axes] = multiples(f"{plain(facts.name, 60)}: exploration", note, 1, shape)
+    draw_lines(axes, found, looks(facts.policies))
     axes.set_xscale("log")
     axes.set_ylim(bottom=0.0)
     name_panel(axes, "Share of decisions explored", "round, logarithmic")

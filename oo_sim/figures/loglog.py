@@ -13,7 +13,7 @@ from oo_sim.figures.lines import NAME, draw_lines, finish, name_panel
 from oo_sim.figures.multiples import Shape, end_room, multiples
 from oo_sim.figures.style import FAINT, FONT, label_ends, looks
 from oo_sim.results.series import Line, regret_lines
-from oo_sim.results.summary import labels, size
+from oo_sim.results.summary import size
 from oo_sim.show.text import plain
 
 _WIDTH, _HEIGHT = 6.0, 4.6
@@ -27,15 +27,15 @@ def loglog_figure(run: Results) -> Figure:
     """
     facts = run.manifest
     found = regret_lines(facts, run.curves, run.users)
-    shape = Shape(1, _WIDTH, _HEIGHT, end_room([plain(label, NAME) for label in labels(facts)]))
-    band = "; band: 95 % over users" if facts["users"] > 1 else ""
-    own = ", on each policy's own trajectory" if facts["own_trajectory"] else ""
+    shape = Shape(1, _WIDTH, _HEIGHT, end_room([plain(label, NAME) for label in facts.labels]))
+    band = "; band: 95 % over users" if facts.users > 1 else ""
+    own = ", on each policy's own trajectory" if facts.own_trajectory else ""
     note = f"{size(facts)}; cumulative regret per user{own}{band}"
-    figure, [axes] = multiples(plain(facts["name"], 70), note, 1, shape)
+    figure, [axes] = multiples(plain(facts.name, 70), note, 1, shape)
     axes.set_xscale("log")
     if any((line.y > 0).any() for line in found):  # the oracle alone has no regret to take a logarithm of
         axes.set_yscale("log", nonpositive="mask")
-    draw_lines(axes, found, looks(facts["policies"]))
+    draw_lines(axes, found, looks(facts.policies))
     _name_ends(axes, found)
     _guides(axes, found)
     name_panel(axes, "Regret, and the slopes that theory knows", "round, logarithmic")

@@ -13,7 +13,7 @@ from oo_sim.figures.curves import Results
 from oo_sim.figures.lines import NAME
 from oo_sim.figures.panels import Sheet, text_width
 from oo_sim.figures.style import FAINT, FONT, GRID, INK, Look, looks
-from oo_sim.results.summary import LEVEL, labels, size
+from oo_sim.results.summary import LEVEL, size
 from oo_sim.results.values import last_round, user_values
 from oo_sim.show.text import plain
 from oo_sim.stats import Interval, mean_interval
@@ -38,7 +38,7 @@ def people(run: Results) -> list[People]:
     """The users' values under each policy that has results, in order."""
     means = user_values(last_round(run.users), ["policy"])["reward"]
     known = means.index.get_level_values("policy").unique()
-    return [People(label, means.loc[label].to_numpy()) for label in labels(run.manifest) if label in known]
+    return [People(label, means.loc[label].to_numpy()) for label in run.manifest.labels if label in known]
 
 
 def users_figure(run: Results) -> Figure:
@@ -50,11 +50,11 @@ def users_figure(run: Results) -> Figure:
     note = f"{size(facts)}; each user is one value, its mean expected reward per decision"
     width = max(left + _WIDTH + right, 2 * _EDGE + text_width([note]))
     sheet = Sheet(width, _EDGE + _HEAD + _ROW * max(len(found), 1) + _FOOT)
-    sheet.text(_EDGE, _EDGE, f"{plain(facts['name'], 60)}: the spread over users", title=True)
+    sheet.text(_EDGE, _EDGE, f"{plain(facts.name, 60)}: the spread over users", title=True)
     sheet.text(_EDGE, _EDGE + 0.3, note)
     axes = sheet.axes(left, _EDGE + _HEAD, _WIDTH, _ROW * max(len(found), 1))
     edges = _edges(found)
-    style = looks(facts["policies"])
+    style = looks(facts.policies)
     for place, (each, name) in enumerate(zip(found, names, strict=True)):
         _row(axes, place, each, edges, style[each.label], name)
     _finish(axes, len(found))

@@ -17,7 +17,7 @@ from oo_sim.figures.multiples import Shape, multiples
 from oo_sim.figures.style import FONT
 from oo_sim.logs import RunLogError
 from oo_sim.results.series import blocks
-from oo_sim.results.summary import labels, size
+from oo_sim.results.summary import size
 from oo_sim.show.text import plain
 
 _SHAPE = Shape(4, 2.3, 1.9, 0.1)
@@ -43,7 +43,7 @@ def mixes(run: Results) -> list[Mix]:
     found = []
     sums = run.curves.groupby(["policy", "round"], sort=True)[list(MIX)].sum()
     known = sums.index.get_level_values("policy").unique()
-    for label in labels(run.manifest):
+    for label in run.manifest.labels:
         if label in known:
             counts = sums.loc[label].to_numpy(float)
             starts = blocks(len(counts), 24)
@@ -57,11 +57,11 @@ def mixes(run: Results) -> list[Mix]:
 def reactions_figure(run: Results) -> Figure:
     """Stacked shares of decisions by reaction. Raises `RunLogError` in a world without reactions."""
     facts = run.manifest
-    if not facts["has_reactions"]:
-        raise RunLogError(Path(facts["name"]), "has no reactions; they belong to worlds of kind tips")
+    if not facts.has_reactions:
+        raise RunLogError(Path(facts.name), "has no reactions; they belong to worlds of kind tips")
     found = mixes(run)
     note = f"{size(facts)}; share of decisions by reaction, in blocks of rounds that grow with the round"
-    figure, panels = multiples(f"{plain(facts['name'], 60)}: reactions over time", note, len(found), _SHAPE, _KEY)
+    figure, panels = multiples(f"{plain(facts.name, 60)}: reactions over time", note, len(found), _SHAPE, _KEY)
     for axes, mix in zip(panels, found, strict=True):
         _panel(axes, mix)
     parts = [

@@ -16,7 +16,7 @@ from oo_sim.figures.style import label_ends, looks
 from oo_sim.logs import RunLogError
 from oo_sim.results.dynamics import dynamics_of
 from oo_sim.results.series import Line
-from oo_sim.results.summary import LEVEL, labels, size
+from oo_sim.results.summary import LEVEL, size
 from oo_sim.results.values import last_round, user_values
 from oo_sim.show.text import plain
 from oo_sim.stats import Interval, mean_interval
@@ -48,7 +48,7 @@ def segment_results(run: Results) -> list[SegmentResult]:
     """A row per segment and policy, over all rounds; replicates of a user are averaged."""
     values = user_values(last_round(run.users), ["segment", "policy"])
     groups = {tuple(map(str, key)): own for key, own in values.groupby(level=["segment", "policy"])}
-    both = [(segment, label) for segment in segments(run) for label in labels(run.manifest)]
+    both = [(segment, label) for segment in segments(run) for label in run.manifest.labels]
     return [_result(*each, groups[each]) for each in both if each in groups]
 
 
@@ -64,14 +64,14 @@ def segments_figure(run: Results) -> Figure:
     """
     facts, names = run.manifest, segments(run)
     if not names:
-        raise RunLogError(Path(facts["name"]), "has no results by segment; segments belong to worlds of kind tips")
-    style, shown = looks(facts["policies"]), names[:MOST]
-    shape = _SHAPE._replace(right=end_room([plain(label, NAME) for label in labels(facts)]))
+        raise RunLogError(Path(facts.name), "has no results by segment; segments belong to worlds of kind tips")
+    style, shown = looks(facts.policies), names[:MOST]
+    shape = _SHAPE._replace(right=end_room([plain(label, NAME) for label in facts.labels]))
     cut = f"; the {MOST} largest of {len(names)} segments" if len(names) > MOST else ""
     there = " who have decided by then" if dynamics_of(facts).presence else ""
     band = f"band: 95 % over a segment's users{there}{cut}"
     note = f"{size(facts)}; mean expected reward per decision up to each round; {band}"
-    figure, panels = multiples(f"{plain(facts['name'], 60)} by segment", note, len(shown), shape)
+    figure, panels = multiples(f"{plain(facts.name, 60)} by segment", note, len(shown), shape)
     counts = run.users.drop_duplicates("user_id")["segment"].value_counts()
     for axes, name in zip(panels, shown, strict=True):
         draw_lines(axes, _lines(run, name), style)
@@ -95,7 +95,7 @@ def _lines(run: Results, segment: str) -> list[Line]:
     users = run.users[run.users["segment"] == segment]
     means = user_values(users, ["policy", "round"])["reward"]
     known = means.index.get_level_values("policy").unique()
-    return [_line(label, means.loc[label]) for label in labels(run.manifest) if label in known]
+    return [_line(label, means.loc[label]) for label in run.manifest.labels if label in known]
 
 
 def _line(label: str, values: pd.Series[float]) -> Line:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
 from oo_sim.contract import F64
+from oo_sim.logs import LoggedPolicy
 
 
 class Look(NamedTuple):
@@ -34,17 +35,17 @@ _ORACLE = Look("#000000", (0, (1.5, 1.5)), "", 1.4)
 _RANDOM = Look("#777777", (0, (4, 3)), "", 1.4)
 
 
-def looks(policies: Sequence[Mapping[str, Any]]) -> dict[str, Look]:
+def looks(policies: Sequence[LoggedPolicy]) -> dict[str, Look]:
     """A look for each policy label, by its place; random and oracle look the same in every figure."""
     fixed = {"oracle": _ORACLE, "random": _RANDOM}
     chosen: dict[str, Look] = {}
     for policy in policies:
         i = len(chosen) - sum(look.color in (_ORACLE.color, _RANDOM.color) for look in chosen.values())
         look = Look(_COLORS[i % 6], _DASHES[i % 4], _MARKERS[i % 10], 1.8)
-        if (name := policy.get("name", "")) in fixed:  # with several tip banks there are several of them
+        if (name := policy.name) in fixed:  # with several tip banks there are several of them
             again = sum(look[:2] == fixed[name][:2] for look in chosen.values())
             look = fixed[name]._replace(marker=_MARKERS[again - 1] if again else "")
-        chosen[policy["label"]] = look
+        chosen[policy.label] = look
     return chosen
 
 

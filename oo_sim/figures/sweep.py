@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 from oo_sim.contract import F64
 from oo_sim.figures.panels import Sheet, few_ticks, text_width
 from oo_sim.figures.style import FAINT, FONT, GRID, INK, Look, label_ends, looks
+from oo_sim.logs import LoggedPolicy
 from oo_sim.results.summary import size
 from oo_sim.show.text import plain
 from oo_sim.stats import Interval
@@ -53,8 +54,8 @@ def picture(sweep: Sweep) -> Figure:
     height = _HEIGHT + _FOOT + _GAP + _LOW + _FOOT + _GAP
     across, down = min(len(columns), _COLUMNS), -(-len(columns) // _COLUMNS)
     sheet = Sheet(2 * _EDGE + width * across, _HEAD + height * down)
-    sheet.text(_EDGE, _EDGE, plain(sweep.run.manifest["name"], 70), title=True)
-    bars = "; bars: 95 % over users" if sweep.run.manifest["users"] > 1 else ""
+    sheet.text(_EDGE, _EDGE, plain(sweep.run.manifest.name, 70), title=True)
+    bars = "; bars: 95 % over users" if sweep.run.manifest.users > 1 else ""
     sheet.text(_EDGE, _EDGE + 0.3, f"{size(sweep.run.manifest)}, the same for all; expected reward per decision{bars}")
     upper = []
     for i, (series, grid) in enumerate(zip(columns, grids, strict=True)):
@@ -101,7 +102,7 @@ def _column(
     """The two panels of a pattern; hands back the upper one."""
     left, top = corner
     along = axis(series)
-    style = looks([{"label": name} for name in grid] + [{"label": p.policy, "name": p.policy} for p in level])
+    style = looks([*map(LoggedPolicy, grid), *(LoggedPolicy(p.policy, p.policy) for p in level)])
     above = sheet.axes(left, top, _WIDTH, _HEIGHT)
     below = sheet.axes(left, top + _HEIGHT + _FOOT + _GAP, _WIDTH, _LOW)
     for axes in (above, below):

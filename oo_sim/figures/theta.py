@@ -18,9 +18,9 @@ from oo_sim.contract import F64, I64
 from oo_sim.figures.lines import NAME, finish, name_panel
 from oo_sim.figures.multiples import Shape, multiples
 from oo_sim.figures.style import FAINT, Look, looks
-from oo_sim.logs import RunLogError
+from oo_sim.logs import LoggedPolicy, RunLogError
 from oo_sim.results.run import Run
-from oo_sim.results.summary import labels, size
+from oo_sim.results.summary import size
 from oo_sim.show.text import plain
 
 PLAIN_RIDGE = ("linucb", "egreedy", "greedy", "softmax", "thompson", "squarecb")
@@ -65,43 +65,40 @@ def learned(run: Run) -> tuple[list[Learned], bool]:
     the same features: exact where they are linear in the features, else the best that a linear model could learn.
     Lanes whose served features do not span the space are left out. Raises `RunLogError` without events.
     """
-    policies = {p["label"]: p for p in run.manifest["policies"] if p["name"] in PLAIN_RIDGE}
-    found = [policies[label] for label in labels(run.manifest) if label in policies and label not in run.failures]
-    estimates = {p["label"]: _sums(run, p) for p in found}
-    truths = {p["features"]["name"]: _truth(run, p["features"]) for p in found}
+    policies = {p.label: p for p in run.manifest.policies if p.name in PLAIN_RIDGE}
+    found = [policies[label] for label in run.manifest.labels if label in policies and label not in run.failures]
+    estimates = {p.label: _sums(run, p) for p in found}
+    truths = {p.features: _truth(run, p) for p in found}
     shown, exact = [], True
     for p in found:
-        (truth, spans, misfit), sums = truths[p["features"]["name"]], estimates[p["label"]]
-        a = sums.xx + float(p["parameters"].get("prior", 1.0)) * np.eye(sums.xx.shape[1])
+        (truth, spans, misfit), sums = truths[p.features], estimates[p.label]
+        a = sums.xx + float(p.parameters.get("prior", 1.0)) * np.eye(sums.xx.shape[1])
         theta = np.linalg.solve(a, sums.xy[..., None])[..., 0]
         if spans.any():
-            shown.append(Learned(p["label"], theta[spans], truth[spans]))
+            shown.append(Learned(p.label, theta[spans], truth[spans]))
             exact = exact and misfit < _EXACT
     return shown, exact
 
 
 def _empty(run: Run, d: int) -> _Sums:
-    lanes = run.manifest["users"] * run.manifest["replicates"]
+    lanes = run.manifest.users * run.manifest.replicates
     return _Sums(np.zeros((lanes, d, d)), np.zeros((lanes, d)), np.zeros(lanes))
 
 
-def _sums(run: Run, policy: dict[str, object]) -> _Sums:
-    features = policy["features"]
-    assert isinstance(features, dict)
-    sums = _empty(run, len(features["names"]))
+def _sums(run: Run, policy: LoggedPolicy) -> _Sums:
+    sums = _empty(run, len(policy.feature_names))
     for batch in run.learnings().batches(["policy", "replicate", "user_id", "kind", "x", "reward"], _ROWS):
-        own = batch.filter(pc.and_(pc.equal(batch["policy"], policy["label"]), pc.equal(batch["kind"], "reward")))
+        own = batch.filter(pc.and_(pc.equal(batch["policy"], policy.label), pc.equal(batch["kind"], "reward")))
         if len(own):
             sums.add(_lanes(run, own), _matrix(own["x"]), own["reward"].to_numpy())
     return sums
 
 
-def _truth(run: Run, features: dict[str, object]) -> tuple[F64, F64, float]:
+def _truth(run: Run, policy: LoggedPolicy) -> tuple[F64, F64, float]:
     """True coefficients (L, d), which lanes they are known of (L,), and the root mean squared misfit."""
-    same = [p["label"] for p in run.manifest["policies"] if p["features"] == features]
-    names = features["names"]
-    assert isinstance(names, list)
-    sums, rows = _empty(run, len(names)), 0
+    same = [p.label for p in run.manifest.policies if p.features == policy.features]
+    d = len(policy.feature_names)
+    sums, rows = _empty(run, d), 0
     columns = ["policy", "replicate", "user_id", "x", "chosen", "expected_reward"]
     for batch in run.decisions().batches(columns, _ROWS):
         own = batch.filter(pc.is_in(batch["policy"], pa.array(same)))
@@ -111,7 +108,6 @@ def _truth(run: Run, features: dict[str, object]) -> tuple[F64, F64, float]:
             x = _matrix(own["x"].flatten().take(place))
             sums.add(_lanes(run, own), x, own["expected_reward"].to_numpy())
             rows += len(own)
-    d = len(names)
     spans = np.linalg.matrix_rank(sums.xx, tol=1e-6, hermitian=True) == d
     theta = np.zeros_like(sums.xy)
     theta[spans] = np.linalg.solve(sums.xx[spans], sums.xy[spans][..., None])[..., 0]
@@ -120,9 +116,9 @@ def _truth(run: Run, features: dict[str, object]) -> tuple[F64, F64, float]:
 
 
 def _lanes(run: Run, batch: pa.RecordBatch) -> I64:
-    users = pa.array([f"user-{i}" for i in range(run.manifest["users"])])
+    users = pa.array([f"user-{i}" for i in range(run.manifest.users)])
     place = pc.index_in(batch["user_id"], users).to_numpy(zero_copy_only=False)
-    lanes: I64 = batch["replicate"].to_numpy().astype(np.int64) * run.manifest["users"] + place
+    lanes: I64 = batch["replicate"].to_numpy().astype(np.int64) * run.manifest.users + place
     return lanes
 
 
@@ -139,10 +135,10 @@ def theta_figure(run: Run) -> Figure:
         raise RunLogError(
             run.learnings().path, f"holds no coefficients to show; policies with them are {', '.join(PLAIN_RIDGE)}"
         )
-    facts, style = run.manifest, looks(run.manifest["policies"])
+    facts, style = run.manifest, looks(run.manifest.policies)
     what = "true coefficient" if exact else "best linear fit to the true means"
     note = f"{size(facts)}; a point: one coefficient of one user after all rounds; on the line: learned as it is"
-    figure, panels = multiples(f"{plain(facts['name'], 60)}: what was learned", note, len(found), _SHAPE)
+    figure, panels = multiples(f"{plain(facts.name, 60)}: what was learned", note, len(found), _SHAPE)
     ends = np.quantile(np.concatenate([np.concatenate([p.truth, p.learned]).ravel() for p in found]), [0.002, 0.998])
     margin = 0.05 * (ends[1] - ends[0]) or 0.1
     for axes, policy in zip(panels, found, strict=True):

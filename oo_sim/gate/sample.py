@@ -11,7 +11,7 @@ import pyarrow as pa
 from oo_sim.audit import Report, audit_tables
 from oo_sim.contract import I64, Bool, Decision, Learned, Offer, Policy
 from oo_sim.entrants import Entrant
-from oo_sim.logs import DECISIONS, LEARNINGS, EventSource, Recorder, RunWriter
+from oo_sim.logs import DECISIONS, LEARNINGS, EventSource, LoggedPolicy, Recorder, RunWriter
 
 DECISIONS_AUDITED = 2000
 ROUNDS_AUDITED = 250
@@ -96,18 +96,11 @@ class Sampler:
         return audit_tables(*tables, self._manifest())
 
     def _manifest(self) -> dict[str, Any]:
-        label, policy = self._setting.entrant.label, self._setting.entrant.policy
+        entrant = self._setting.entrant
         return {
             "seed": self._setting.seed,
             "has_reactions": self._setting.has_reactions,
-            "policies": [
-                {
-                    "label": label,
-                    "name": policy.name,
-                    "parameters": dict(policy.parameters),
-                    "features": {"name": policy.features.name, "names": list(policy.features.names)},
-                }
-            ],
+            "policies": [LoggedPolicy.of(entrant.label, entrant.policy, entrant.hash).as_dict()],
         }
 
 

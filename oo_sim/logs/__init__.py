@@ -4,6 +4,7 @@ from oo_sim.logs.errors import RunLogError
 from oo_sim.logs.events import EventSource, decision_batch, learning_batch
 from oo_sim.logs.files import EventTable, RunFiles
 from oo_sim.logs.hashing import content_hash
+from oo_sim.logs.manifest import LoggedPolicy, Manifest
 from oo_sim.logs.parts import PartSink
 from oo_sim.logs.recorder import Recorder
 from oo_sim.logs.schema import CURVES, DECISIONS, LEARNINGS, SCHEMAS, USERS
@@ -18,6 +19,8 @@ __all__ = [
     "USERS",
     "EventSource",
     "EventTable",
+    "LoggedPolicy",
+    "Manifest",
     "PartSink",
     "Recorder",
     "RunFiles",

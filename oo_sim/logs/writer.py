@@ -10,12 +10,13 @@ import uuid
 from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
-from typing import Any, NamedTuple, Self
+from typing import NamedTuple, Self
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from oo_sim.logs.errors import RunLogError
+from oo_sim.logs.manifest import Manifest
 from oo_sim.logs.parts import PartSink, rows_of
 from oo_sim.logs.schema import EVENTS, SCHEMAS, conform, with_features
 
@@ -77,10 +78,10 @@ class RunWriter:
                 sink.abandon()
         shutil.rmtree(self.directory, ignore_errors=True)
 
-    def write_manifest(self, manifest: Mapping[str, Any]) -> None:
+    def write_manifest(self, manifest: Manifest) -> None:
         """Write `manifest.json`; must come before `commit`. Raises `ValueError` for what JSON cannot hold."""
-        self._features = {p["hash"]: list(p["features"]["names"]) for p in manifest["policies"]}
-        text = json.dumps(manifest, indent=1, ensure_ascii=False, allow_nan=False)
+        self._features = {policy.hash: list(policy.feature_names) for policy in manifest.policies}
+        text = json.dumps(manifest.as_dict(), indent=1, ensure_ascii=False, allow_nan=False)
         with (self.directory / "manifest.json").open("w", encoding="utf-8") as file:
             file.write(text + "\n")
             _sync(file.fileno())

@@ -45,24 +45,23 @@ def _what(run: Run) -> Iterator[str]:
     yield "<details open><summary>Policies</summary>\n"
     yield facts(_policies(run))
     yield "</details>\n"
-    versions = ", ".join(f"{name} {number}" for name, number in manifest.get("versions", {}).items())
+    versions = ", ".join(f"{name} {number}" for name, number in manifest.versions.items())
     kept = [
         ("run", str(run.path) if run.path else "in memory"),
-        ("seed", str(manifest["seed"])),
+        ("seed", str(manifest.seed)),
         ("versions", versions),
-        ("content hash", manifest["content_hash"]),
-        ("scenario hash", manifest.get("scenario_hash", "")),
+        ("content hash", manifest.content_hash),
+        ("scenario hash", manifest.scenario_hash),
     ]
     yield facts((name, words) for name, words in kept if words)
 
 
 def _policies(run: Run) -> Iterator[tuple[str, str]]:
-    for policy in run.manifest["policies"]:
-        parameters = [f"{key} {value}" for key, value in policy.get("parameters", {}).items()]
-        features = policy.get("features", {})
-        if features.get("name") and "features" not in policy.get("parameters", {}):
-            parameters.append(f"features {features['name']}")
-        yield policy["label"], ", ".join(parameters) or "no parameters"
+    for policy in run.manifest.policies:
+        parameters = [f"{key} {value}" for key, value in policy.parameters.items()]
+        if policy.features and "features" not in policy.parameters:
+            parameters.append(f"features {policy.features}")
+        yield policy.label, ", ".join(parameters) or "no parameters"
 
 
 def _results(run: Run) -> Iterator[str]:
@@ -119,7 +118,7 @@ def _more(run: Run) -> Iterator[str]:
         "distribution of users' mean reward under each policy",
         "A long tail to the left are users whom the policy never learned to serve.",
     )
-    if run.manifest["has_reactions"]:
+    if run.manifest.has_reactions:
         yield picture(
             reactions_figure(run),
             "shares of reactions over time",
@@ -146,7 +145,7 @@ def _again(run: Run) -> Iterator[str]:
         events = " --events" if run.path and RunFiles(run.path).has_events else ""
         run_it = f"{again.commands[0]}{events} --out {directory}"
         if again.file is not None:
-            yield f"<p>Save the scenario below as <code>{escaped(run.manifest['name'])}.yaml</code>, then:</p>\n"
+            yield f"<p>Save the scenario below as <code>{escaped(run.manifest.name)}.yaml</code>, then:</p>\n"
         yield code(f"{run_it}\noo-sim report {directory} -o report.html")
         yield paragraphs([_same(run)], "note")
     if again.file is not None:
@@ -154,7 +153,7 @@ def _again(run: Run) -> Iterator[str]:
 
 
 def _same(run: Run) -> str:
-    version = run.manifest.get("versions", {}).get("oo-sim", "")
+    version = run.manifest.versions.get("oo-sim", "")
     same = f"With oo-sim {version}, " if version else ""
     return f"{same}the same numbers come out, on any number of threads; the content hash above tells."
 

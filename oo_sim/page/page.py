@@ -13,7 +13,6 @@ from oo_sim.page.chapter import again_section, run_section
 from oo_sim.page.markup import escaped, paragraphs, picture, table
 from oo_sim.page.verdict import PairLike, verdict
 from oo_sim.results.run import Run
-from oo_sim.results.summary import labels
 from oo_sim.show.text import plain
 from oo_sim.stats import Interval
 
@@ -45,7 +44,7 @@ class Chapter(NamedTuple):
     @property
     def verdict(self) -> list[str]:
         """The verdict in sentences."""
-        policies = [policy for run in self.runs for policy in run.manifest["policies"]]
+        policies = [policy for run in self.runs for policy in run.manifest.policies]
         pairs: Sequence[PairLike] = self.judgement.pairs if self.judgement else []
         return verdict(policies, pairs)
 
@@ -54,10 +53,10 @@ def chapters(runs: Sequence[Run], judge: Judge) -> list[Chapter]:
     """The runs by scenario, each scenario judged."""
     by_name: dict[str, list[Run]] = {}
     for run in runs:
-        by_name.setdefault(str(run.manifest["name"]), []).append(run)
+        by_name.setdefault(str(run.manifest.name), []).append(run)
     found = []
     for name, group in by_name.items():
-        able = {label for run in group for label in labels(run.manifest) if label not in run.failures}
+        able = {label for run in group for label in run.manifest.labels if label not in run.failures}
         found.append(Chapter(name, group, judge(group) if len(able) > 1 else None))
     return found
 

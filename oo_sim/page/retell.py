@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterator, Mapping
-from typing import Any, NamedTuple
+from collections.abc import Iterator
+from typing import NamedTuple
 
 import yaml
 
+from oo_sim.logs import Manifest
 from oo_sim.policies import ALIASES, POLICIES
 from oo_sim.scenario import (
     LinearWorld,
@@ -41,10 +42,10 @@ class Repeat(NamedTuple):
     file: str | None
 
 
-def scenario_of(manifest: Mapping[str, Any]) -> Scenario | None:
+def scenario_of(manifest: Manifest) -> Scenario | None:
     """The scenario that was run; None where the manifest holds none that is valid here."""
     try:
-        return validate(manifest["scenario"])
+        return validate(manifest.scenario)
     except ScenarioError:
         return None
 
@@ -95,15 +96,15 @@ def _most(count: int | Span) -> int:
     return count if isinstance(count, int) else count.max
 
 
-def warnings(manifest: Mapping[str, Any], scenario: Scenario | None) -> list[str]:
+def warnings(manifest: Manifest, scenario: Scenario | None) -> list[str]:
     """Policies that failed, and what the lint finds in the scenario."""
-    found = [f"{plain(label, 60)} failed: {plain(why)}" for label, why in manifest["failures"].items()]
+    found = [f"{plain(label, 60)} failed: {plain(why)}" for label, why in manifest.failures.items()]
     if scenario is None:
         return found
     return found + [plain(f"{problem.where}: {problem.message}") for problem in lint(scenario)]
 
 
-def repeat(manifest: Mapping[str, Any], scenario: Scenario | None) -> Repeat:
+def repeat(manifest: Manifest, scenario: Scenario | None) -> Repeat:
     """The command that runs it again, bit for bit, and what it needs."""
     if scenario is None:
         return Repeat((), ("The manifest holds no scenario that this version can read.",), None)
@@ -121,12 +122,12 @@ def repeat(manifest: Mapping[str, Any], scenario: Scenario | None) -> Repeat:
     return Repeat((shlex.join(["oo-sim", "run", f"{scenario.name}.yaml", *banks]),), tuple(remarks), text)
 
 
-def _policies(manifest: Mapping[str, Any]) -> tuple[list[str], list[str]]:
+def _policies(manifest: Manifest) -> tuple[list[str], list[str]]:
     """The specs of the policies, without those that have none; and what to say about private ones."""
     kept, remarks = [], []
-    for policy in manifest["policies"]:
-        bank = policy.get("llm", {}).get("bank")
-        label = policy["label"].removesuffix(f"+{bank}") if bank else policy["label"]
+    for policy in manifest.policies:
+        bank = (policy.bank or {}).get("bank")
+        label = policy.label.removesuffix(f"+{bank}") if bank else policy.label
         try:
             name = parse_spec(label).name
         except SpecError:
@@ -140,9 +141,9 @@ def _policies(manifest: Mapping[str, Any]) -> tuple[list[str], list[str]]:
     return list(dict.fromkeys(kept)), list(dict.fromkeys(remarks))
 
 
-def _banks(manifest: Mapping[str, Any]) -> list[str]:
+def _banks(manifest: Manifest) -> list[str]:
     """The option that names the tip banks of the run."""
-    found = dict.fromkeys(policy["llm"]["bank"] for policy in manifest["policies"] if policy.get("llm"))
+    found = dict.fromkeys(policy.bank["bank"] for policy in manifest.policies if policy.bank)
     return ["--llm", ",".join(bank if bank == "none" else f"{bank}.parquet" for bank in found)] if found else []
 
 

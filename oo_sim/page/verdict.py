@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, NamedTuple, Protocol
+from typing import NamedTuple, Protocol
 
+from oo_sim.logs import LoggedPolicy
 from oo_sim.results.summary import LEVEL
 from oo_sim.show.text import plain
 from oo_sim.stats import Interval, Paired, t_interval
@@ -58,7 +59,7 @@ def leads(pairs: Sequence[PairLike]) -> list[Lead]:
     return found
 
 
-def verdict(policies: Sequence[Mapping[str, Any]], pairs: Sequence[PairLike]) -> list[str]:
+def verdict(policies: Sequence[LoggedPolicy], pairs: Sequence[PairLike]) -> list[str]:
     """The sentences for one scenario; `policies` is the manifest's list, which tells which ones learn.
 
     The first sentence is the verdict. Where two policies can't be told apart it says so, never that they are equal.
@@ -67,7 +68,7 @@ def verdict(policies: Sequence[Mapping[str, Any]], pairs: Sequence[PairLike]) ->
         return ["Fewer than two policies have results, so there is nothing to compare."]
     if pairs[0].users < 2:
         return ["With one user there is no interval, and so no verdict: simulate more users."]
-    names = {policy["label"]: policy.get("name", "") for policy in policies}
+    names = {policy.label: policy.name for policy in policies}
     found = leads(pairs)
     means = _means(pairs)
     learners = [label for label in means if names.get(label.rpartition("@")[0] or label) not in (_FLOOR, _CEILING)]

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import Any, NamedTuple
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from oo_sim.logs import Manifest
 
 
 class Dynamics(NamedTuple):
@@ -14,9 +16,9 @@ class Dynamics(NamedTuple):
     change: bool
 
 
-def dynamics_of(manifest: Mapping[str, Any]) -> Dynamics:
+def dynamics_of(manifest: Manifest) -> Dynamics:
     """The dynamics of a run's scenario."""
-    scenario = manifest["scenario"]
+    scenario = manifest.scenario
     world = scenario.get("world")
     has = {name for name in ("drift", "fatigue", "churn", "arrivals") if isinstance(world, dict) and world.get(name)}
     return Dynamics(bool(scenario.get("feedback")), bool(has & {"churn", "arrivals"}), bool(has & {"drift", "fatigue"}))

@@ -14,10 +14,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from rich.console import Group
 
-from oo_sim.logs import EventTable, RunFiles, RunLogError
+from oo_sim.logs import EventTable, Manifest, RunFiles, RunLogError
 from oo_sim.results import drawing
 from oo_sim.results.dynamics import dynamics_of
-from oo_sim.results.summary import PolicySummary, labels, size, summarise
+from oo_sim.results.summary import PolicySummary, size, summarise
 from oo_sim.results.table import as_dict, html_table, terminal_table
 from oo_sim.show.text import plain
 from oo_sim.stats import Interval
@@ -37,9 +37,7 @@ class Run:
     `failures` maps the label of each policy that failed to its message.
     """
 
-    def __init__(
-        self, manifest: Mapping[str, Any], curves: pa.Table, users: pa.Table, path: Path | None = None
-    ) -> None:
+    def __init__(self, manifest: Manifest, curves: pa.Table, users: pa.Table, path: Path | None = None) -> None:
         self.manifest = manifest
         self.path = path
         self.curves: pd.DataFrame = curves.to_pandas()
@@ -48,7 +46,7 @@ class Run:
     @property
     def failures(self) -> dict[str, str]:
         """The policies that failed: label -> message."""
-        return dict(self.manifest["failures"])
+        return dict(self.manifest.failures)
 
     @cached_property
     def rows(self) -> list[PolicySummary]:
@@ -81,12 +79,12 @@ class Run:
 
     def _files(self) -> RunFiles:
         if self.path is None:
-            raise RunLogError(Path(self.manifest["name"]), "is a run in memory, without events; give it `out`")
+            raise RunLogError(Path(self.manifest.name), "is a run in memory, without events; give it `out`")
         return RunFiles(self.path)
 
     def __repr__(self) -> str:
         where = "in memory" if self.path is None else str(self.path)
-        return f"<Run {plain(self.manifest['name'])}: {len(self.rows)} policies, {size(self.manifest)}, {where}>"
+        return f"<Run {plain(self.manifest.name)}: {len(self.rows)} policies, {size(self.manifest)}, {where}>"
 
     def _repr_html_(self) -> str:
         image = base64.b64encode(drawing.png(self.plot())).decode()
@@ -111,10 +109,10 @@ def _check_finite(path: Path, table: pa.Table) -> None:
             raise RunLogError(path, f"column {name} holds numbers that are not finite")
 
 
-def _check_policies(path: Path, manifest: Mapping[str, Any], tables: Mapping[str, pa.Table]) -> None:
+def _check_policies(path: Path, manifest: Manifest, tables: Mapping[str, pa.Table]) -> None:
     """Both tables must hold the policies of the manifest that did not fail, and each round some user, unless users
     come and go."""
-    expected = {label for label in labels(manifest) if label not in manifest["failures"]}
+    expected = {label for label in manifest.labels if label not in manifest.failures}
     for name, table in tables.items():
         found = set(pc.unique(table.column("policy")).to_pylist())
         if found != expected:

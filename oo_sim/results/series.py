@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from oo_sim.contract import F64, I64
-from oo_sim.results.summary import LEVEL, labels
+from oo_sim.logs import Manifest
+from oo_sim.results.summary import LEVEL
 from oo_sim.results.values import last_round
 from oo_sim.stats import mean_interval
 
@@ -33,7 +33,7 @@ def blocks(rounds: int, count: int = _BLOCKS) -> I64:
     return np.unique(np.geomspace(1, rounds + 1, count + 1).astype(np.int64))[:-1] - 1
 
 
-def reward_lines(manifest: Mapping[str, Any], curves: pd.DataFrame) -> list[Line]:
+def reward_lines(manifest: Manifest, curves: pd.DataFrame) -> list[Line]:
     """Expected reward per decision, averaged over blocks of rounds, each drawn at its mean round."""
     lines = []
     for label, frame in _by_round(manifest, curves):
@@ -48,7 +48,7 @@ def reward_lines(manifest: Mapping[str, Any], curves: pd.DataFrame) -> list[Line
     return lines
 
 
-def regret_lines(manifest: Mapping[str, Any], curves: pd.DataFrame, users: pd.DataFrame) -> list[Line]:
+def regret_lines(manifest: Manifest, curves: pd.DataFrame, users: pd.DataFrame) -> list[Line]:
     """Regret per user, summed up to each round, with its band over users.
 
     A user counts who decided at all, also before it has come and after it has left. The band is computed at the
@@ -57,7 +57,7 @@ def regret_lines(manifest: Mapping[str, Any], curves: pd.DataFrame, users: pd.Da
     lines = []
     decided = set(last_round(users).query("decisions > 0")["user_id"])
     users = users[users["user_id"].isin(decided)] if decided else users
-    everybody = max(len(decided), 1) * manifest["replicates"]
+    everybody = max(len(decided), 1) * manifest.replicates
     for label, frame in _by_round(manifest, curves):
         total = np.cumsum((frame["regret"] / everybody).to_numpy(float))
         keep = np.unique(np.append(np.linspace(0, len(total) - 1, _POINTS).astype(int), blocks(len(total))))
@@ -66,11 +66,11 @@ def regret_lines(manifest: Mapping[str, Any], curves: pd.DataFrame, users: pd.Da
     return lines
 
 
-def _by_round(manifest: Mapping[str, Any], curves: pd.DataFrame) -> list[tuple[str, pd.DataFrame]]:
+def _by_round(manifest: Manifest, curves: pd.DataFrame) -> list[tuple[str, pd.DataFrame]]:
     """Each policy's sums by round, over its replicates; policies without results are left out."""
     sums = curves.groupby(["policy", "round"], sort=True)[["users", "expected_reward", "regret"]].sum()
     found = sums.index.get_level_values("policy").unique()
-    return [(label, sums.loc[label]) for label in labels(manifest) if label in found]  # type: ignore[misc]
+    return [(label, sums.loc[label]) for label in manifest.labels if label in found]  # type: ignore[misc]
 
 
 def _half_widths(users: pd.DataFrame) -> tuple[F64, F64]:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from oo_sim.logs import Manifest
 from oo_sim.results import dynamics
 from oo_sim.stats import Interval, mean_interval
 
@@ -36,14 +37,14 @@ class PolicySummary(NamedTuple):
     never: int
 
 
-def summarise(manifest: Mapping[str, Any], curves: pd.DataFrame, users: pd.DataFrame) -> list[PolicySummary]:
+def summarise(manifest: Manifest, curves: pd.DataFrame, users: pd.DataFrame) -> list[PolicySummary]:
     """One summary per policy that has results, in the manifest's order."""
     totals = curves.groupby("policy", sort=False)[["users", "none"]].sum()
     ends = curves[curves["round"] == curves["round"].max()].groupby("policy", sort=False)[[*_AT_THE_END]].sum()
     last = users[users["round"] == users["round"].max()]
     sums = ["reward", "expected_reward", "regret", "decisions"]
     per_user = last.groupby(["policy", "user_id"], sort=False, observed=True)[sums].mean()
-    found = [label for label in labels(manifest) if label in totals.index]
+    found = [label for label in manifest.labels if label in totals.index]
     return [
         _one(label, totals.loc[label], ends.loc[label], per_user.loc[label], manifest)  # type: ignore[arg-type]
         for label in found
@@ -51,7 +52,7 @@ def summarise(manifest: Mapping[str, Any], curves: pd.DataFrame, users: pd.DataF
 
 
 def _one(
-    label: str, totals: pd.Series[Any], end: pd.Series[Any], values: pd.DataFrame, manifest: Mapping[str, Any]
+    label: str, totals: pd.Series[Any], end: pd.Series[Any], values: pd.DataFrame, manifest: Manifest
 ) -> PolicySummary:
     values = values[values["decisions"] > 0]  # who came and left between two rounds has no reward per decision
     regret = mean_interval(values["regret"], LEVEL)
@@ -63,29 +64,24 @@ def _one(
         reward=mean_interval(values["reward"] / values["decisions"], LEVEL),
         regret_per_user=regret,
         regret_per_decision=values["regret"].sum() / max(values["decisions"].sum(), 1),
-        no_reaction=int(totals["none"]) / decisions if manifest["has_reactions"] and decisions else None,
-        decisions_per_second=manifest["timing"].get(label, {}).get("decisions_per_second"),
-        users_at_the_end=int(end["users"]) / manifest["replicates"],
+        no_reaction=int(totals["none"]) / decisions if manifest.has_reactions and decisions else None,
+        decisions_per_second=manifest.timing.get(label, {}).get("decisions_per_second"),
+        users_at_the_end=int(end["users"]) / manifest.replicates,
         **{fate: int(end[fate]) for fate in FATES},
     )
 
 
-def labels(manifest: Mapping[str, Any]) -> list[str]:
-    """The labels of a run's policies, in order."""
-    return [policy["label"] for policy in manifest["policies"]]
-
-
-def size(manifest: Mapping[str, Any]) -> str:
+def size(manifest: Manifest) -> str:
     """How large the run is, in words."""
-    parts = [_count(manifest["users"], "user"), _count(manifest["rounds"], "round")]
-    if manifest["replicates"] > 1:
-        parts.append(_count(manifest["replicates"], "replicate"))
+    parts = [_count(manifest.users, "user"), _count(manifest.rounds, "round")]
+    if manifest.replicates > 1:
+        parts.append(_count(manifest.replicates, "replicate"))
     return ", ".join(parts)
 
 
-def notes(manifest: Mapping[str, Any]) -> Iterator[str]:
+def notes(manifest: Manifest) -> Iterator[str]:
     """What a reader must know to read the numbers, one sentence or two a note."""
-    users, rounds = manifest["users"], _count(manifest["rounds"], "round")
+    users, rounds = manifest.users, _count(manifest.rounds, "round")
     yield (
         "Reward is the true expected reward of what was chosen, realised reward what the draws made of it. "
         f"Regret is the best expected reward on offer minus the chosen one's, summed over {rounds}."
@@ -97,14 +93,14 @@ def notes(manifest: Mapping[str, Any]) -> Iterator[str]:
         )
     else:
         yield "No interval with one user: intervals are over users, never over rounds."
-    if any(policy.get("name") == "oracle" for policy in manifest["policies"]):
+    if any(policy.name == "oracle" for policy in manifest.policies):
         yield "The oracle sees the true expected rewards: its regret is 0 by construction."
-    if any(policy.get("llm") for policy in manifest["policies"]):
+    if any(policy.bank for policy in manifest.policies):
         yield (
             "Each tip bank has candidates of its own, and regret is against the best among them: "
             "reward, not regret, compares policies."
         )
-    elif manifest["own_trajectory"]:
+    elif manifest.own_trajectory:
         yield (
             "What is on offer depends on what was served before, so regret is against the best on this "
             "policy's own trajectory: reward, not regret, compares policies."

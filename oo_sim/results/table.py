@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import html
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from rich import box
@@ -12,6 +12,7 @@ from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
+from oo_sim.logs import Manifest
 from oo_sim.results.dynamics import dynamics_of
 from oo_sim.results.summary import FATES, LEVEL, PolicySummary, notes, size
 from oo_sim.show.text import plain
@@ -41,7 +42,7 @@ def cells(row: PolicySummary) -> tuple[str, ...]:
     )
 
 
-def fates(manifest: Mapping[str, Any], rows: Sequence[PolicySummary]) -> tuple[list[str], list[list[str]]]:
+def fates(manifest: Manifest, rows: Sequence[PolicySummary]) -> tuple[list[str], list[list[str]]]:
     """Headers and rows of a second table: who is still there, and what became of decisions.
 
     It has the columns that the scenario's dynamics make interesting; without any, there is nothing in it.
@@ -56,20 +57,20 @@ def fates(manifest: Mapping[str, Any], rows: Sequence[PolicySummary]) -> tuple[l
     return headers, [_fates(row, manifest, found.presence, found.reporting) for row in rows]
 
 
-def _fates(row: PolicySummary, manifest: Mapping[str, Any], presence: bool, reporting: bool) -> list[str]:
+def _fates(row: PolicySummary, manifest: Manifest, presence: bool, reporting: bool) -> list[str]:
     cells = [plain(row.policy, 60)]
     if presence:
-        everybody = manifest["users"]
+        everybody = manifest.users
         cells += [f"{row.users_at_the_end / everybody:.1%}"]
-        cells += [_number(row.decisions / (everybody * manifest["replicates"]), 1)]
+        cells += [_number(row.decisions / (everybody * manifest.replicates), 1)]
     if reporting:
         cells += [f"{getattr(row, fate) / row.decisions:.1%}" if row.decisions else "-" for fate in FATES]
     return cells
 
 
-def terminal_table(manifest: Mapping[str, Any], rows: Sequence[PolicySummary]) -> Group:
+def terminal_table(manifest: Manifest, rows: Sequence[PolicySummary]) -> Group:
     """The table, failures and notes, for a rich console. No text from files is read as markup."""
-    title = Text(f"{plain(manifest['name'])}: {size(manifest)}", style="bold")
+    title = Text(f"{plain(manifest.name)}: {size(manifest)}", style="bold")
     table = _rich(HEADERS, map(cells, rows), title)
     headers, more = fates(manifest, rows)
     second = [_rich(headers, more)] if headers else []
@@ -86,7 +87,7 @@ def _rich(headers: Sequence[str], rows: Iterable[Sequence[str]], title: Text | N
     return table
 
 
-def as_dict(manifest: Mapping[str, Any], rows: Sequence[PolicySummary], path: str | None) -> dict[str, Any]:
+def as_dict(manifest: Manifest, rows: Sequence[PolicySummary], path: str | None) -> dict[str, Any]:
     """The summary as plain data: `path`, `name`, `users`, `rounds`, `replicates`, `seed`, `content_hash`,
     `level`, `rows`, `failures` (label -> message) and `notes`.
 
@@ -98,17 +99,17 @@ def as_dict(manifest: Mapping[str, Any], rows: Sequence[PolicySummary], path: st
     keys = ("name", "users", "rounds", "replicates", "seed", "content_hash")
     return {
         "path": path,
-        **{key: manifest[key] for key in keys},
+        **{key: getattr(manifest, key) for key in keys},
         "level": LEVEL,
         "rows": [{key: _plain_data(value) for key, value in row._asdict().items()} for row in rows],
-        "failures": dict(manifest["failures"]),
+        "failures": dict(manifest.failures),
         "notes": list(notes(manifest)),
     }
 
 
-def html_table(manifest: Mapping[str, Any], rows: Sequence[PolicySummary]) -> str:
+def html_table(manifest: Manifest, rows: Sequence[PolicySummary]) -> str:
     """The table, failures and notes as an HTML fragment; all text is escaped."""
-    title = html.escape(f"{plain(manifest['name'])}: {size(manifest)}")
+    title = html.escape(f"{plain(manifest.name)}: {size(manifest)}")
     headers, more = fates(manifest, rows)
     second = _html(headers, more) if headers else ""
     failed = "".join(
@@ -124,8 +125,8 @@ def _html(headers: Iterable[str], rows: Iterable[Iterable[str]], caption: str = 
     return f"<table>{caption}<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
 
 
-def _failures(manifest: Mapping[str, Any]) -> list[tuple[str, str]]:
-    return [(plain(name, 60), plain(why)) for name, why in manifest["failures"].items()]
+def _failures(manifest: Manifest) -> list[tuple[str, str]]:
+    return [(plain(name, 60), plain(why)) for name, why in manifest.failures.items()]
 
 
 def _number(value: float | None, digits: int) -> str:

@@ -13,7 +13,7 @@ import numpy as np
 import pyarrow as pa
 
 from oo_sim import __version__
-from oo_sim.logs import DECISIONS, LEARNINGS, RunWriter
+from oo_sim.logs import DECISIONS, LEARNINGS, LoggedPolicy, Manifest, RunWriter
 from oo_sim.serving.database import connect, seed_of
 from oo_sim.serving.ids import DecisionId
 from oo_sim.serving.rows import Offered
@@ -38,17 +38,18 @@ def export_log(state_dir: Path, out: Path) -> tuple[int, int]:
         db.close()
 
 
-def _manifest(db: sqlite3.Connection) -> dict[str, Any]:
+def _manifest(db: sqlite3.Connection) -> Manifest:
     described = db.execute("SELECT description FROM variants ORDER BY id").fetchall()
-    return {
-        "format": 1,
-        "name": "served",
-        "policies": [json.loads(text) for (text,) in described],
-        "seed": seed_of(db),
-        "own_trajectory": True,
-        "has_reactions": True,
-        "versions": {"oo-sim": __version__},
-    }
+    return Manifest(
+        name="served",
+        policies=tuple(LoggedPolicy.from_dict(json.loads(text)) for (text,) in described),
+        seed=seed_of(db),
+        users=db.execute("SELECT COUNT(DISTINCT user) FROM decisions").fetchone()[0],
+        rounds=db.execute("SELECT COALESCE(MAX(t) + 1, 0) FROM decisions").fetchone()[0],
+        own_trajectory=True,
+        versions={"oo-sim": __version__},
+        served=True,
+    )
 
 
 def _write(db: sqlite3.Connection, writer: RunWriter, table: str) -> int:

@@ -9,6 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from oo_sim.contract import Policy
+from oo_sim.logs import LoggedPolicy
 from oo_sim.policies import ALIASES, UnknownPolicyError, learned_with, make, policy_hash
 from oo_sim.scenario.spec import SpecError, parse_spec
 from oo_sim.serving import lanes
@@ -38,15 +39,7 @@ class Mount(NamedTuple):
 
     def description(self) -> dict[str, object]:
         """The policy as a run's manifest describes it."""
-        p = self.policy
-        features = {"name": p.features.name, "names": list(p.features.names)}
-        return {
-            "label": self.label,
-            "name": p.name,
-            "hash": self.hash,
-            "parameters": dict(p.parameters),
-            "features": features,
-        }
+        return LoggedPolicy.of(self.label, self.policy, self.hash).as_dict()
 
     def learned_with(self) -> dict[str, object]:
         """What the state depends on."""

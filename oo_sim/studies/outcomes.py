@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias
 
 import numpy as np
 
 from oo_sim.contract import F64
-from oo_sim.results.summary import labels
+from oo_sim.logs import Manifest
 from oo_sim.scenario import SpecError, parse_spec
 from oo_sim.show.text import plain
 
@@ -30,7 +31,7 @@ class Outcomes(NamedTuple):
     """One scenario. `values` maps each policy's label to (C, n): the mean per decision of each of n users, over
     replicates and over all rounds up to each of the checkpoints `marks` (C,). `failures` maps label to message."""
 
-    manifest: Mapping[str, Any]
+    manifest: Manifest
     marks: F64
     values: Mapping[str, F64]
     failures: Mapping[str, str]
@@ -38,7 +39,7 @@ class Outcomes(NamedTuple):
     @property
     def name(self) -> str:
         """The scenario's name."""
-        return str(self.manifest["name"])
+        return str(self.manifest.name)
 
     def named(self, wanted: str) -> list[str]:
         """The labels that a spec means: its own, or all that one label has in several runs. Raises
@@ -63,7 +64,7 @@ def gather(runs: Sequence[Run], metric: Metric = "expected") -> list[Outcomes]:
     groups: dict[str, list[tuple[str, Run]]] = {}
     for number, run in enumerate(runs, 1):
         source = f"run {number}" if run.path is None else str(run.path)
-        groups.setdefault(run.manifest["name"], []).append((source, run))
+        groups.setdefault(run.manifest.name, []).append((source, run))
     return [_joined(group, metric) for group in groups.values()]
 
 
@@ -88,10 +89,10 @@ def _joined(runs: Sequence[tuple[str, Run]], metric: Metric) -> Outcomes:
                 f"{plain(first_source)} and {plain(source)} are not the same scenario: {plain(where)} is "
                 f"{plain(a, 60)} and {plain(b, 60)}; only the policies may differ"
             )
-    manifest = {**first.manifest, "own_trajectory": any(run.manifest["own_trajectory"] for _, run in runs)}
-    check_metric(manifest["name"], metric, own_trajectory=manifest["own_trajectory"])
+    manifest = replace(first.manifest, own_trajectory=any(run.manifest.own_trajectory for _, run in runs))
+    check_metric(manifest.name, metric, own_trajectory=manifest.own_trajectory)
     marks = np.unique(first.users["round"].to_numpy(float))
-    found = [(label, source, run) for source, run in runs for label in labels(run.manifest)]
+    found = [(label, source, run) for source, run in runs for label in run.manifest.labels]
     values, failures = _by_label([(at, where, run) for at, where, run in found if at not in run.failures], metric), {}
     for label, source, run in found:
         if label in run.failures:
@@ -128,10 +129,10 @@ def _per_decision(users: pd.DataFrame, label: str, column: str) -> tuple[F64, pd
     return values, totals.columns
 
 
-def _setting(manifest: Mapping[str, Any]) -> dict[str, Any]:
+def _setting(manifest: Manifest) -> dict[str, Any]:
     """All that two runs must share."""
-    scenario = {k: v for k, v in manifest["scenario"].items() if k not in ("policies", "description")}
-    return scenario | {key: manifest[key] for key in ("users", "rounds", "replicates", "seed")}
+    scenario = {k: v for k, v in manifest.scenario.items() if k not in ("policies", "description")}
+    return scenario | {key: getattr(manifest, key) for key in ("users", "rounds", "replicates", "seed")}
 
 
 def _difference(a: Any, b: Any, path: str = "") -> tuple[str, Any, Any] | None:

@@ -70,7 +70,7 @@ class Sweep:
             "Reward is the true expected reward per decision, averaged over all rounds; all policies meet the same "
             "users and draws (common random numbers)."
         ]
-        if facts["users"] > 1:
+        if facts.users > 1:
             found.append(
                 "±: 95 % Student t interval over users, each user one value; never over rounds. Behind the best: "
                 "paired by user, simultaneous over all pairs of the pattern (Bonferroni): the best is known only "
@@ -78,7 +78,7 @@ class Sweep:
             )
         else:
             found.append("No interval with one user: intervals are over users, never over rounds.")
-        if facts["own_trajectory"]:
+        if facts.own_trajectory:
             found.append("Regret is against the best on each policy's own trajectory: compare rewards, not regrets.")
         return (*found, *dynamics.notes(dynamics.dynamics_of(facts)))
 
@@ -119,7 +119,7 @@ class Sweep:
 
     @property
     def _title(self) -> str:
-        return f"{plain(self.run.manifest['name'])}: {size(self.run.manifest)}"
+        return f"{plain(self.run.manifest.name)}: {size(self.run.manifest)}"
 
     @property
     def _failed(self) -> list[str]:
@@ -139,7 +139,7 @@ class Sweep:
         `table`, with null for what is not there), `failures` and `notes`."""
         keys = ("name", "users", "rounds", "replicates", "seed")
         rows = [{key: _finite(value) for key, value in row.items()} for row in self.table().to_dict("records")]
-        facts = {key: self.run.manifest[key] for key in keys}
+        facts = {key: getattr(self.run.manifest, key) for key in keys}
         return {**facts, "level": LEVEL, "rows": rows, "failures": self.failures, "notes": list(self.notes)}
 
     def figure(self) -> Figure:

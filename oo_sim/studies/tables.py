@@ -13,6 +13,7 @@ from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
+from oo_sim.logs import Manifest
 from oo_sim.show.text import plain
 from oo_sim.stats import Interval
 from oo_sim.studies import words
@@ -145,8 +146,8 @@ def as_dict(comparison: Comparison) -> dict[str, Any]:
     }
 
 
-def _scenario(manifest: Any) -> dict[str, Any]:
-    return {key: manifest[key] for key in ("name", "users", "rounds", "replicates", "seed", "own_trajectory")}
+def _scenario(manifest: Manifest) -> dict[str, Any]:
+    return {key: getattr(manifest, key) for key in ("name", "users", "rounds", "replicates", "seed", "own_trajectory")}
 
 
 def _pair(pair: Pair) -> dict[str, Any]:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
 
+from oo_sim.logs import Manifest
 from oo_sim.show.text import plain
 from oo_sim.stats import Interval
 from oo_sim.studies.outcomes import Metric, Outcomes
@@ -29,13 +29,13 @@ def estimands(scenarios: Sequence[Outcomes], metric: Metric) -> Iterator[str]:
         yield f"Estimand ({', '.join(names)}): {sentence}"
 
 
-def _estimand(manifest: Mapping[str, Any], metric: Metric) -> str:
-    replicates = f" and {manifest['replicates']:,} replicates" if manifest["replicates"] > 1 else ""
-    own = ", each policy on its own trajectory" if manifest["own_trajectory"] else ""
+def _estimand(manifest: Manifest, metric: Metric) -> str:
+    replicates = f" and {manifest.replicates:,} replicates" if manifest.replicates > 1 else ""
+    own = ", each policy on its own trajectory" if manifest.own_trajectory else ""
     better = "; below 0 the candidate is better" if metric == "regret" else ""
-    world = manifest["scenario"].get("world", {})
+    world = manifest.scenario.get("world", {})
     some = ", a user's own decisions alone (0 for who made none)" if {"churn", "arrivals"} & world.keys() else ""
-    rounds = f"averaged over rounds 1 to {manifest['rounds']:,}{replicates}{some}{own}{better}"
+    rounds = f"averaged over rounds 1 to {manifest.rounds:,}{replicates}{some}{own}{better}"
     return f"the mean over users of candidate minus baseline in {MEANING[metric]} per decision, {rounds}."
 
 

@@ -20,7 +20,7 @@ import pytest
 
 import oo_sim
 from oo_sim.cli import COMMANDS, main
-from oo_sim.logs import CURVES, USERS, RunWriter, content_hash
+from oo_sim.logs import CURVES, USERS, Manifest, RunWriter, content_hash
 from oo_sim.results import Run, load_run
 from oo_sim.scenario import load
 
@@ -55,7 +55,7 @@ def call(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tm
     return run
 
 
-def results(name: str, failures: dict[str, str]) -> tuple[dict[str, Any], pa.Table, pa.Table]:
+def results(name: str, failures: dict[str, str]) -> tuple[Manifest, pa.Table, pa.Table]:
     """Two policies, two users, three rounds."""
     policies = ["linucb", "random"]
     counts = dict.fromkeys(("dismiss", "not_helpful", "snooze", "helpful", "done", "none"), [0] * 6)
@@ -78,7 +78,8 @@ def results(name: str, failures: dict[str, str]) -> tuple[dict[str, Any], pa.Tab
     sizes = {"seed": 1, "users": 2, "rounds": 3, "replicates": 1, "threads": 1}
     facts = {"own_trajectory": False, "has_reactions": True, "versions": {}, "timing": {}}
     top = {"format": 1, "name": name, "scenario": {}, "policies": described, "failures": failures}
-    return top | sizes | facts | {"content_hash": content_hash(*tables)}, *tables
+    whole = top | sizes | facts | {"content_hash": content_hash(*tables)}
+    return Manifest.from_dict(whole, Path("manifest.json")), *tables
 
 
 class FakeExperiment:
@@ -215,7 +216,7 @@ def test_plot_refuses_other_formats_and_places(call: Call, experiment: FakeExper
 def test_what_is_no_run_is_one_line(call: Call, command: str) -> None:
     answer = call(command, "nowhere")
     assert answer == (2, "", "nowhere: does not exist\n")
-    assert call(command, ".").err == "manifest.json: is missing, so this is no run directory\n"
+    assert call(command, ".").err == "manifest.json: is missing, so this is not a run directory\n"
 
 
 def test_an_unknown_command_or_option_is_usage(call: Call) -> None:

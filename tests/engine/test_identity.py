@@ -105,7 +105,7 @@ def assert_same(one: Run, other: Run) -> None:
     """Bit for bit: frames are compared without tolerance."""
     pd.testing.assert_frame_equal(one.curves, other.curves, check_exact=True)
     pd.testing.assert_frame_equal(one.users, other.users, check_exact=True)
-    assert one.manifest["content_hash"] == other.manifest["content_hash"]
+    assert one.manifest.content_hash == other.manifest.content_hash
 
 
 @every_world
@@ -219,7 +219,7 @@ def test_observing_a_round_again_offers_the_same_and_changes_nothing(name: str) 
 @every_world
 def test_seeds_and_replicates_do_change_what_happens(name: str) -> None:
     first, second = plain(name), short(name, seed=4)
-    assert first.manifest["content_hash"] != second.manifest["content_hash"]
+    assert first.manifest.content_hash != second.manifest.content_hash
     zero, one = (of(first.curves, replicate=r)["reward"] for r in (0, 1))
     assert (zero != one).any()
 

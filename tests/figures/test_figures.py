@@ -106,12 +106,12 @@ def test_names_are_no_mathematics_and_missing_glyphs_no_failure(build: BuildRun)
 
 
 def test_looks_differ_without_colour_and_do_not_depend_on_others(build: BuildRun) -> None:
-    chosen = looks(build(SEVEN).manifest["policies"])
+    chosen = looks(build(SEVEN).manifest.policies)
     grey = {(look.dashes, look.marker) for look in chosen.values()}
     assert len(grey) == len(SEVEN)
-    without_baselines = looks(build(SEVEN[:5]).manifest["policies"])
+    without_baselines = looks(build(SEVEN[:5]).manifest.policies)
     assert without_baselines == {label: chosen[label] for label in SEVEN[:5]}
-    assert looks(build(("random", "oracle", *SEVEN[:5])).manifest["policies"]) == chosen
+    assert looks(build(("random", "oracle", *SEVEN[:5])).manifest.policies) == chosen
 
 
 def test_a_run_without_results_is_an_empty_figure(build: BuildRun) -> None:

@@ -21,7 +21,7 @@ from oo_sim.figures.reactions import MIX, mixes, reactions_figure
 from oo_sim.figures.segments import segment_results, segments, segments_figure
 from oo_sim.figures.style import looks
 from oo_sim.figures.theta import learned, theta_figure
-from oo_sim.logs import RunLogError
+from oo_sim.logs import LoggedPolicy, RunLogError
 from oo_sim.results import Run
 
 SEVEN = ("linucb", "egreedy", "linucb:alpha=0.5,features=oo7x", "thompson", "greedy", "random", "oracle")
@@ -77,10 +77,10 @@ def test_the_names_of_guides_stand_beside_all_lines() -> None:
 
 
 def test_every_line_of_a_run_with_tip_banks_has_a_look_of_its_own() -> None:
-    policies = [{"label": f"{name}+{bank}", "name": name} for bank in "abc" for name in ("linucb", "random", "oracle")]
+    policies = [LoggedPolicy(f"{name}+{bank}", name) for bank in "abc" for name in ("linucb", "random", "oracle")]
     found = looks(policies)
     assert len(set(found.values())) == len(policies)
-    assert looks([{"label": "random", "name": "random"}])["random"] == found["random+a"]
+    assert looks([LoggedPolicy("random", "random")])["random"] == found["random+a"]
 
 
 def test_segments_are_their_users_alone(build: BuildRun) -> None:

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pytest
 
 from oo_sim.contract import Candidates, Decision
-from oo_sim.logs import CURVES, USERS, EventSource, RunWriter, decision_batch, learning_batch
+from oo_sim.logs import CURVES, USERS, EventSource, Manifest, RunWriter, decision_batch, learning_batch
 
 SOURCE = EventSource("linucb", "hash-1", 0, propensities=True, explores=True)
 
@@ -72,8 +72,13 @@ def events(n: int = 5, seed: int = 0, source: EventSource = SOURCE) -> tuple[pa.
     return decisions, learnings
 
 
-def manifest(**changes: Any) -> dict[str, Any]:
+def manifest(**changes: Any) -> Manifest:
     """A whole manifest of one policy."""
+    return Manifest.from_dict(manifest_data(**changes), Path("manifest.json"))
+
+
+def manifest_data(**changes: Any) -> dict[str, Any]:
+    """What its file holds."""
     features = {"name": "toy", "names": ["a", "b", "c"]}
     return {
         "format": 1,

@@ -12,7 +12,7 @@ import pytest
 
 from oo_sim.logs import RunFiles, RunLogError, RunWriter
 
-from .conftest import curves, events, manifest, users
+from .conftest import curves, events, manifest, manifest_data, users
 
 
 def test_what_was_written_is_read(run_directory: Path) -> None:
@@ -52,19 +52,19 @@ def test_a_missing_directory_or_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(RunLogError, match="nowhere: does not exist"):
         RunFiles(tmp_path / "nowhere")
     (tmp_path / "file").write_text("")
-    with pytest.raises(RunLogError, match="file: is no run directory"):
+    with pytest.raises(RunLogError, match="file: is not a run directory"):
         RunFiles(tmp_path / "file")
-    with pytest.raises(RunLogError, match=r"manifest\.json: is missing, so this is no run directory"):
+    with pytest.raises(RunLogError, match=r"manifest\.json: is missing, so this is not a run directory"):
         RunFiles(tmp_path)
 
 
 @pytest.mark.parametrize(
     ("text", "fault"),
     [
-        ("", "is no JSON"),
-        ("[" * 100_000, "is no JSON"),
-        ("\N{LATIN SMALL LETTER A WITH DIAERESIS}", "is no JSON"),
-        ("[]", "is no manifest of a run"),
+        ("", "is not JSON"),
+        ("[" * 100_000, "is not JSON"),
+        ("\N{LATIN SMALL LETTER A WITH DIAERESIS}", "is not JSON"),
+        ("[]", "is not the manifest of a run"),
         ("{}", "it has no `format`"),
         ('{"format": 2}', "has format 2; this version reads format 1"),
     ],
@@ -92,7 +92,7 @@ def test_a_foreign_manifest_is_refused(tmp_path: Path, text: str, fault: str) ->
     ],
 )
 def test_a_wrong_entry_is_named(tmp_path: Path, key: str, value: Any, fault: str) -> None:
-    (tmp_path / "manifest.json").write_text(json.dumps(manifest(**{key: value})))
+    (tmp_path / "manifest.json").write_text(json.dumps(manifest_data(**{key: value})))
     with pytest.raises(RunLogError, match=fault):
         RunFiles(tmp_path)
 
@@ -102,13 +102,13 @@ def test_a_missing_or_damaged_table_is_named(run_directory: Path) -> None:
     path = run_directory / "curves.parquet"
     whole = path.read_bytes()
     path.write_bytes(whole[: len(whole) // 2])
-    with pytest.raises(RunLogError, match=r"curves\.parquet: is no readable Parquet file"):
+    with pytest.raises(RunLogError, match=r"curves\.parquet: is not a readable Parquet file"):
         files.curves()
     path.write_bytes(whole[:4] + bytes(64) + whole[68:])
     with pytest.raises(RunLogError, match=r"curves\.parquet: is damaged"):
         files.curves()
     pq.write_table(pa.table({"a": [1]}), path)
-    with pytest.raises(RunLogError, match=r"curves\.parquet: is no curves table of this format: wrong columns"):
+    with pytest.raises(RunLogError, match=r"curves\.parquet: is not a curves table of this format: wrong columns"):
         files.curves()
     path.unlink()
     with pytest.raises(RunLogError, match=r"curves\.parquet: is missing"):

@@ -6,6 +6,7 @@ import html
 import re
 import shlex
 from collections.abc import Sequence
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -14,8 +15,9 @@ import pytest
 from results.made import BuildRun
 
 import oo_sim
+from oo_sim.logs import LoggedPolicy, Manifest
 from oo_sim.page.page import report_html
-from oo_sim.page.retell import in_words, repeat, scenario_of, warnings
+from oo_sim.page.retell import Repeat, in_words, repeat, scenario_of, warnings
 from oo_sim.results import Run
 from oo_sim.scenario import loads, shipped
 
@@ -79,7 +81,7 @@ def test_it_says_what_a_colleague_asks(page: str, run: Run) -> None:
     for words in (
         "20 users, 30 decisions each",
         "planners 60 %",
-        run.manifest["content_hash"],
+        run.manifest.content_hash,
         "alpha 1.0, features oo5",
     ):
         assert words in page
@@ -99,21 +101,24 @@ def test_the_command_in_it_repeats_the_run(page: str, run: Run) -> None:
     policies = [words[i + 1] for i, word in enumerate(words) if word == "--policy"]
     sizes = {name: int(value) for name, value in options.items()}
     again = oo_sim.run("quickstart", policies=policies, **sizes)  # type: ignore[arg-type]
-    assert again.manifest["content_hash"] == run.manifest["content_hash"]
+    assert again.manifest.content_hash == run.manifest.content_hash
+
+
+def _repeated(manifest: Manifest) -> Repeat:
+    return repeat(manifest, scenario_of(manifest))
 
 
 def test_a_scenario_that_does_not_ship_stands_in_the_page(run: Run) -> None:
-    changed = dict(run.manifest["scenario"]) | {"name": "mine"}
-    again = repeat({**run.manifest, "scenario": changed, "name": "mine"}, scenario_of({"scenario": changed}))
+    changed = dict(run.manifest.scenario) | {"name": "mine"}
+    again = _repeated(replace(run.manifest, scenario=changed, name="mine"))
     assert again.commands == ("oo-sim run mine.yaml",)
     assert again.file is not None
     assert loads(again.file).canonical() == changed
 
 
 def test_policies_that_no_command_can_name(run: Run) -> None:
-    extra = [{"label": "mine:optimist", "name": "optimist"}, {"label": "handmade", "name": "handmade"}]
-    manifest = {**run.manifest} | {"policies": [*run.manifest["policies"], *extra]}
-    again = repeat(manifest, scenario_of(run.manifest))
+    extra = [LoggedPolicy("mine:optimist", "optimist"), LoggedPolicy("handmade", "handmade")]
+    again = _repeated(replace(run.manifest, policies=(*run.manifest.policies, *extra)))
     assert "mine:optimist" in again.commands[0]
     assert "handmade" not in again.commands[0]
     assert len(again.remarks) == 2
@@ -153,9 +158,10 @@ def test_text_from_files_stays_text(build: BuildRun, unpainted: None) -> None:
 
 
 def test_warnings_name_failures_and_what_the_lint_finds(run: Run) -> None:
-    manifest = {**run.manifest} | {"failures": {"mine": "score returned NaN"}}
-    one_user = scenario_of({"scenario": {**run.manifest["scenario"], "users": 1}})
-    found = warnings(manifest, one_user)
+    manifest = replace(
+        run.manifest, failures={"mine": "score returned NaN"}, scenario={**run.manifest.scenario, "users": 1}
+    )
+    found = warnings(manifest, scenario_of(manifest))
     assert found[0] == "mine failed: score returned NaN"
     assert any("one user gives no interval" in line for line in found)
 

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from scipy import stats as scipy_stats
 
+from oo_sim.logs import LoggedPolicy
 from oo_sim.page.verdict import leads, verdict
 from oo_sim.stats import Interval, Paired, mean_interval, paired
 
@@ -37,8 +38,8 @@ def pairs(**values: list[float]) -> list[Pair]:
     return found
 
 
-def policies(*labels: str) -> list[dict[str, str]]:
-    return [{"label": label, "name": label} for label in labels]
+def policies(*labels: str) -> list[LoggedPolicy]:
+    return [LoggedPolicy(label, label) for label in labels]
 
 
 USERS = [0.1, 0.2, 0.3, 0.4]

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pytest
 
-from oo_sim.logs import CURVES, USERS
+from oo_sim.logs import CURVES, USERS, Manifest
 from oo_sim.results import Run
 
 LEVELS = {"linucb": 0.3, "egreedy": 0.2, "random": 0.0, "oracle": 0.5}
@@ -59,9 +60,9 @@ def tables(
     )
 
 
-def manifest(policies: Sequence[str], users: int, rounds: int, replicates: int, **changes: Any) -> dict[str, Any]:
+def manifest(policies: Sequence[str], users: int, rounds: int, replicates: int, **changes: Any) -> Manifest:
     features = {"name": "oo5", "names": ["a"]}
-    return {
+    data = {
         "format": 1,
         "name": "toy",
         "scenario": {},
@@ -81,6 +82,7 @@ def manifest(policies: Sequence[str], users: int, rounds: int, replicates: int, 
         "threads": 1,
         **changes,
     }
+    return Manifest.from_dict(data, Path("manifest.json"))
 
 
 @pytest.fixture

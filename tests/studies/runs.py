@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from oo_sim.logs import CURVES, USERS
+from oo_sim.logs import CURVES, USERS, Manifest
 from oo_sim.results import Run
 
 
@@ -31,7 +31,9 @@ def made(policies: Mapping[str, Sequence[Any]], *, rounds: int = 10, path: str =
     values = {label: np.atleast_2d(np.asarray(each, dtype=float)) for label, each in policies.items()}
     replicates, users = next(iter(values.values())).shape
     names = [*values, *facts.get("failures", {})]
-    manifest = {
+    data = {
+        "format": 1,
+        "content_hash": path,
         "name": "toy",
         "scenario": {"world": {"kind": "tips", "tasks": [1, 2]}, "policies": names, "description": path},
         "policies": [{"label": label, "name": label.split(":")[0]} for label in names],
@@ -45,4 +47,5 @@ def made(policies: Mapping[str, Sequence[Any]], *, rounds: int = 10, path: str =
         "timing": {},
         **facts,
     }
+    manifest = Manifest.from_dict(data, Path("manifest.json"))
     return Run(manifest, CURVES.empty_table(), users_of(values, rounds), Path(path) if path else None)

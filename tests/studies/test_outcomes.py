@@ -77,7 +77,7 @@ def test_one_run_on_its_own_trajectory_is_enough_to_refuse_regret(order: int) ->
     """A policy with a bank of tips brings its own offers; that of the other run does not."""
     runs = [made({"a": A}, path="x"), made({"b": B}, path="y", own_trajectory=True)][::order]
     [outcomes] = gather(runs)
-    assert outcomes.manifest["own_trajectory"] is True
+    assert outcomes.manifest.own_trajectory is True
     with pytest.raises(ComparisonError, match="own trajectory"):
         gather(runs, "regret")
 

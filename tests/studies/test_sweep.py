@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -138,7 +139,7 @@ def test_one_user_has_no_interval_but_a_figure() -> None:
 def test_text_is_harmless_and_failures_are_named(small: Sweep) -> None:
     name, why = "<b>x", "broke\x1b[31m [bold]"
     small = Sweep(small.run, small.series)
-    small.run.manifest = {**small.run.manifest, "failures": {name: why}}
+    small.run.manifest = replace(small.run.manifest, failures={name: why})
     page = small._repr_html_()
     assert "&lt;b&gt;x failed: broke" in page
     assert "<b>x" not in page

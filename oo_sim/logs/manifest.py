@@ -1,0 +1,193 @@
+"""What a log says about itself: `manifest.json` as a typed, frozen record, checked entry by entry when read."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Self
+
+from oo_sim.contract import Policy
+from oo_sim.logs.errors import RunLogError
+
+FORMATS = (1,)
+"""The versions of the log that are read here; the last one is written."""
+
+_KINDS: Mapping[type, str] = {
+    str: "a text",
+    dict: "an object",
+    list: "a list",
+    int: "a whole number",
+    bool: "true or false",
+}
+_REQUIRED: Mapping[str, type] = {
+    "name": str,
+    "policies": list,
+    "seed": int,
+    "own_trajectory": bool,
+    "has_reactions": bool,
+}
+_SIMULATED: Mapping[str, type] = {
+    "scenario": dict,
+    "users": int,
+    "rounds": int,
+    "replicates": int,
+    "content_hash": str,
+    "failures": dict,
+    "timing": dict,
+}
+"""What the manifest of a simulated run says besides; a served export says none of it."""
+
+
+@dataclass(frozen=True, slots=True)
+class LoggedPolicy:
+    """A policy as a log describes it: what a reader needs to build it again."""
+
+    label: str
+    name: str = ""
+    hash: str = ""
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    features: str = ""  # the name of its feature map
+    feature_names: tuple[str, ...] = ()
+    bank: Mapping[str, Any] | None = None  # the tip bank that it met, with its label under `bank`
+
+    @classmethod
+    def of(cls, label: str, policy: Policy, policy_hash: str, bank: Mapping[str, Any] | None = None) -> Self:
+        """The description of a policy."""
+        f = policy.features
+        return cls(label, policy.name, policy_hash, dict(policy.parameters), f.name, tuple(f.names), bank)
+
+    def as_dict(self) -> dict[str, Any]:
+        """The entry of `policies` in `manifest.json`."""
+        entry = {
+            "label": self.label,
+            "name": self.name,
+            "hash": self.hash,
+            "parameters": dict(self.parameters),
+            "features": {"name": self.features, "names": list(self.feature_names)},
+        }
+        return entry if self.bank is None else entry | {"llm": dict(self.bank)}
+
+    @classmethod
+    def from_dict(cls, entry: Mapping[str, Any]) -> Self:
+        """The policy that an entry of `manifest.json` describes. Raises `ValueError` for what is not one."""
+        if not isinstance(entry, dict) or not isinstance(entry.get("label"), str):
+            raise ValueError("must be an object with a `label`")
+        features, parameters, bank = entry.get("features", {}), entry.get("parameters", {}), entry.get("llm")
+        names = features.get("names", []) if isinstance(features, dict) else None
+        if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+            raise ValueError("`features` must be an object with a list of `names`")
+        if not isinstance(parameters, dict) or not (bank is None or isinstance(bank, dict)):
+            raise ValueError("`parameters` and `llm` must be objects")
+        name, policy_hash = (str(entry.get(key, "")) for key in ("name", "hash"))
+        return cls(entry["label"], name, policy_hash, parameters, str(features.get("name", "")), tuple(names), bank)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Manifest:
+    """What a log says about itself. A log is `served` when a server exported it, and simulated otherwise.
+
+    `users`, `rounds` (the most decisions of a user) and `replicates` are the sizes of the log. `own_trajectory` is
+    True where what was offered depended on what was served before.
+    """
+
+    name: str
+    policies: tuple[LoggedPolicy, ...]
+    seed: int
+    users: int
+    rounds: int
+    replicates: int = 1
+    own_trajectory: bool = False
+    has_reactions: bool = True
+    scenario: Mapping[str, Any] = field(default_factory=dict)
+    scenario_hash: str = ""
+    content_hash: str = ""
+    versions: Mapping[str, str] = field(default_factory=dict)
+    failures: Mapping[str, str] = field(default_factory=dict)  # label -> message
+    timing: Mapping[str, Mapping[str, float]] = field(default_factory=dict)  # label -> seconds, decisions_per_second
+    threads: int = 1
+    served: bool = False  # then there is no scenario, and nothing that only a simulation knows
+    format: int = FORMATS[-1]
+
+    @property
+    def labels(self) -> list[str]:
+        """The labels of the policies, in order."""
+        return [policy.label for policy in self.policies]
+
+    def as_dict(self) -> dict[str, Any]:
+        """What `manifest.json` holds."""
+        sizes = {"users": self.users, "rounds": self.rounds, "replicates": self.replicates}
+        simulated = {
+            "scenario": dict(self.scenario),
+            "scenario_hash": self.scenario_hash,
+            "content_hash": self.content_hash,
+            "failures": dict(self.failures),
+            "timing": {label: dict(rate) for label, rate in self.timing.items()},
+            "threads": self.threads,
+        }
+        return {
+            "format": self.format,
+            "name": self.name,
+            "policies": [policy.as_dict() for policy in self.policies],
+            "seed": self.seed,
+            **sizes,
+            "own_trajectory": self.own_trajectory,
+            "has_reactions": self.has_reactions,
+            "versions": dict(self.versions),
+            **({} if self.served else simulated),
+        }
+
+    @classmethod
+    def from_dict(cls, data: object, path: Path) -> Self:
+        """The manifest that a file holds. Raises `RunLogError`, naming `path` and the entry that is wrong."""
+        if not isinstance(data, dict) or "format" not in data:
+            raise RunLogError(path, "is not the manifest of a run: it has no `format`")
+        if data["format"] not in FORMATS:
+            known = " and ".join(map(str, FORMATS))
+            raise RunLogError(path, f"has format {data['format']!r:.40}; this version reads format {known}")
+        _check(path, data, _REQUIRED)
+        if "scenario" in data:
+            _check(path, data, _SIMULATED)
+            _check_results(path, data)
+        policies = []
+        for index, entry in enumerate(data["policies"]):
+            try:
+                policies.append(LoggedPolicy.from_dict(entry))
+            except ValueError as error:
+                raise RunLogError(path, f"`policies[{index}]` {error}") from error
+        said: dict[str, Any] = {key: data[key] for key in cls.__dataclass_fields__ if key in data}
+        sizes = {"users": 0, "rounds": 0}  # of which exports in format 1 say nothing
+        return cls(**sizes | said | {"policies": tuple(policies), "served": "scenario" not in data})
+
+    @classmethod
+    def read(cls, path: Path) -> Self:
+        """Read `manifest.json`. Raises `RunLogError` where it is missing, not JSON, or says something wrong."""
+        try:
+            data = json.loads(path.read_text(encoding="utf-8"))
+        except FileNotFoundError as error:
+            raise RunLogError(path, "is missing, so this is not a run directory") from error
+        except OSError as error:
+            raise RunLogError(path, f"cannot be read: {error.strerror}") from error
+        except (ValueError, RecursionError) as error:
+            raise RunLogError(path, f"is not JSON: {(str(error).splitlines() or [''])[0][:200]}") from error
+        return cls.from_dict(data, path)
+
+
+def _check(path: Path, data: Mapping[str, Any], required: Mapping[str, type]) -> None:
+    for key, kind in required.items():
+        value = data.get(key)
+        if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
+            raise RunLogError(path, f"`{key}` must be {_KINDS[kind]}, not {value!r:.40}")
+
+
+def _check_results(path: Path, data: Mapping[str, Any]) -> None:
+    for key in ("users", "rounds", "replicates"):
+        if data[key] < 1:
+            raise RunLogError(path, f"`{key}` must be at least 1, not {data[key]!r:.40}")
+    for label, rate in data["timing"].items():
+        if not isinstance(rate, dict) or not all(isinstance(value, int | float) for value in rate.values()):
+            raise RunLogError(path, f"`timing[{label!r:.40}]` must be an object of numbers, not {rate!r:.40}")
+    for label, message in data["failures"].items():
+        if not isinstance(message, str):
+            raise RunLogError(path, f"`failures[{label!r:.40}]` must be a text, not {message!r:.40}")
