@@ -1,21 +1,26 @@
-# Thin: a virtual environment, pip, oo-sim and pytest. PYTHON chooses the interpreter (3.11 or newer).
+# Thin: two virtual environments, pip, oo-sim and pytest. PYTHON chooses the interpreter (3.11 or newer).
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+DEV := $(VENV)/.ready-dev
+PIP := $(BIN)/python -m pip install --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: run test test-slow check gate bench bench-serve notebook clean
+.PHONY: run test quick test-slow check gate bench bench-serve notebook clean
 
 run: $(READY)
 	$(BIN)/oo-sim run scenarios/quickstart.yaml
 
-test: $(READY)
+test: $(DEV)
 	$(BIN)/python -m pytest -n 2
 
-test-slow: $(READY)
+quick: $(DEV)
+	$(BIN)/python -m pytest -n 2 -m "not slow and not e2e"
+
+test-slow: $(DEV)
 	$(BIN)/python -m pytest -m slow --timeout=3000
 
-check: $(READY)
+check: $(DEV)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
@@ -29,13 +34,20 @@ bench: $(READY)
 bench-serve: $(READY)
 	$(BIN)/oo-sim bench serve
 
-notebook: $(READY)
+notebook: $(DEV)
 	$(BIN)/jupyter lab notebooks
 
+# What running requires, and no more; pip says what it installs meanwhile.
 $(READY): pyproject.toml constraints.txt
-	@echo "Setting up $(VENV): a minute or two, once."
+	@echo "Setting up $(VENV) for running: a minute, once."
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
+	$(PIP) --editable '.[serve]'
+	touch $@
+
+# What tests, checks and notebooks require besides.
+$(DEV): $(READY)
+	@echo "Adding the tools for tests, checks and notebooks to $(VENV): a minute, once."
+	$(PIP) --editable '.[dev]'
 	touch $@
 
 clean:

@@ -58,6 +58,17 @@ _INPUT_ERRORS = (
 )
 """Errors whose message is all that a user needs."""
 
+_EXTRAS = {
+    "fastapi": "serve",
+    "starlette": "serve",
+    "uvicorn": "serve",
+    "httptools": "serve",
+    "prometheus_client": "serve",
+    "dask": "dask",
+    "distributed": "dask",
+}
+"""What a slim installation leaves out, and the extra that brings it."""
+
 INVALID = 2
 INTERRUPTED = 130  # 128 + SIGINT, as shells have it
 PIPE_CLOSED = 141  # 128 + SIGPIPE
@@ -96,6 +107,11 @@ class Commands(TyperGroup):
             # Whatever is left in the buffer goes nowhere, or the interpreter would complain at its end.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             raise typer.Exit(PIPE_CLOSED) from None
+        except ModuleNotFoundError as error:
+            if (extra := _EXTRAS.get(error.name or "")) is None:
+                raise
+            typer.echo(f"this requires {error.name}, which is not installed: pip install 'oo-sim[{extra}]'", err=True)
+            raise typer.Exit(INVALID) from None
         except _known_errors() as error:
             typer.echo(str(error), err=True)
             raise typer.Exit(INVALID) from None

@@ -25,8 +25,14 @@ class Bare:
         self._call(sys.executable, "-m", "venv", str(directory / "venv"))
         [wheel] = directory.glob("oo_sim-*.whl")
         pip = (str(self.bin / "python"), "-m", "pip", "--disable-pip-version-check")
-        self._call(*pip, "install", "--quiet", "--constraint", str(ROOT / "constraints.txt"), str(wheel))
+        self._install = (*pip, "install", "--quiet", "--constraint", str(ROOT / "constraints.txt"))
+        self._wheel = wheel
+        self._call(*self._install, str(wheel))
         self._call(*pip, "check")
+
+    def add(self, extra: str) -> None:
+        """Install an extra of the wheel too."""
+        self._call(*self._install, f"{self._wheel}[{extra}]")
 
     def oo_sim(self, *arguments: str) -> str:
         """What a command prints; it must succeed."""
@@ -36,13 +42,22 @@ class Bare:
         """What a program prints; it must succeed."""
         return self._call(str(self.bin / "python"), "-c", code)
 
+    def refusal(self, *arguments: str) -> str:
+        """What a command that ends with exit code 2 says."""
+        done = self._run(str(self.bin / "oo-sim"), *arguments)
+        assert done.returncode == 2, done.stdout + done.stderr
+        return done.stderr
+
     def _call(self, *command: str) -> str:
+        done = self._run(*command)
+        assert done.returncode == 0, f"{command}\n{done.stdout[-2000:]}{done.stderr[-3000:]}"
+        return done.stdout
+
+    def _run(self, *command: str) -> subprocess.CompletedProcess[str]:
         clean = {
             key: value for key, value in os.environ.items() if not key.startswith(("PYTHON", "VIRTUAL_ENV", "NUMBA"))
         }
-        done = subprocess.run(command, cwd=self.work, env=clean, capture_output=True, text=True, check=False)
-        assert done.returncode == 0, f"{command}\n{done.stdout[-2000:]}{done.stderr[-3000:]}"
-        return done.stdout
+        return subprocess.run(command, cwd=self.work, env=clean, capture_output=True, text=True, check=False)
 
 
 @pytest.fixture(scope="module")
@@ -51,10 +66,9 @@ def bare(tmp_path_factory: pytest.TempPathFactory) -> Bare:
     return Bare(tmp_path_factory.mktemp("wheel"))
 
 
-def test_no_dev_package_came_with_it_and_the_checkout_is_not_in_sight(bare: Bare) -> None:
-    code = (
-        "import importlib.util as u; print([n for n in ('pytest', 'mypy', 'jupyter', 'hypothesis') if u.find_spec(n)])"
-    )
+def test_no_server_and_no_dev_package_came_with_it_and_the_checkout_is_not_in_sight(bare: Bare) -> None:
+    names = ("pytest", "mypy", "jupyter", "hypothesis", "fastapi", "uvicorn", "distributed")
+    code = f"import importlib.util as u; print([n for n in {names} if u.find_spec(n)])"
     assert bare.python(code).strip() == "[]"
     assert str(bare.bin.parent) in bare.python("import oo_sim; print(oo_sim.__file__)")
 
@@ -75,4 +89,9 @@ def test_its_other_parts_find_their_files(bare: Bare) -> None:
     bare.oo_sim("run", "llm_tips", *size, "--llm", "none,tips.parquet", "--out", "tipped")
     bare.oo_sim("gate", "record", "quickstart", "--policy", "greedy", "--users", "64", "--rounds", "20")
     assert "1 identical" in bare.oo_sim("gate", "check")
+
+
+def test_the_server_is_an_extra_that_its_command_names(bare: Bare) -> None:
+    assert "pip install 'oo-sim[serve]'" in bare.refusal("serve", "--state-dir", "state")
+    bare.add("serve")
     assert bare.python("from oo_sim.serving import create_app; print(len(create_app('state').routes) > 10)") == "True\n"
