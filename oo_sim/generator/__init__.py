@@ -9,9 +9,8 @@ from oo_sim.generator.errors import (
     GenerationError,
     GeneratorInputError,
     NoTipsError,
-    Try,
-    Usage,
 )
+from oo_sim.generator.exchange import Try, Usage
 from oo_sim.generator.gateways import open_gateway
 from oo_sim.generator.parser import MAX_TIPS, MalformedError, Parsed, Tip, parse
 from oo_sim.generator.prompt import Prompt, default_prompt, load_prompt

@@ -15,13 +15,16 @@ from typing import NamedTuple, Protocol, Self
 import httpx
 
 from oo_sim.generator.context import GenerationContext
-from oo_sim.generator.conversation import Answer, Call, Dialogue, Generation, conversation
+from oo_sim.generator.conversation import Dialogue, Generation, conversation
+from oo_sim.generator.exchange import Answer, Call
 from oo_sim.generator.live import LiveTransport, UnusableAnswerError
 from oo_sim.generator.prompt import Prompt, default_prompt
 from oo_sim.generator.settings import Address, Options
 
 OCCURRENCE = "x-oo-occurrence"
 """The request header that tells equal requests apart, for gateways that answer repeatably."""
+DEADLINE = "x-oo-deadline-ms"
+"""The request header that says for how long the client waits, for gateways whose time is simulated."""
 
 
 PATHS = ("/chat/completions", "/embeddings")
@@ -85,6 +88,7 @@ class _Base:
         }
         if occurrence is not None:
             headers[OCCURRENCE] = str(occurrence)
+            headers[DEADLINE] = str(int(call.timeout * 1000))
         extensions = {"timeout": dict.fromkeys(("connect", "read", "write", "pool"), call.timeout)}
         return httpx.Request("POST", self._urls[call.path], headers=headers, content=call.body, extensions=extensions)
 

@@ -32,7 +32,7 @@ def _due(value: object) -> object:
 
 
 class Task(BaseModel):
-    """A user's task. `due_date` is a day, or a moment; `is_overdue` is known where `build_context` set it."""
+    """A user's task. `due_date` is a day, or a moment; `is_overdue` may be said by whoever knows."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
@@ -72,6 +72,14 @@ def age_days(due_date: date | datetime | None, now: datetime) -> float:
     return (now - due_date).total_seconds() / _DAY
 
 
+def with_overdue(tasks: Iterable[Task], now: datetime) -> tuple[Task, ...]:
+    """The tasks in their own order, overdue where they say so or their due date lies before `now`."""
+    return tuple(
+        task if task.is_overdue else task.model_copy(update={"is_overdue": age_days(task.due_date, now) > 0})
+        for task in tasks
+    )
+
+
 def build_context(
     tasks: Iterable[Task | Mapping[str, Any]], now: datetime, extra: Mapping[str, Any] | None = None
 ) -> GenerationContext:
@@ -81,7 +89,7 @@ def build_context(
     `pydantic.ValidationError` when a task is none.
     """
     known = [task if isinstance(task, Task) else Task.model_validate(task) for task in tasks]
-    marked = [task.model_copy(update={"is_overdue": age_days(task.due_date, now) > 0}) for task in known]
+    marked = with_overdue((task.model_copy(update={"is_overdue": False}) for task in known), now)
     ordered = sorted(marked, key=lambda task: (not task.is_overdue, -task.priority))
     return GenerationContext(
         tasks=tuple(ordered), hour_of_day=now.hour, day_of_week=now.weekday(), extra=dict(extra or {})

@@ -5,7 +5,6 @@ The sync and the async client both drive this one generator.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Generator
 from typing import NamedTuple, TypeAlias
 
@@ -15,10 +14,8 @@ from oo_sim.generator.errors import (
     GatewayUnreachableError,
     GenerationError,
     NoTipsError,
-    Try,
-    Usage,
-    summed,
 )
+from oo_sim.generator.exchange import Answer, Call, Try, Usage, json_body, summed
 from oo_sim.generator.parser import MAX_CHARS, MAX_TIPS, MalformedError, Parsed, Tip, parse
 from oo_sim.generator.prompt import Message, Prompt, capped
 from oo_sim.generator.settings import Options
@@ -26,23 +23,6 @@ from oo_sim.generator.wire import Completion, WireError, error_message, estimate
 
 MAX_ECHO = 8000
 """The most characters of a malformed reply that go back to the model."""
-
-
-class Call(NamedTuple):
-    """A request to make: path, JSON body, and the seconds that the whole exchange may take."""
-
-    path: str
-    body: bytes
-    timeout: float
-
-
-class Answer(NamedTuple):
-    """What came of a call. `status` is 0 where no answer came; `failure` then says why, as does `body`."""
-
-    status: int
-    body: bytes
-    latency_ms: float
-    failure: str | None = None
 
 
 class Generation(NamedTuple):
@@ -61,18 +41,14 @@ class Generation(NamedTuple):
 Dialogue: TypeAlias = Generator[Call, Answer, Generation]
 
 
-def json_body(value: object) -> bytes:
-    """Compact JSON in UTF-8; the same value gives the same bytes."""
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
-
-
 def conversation(
     prompt: Prompt, context: GenerationContext, n: int, options: Options, user_id: str | None = None
 ) -> Dialogue:
     """Asks until a reply parses, at most `retries` times more. Raises `GenerationError` with all tries."""
     if not 1 <= n <= MAX_TIPS:
-        raise ValueError(f"n: {n} tips asked for; a whole number from 1 to {MAX_TIPS} is wanted")
+        raise ValueError(f"n: {n} tips asked for; expected a whole number from 1 to {MAX_TIPS}")
     messages = prompt.messages(context, n)
+    taken = task_ids(context)
     tries: tuple[Try, ...] = ()
     model = options.model
     for attempt in range(1, options.retries + 2):
@@ -85,7 +61,7 @@ def conversation(
         model = completion.model or model
         one = _try(completion, answer, attempt, messages)
         try:
-            parsed = read_reply(completion.text, completion.refused, n, options)
+            parsed = read_reply(completion.text, completion.refused, n, options, taken)
         except MalformedError as error:
             tries = (*tries, one._replace(failure=error.cls, message=error.message))
             messages = [*messages, *prompt.again(capped(completion.text or "", MAX_ECHO), n)]
@@ -100,10 +76,15 @@ def conversation(
     )
 
 
-def read_reply(reply: str | None, refused: bool, n: int, options: Options) -> Parsed:
+def task_ids(context: GenerationContext) -> frozenset[str]:
+    """The ids that no tip may bear, since the tasks beside it do."""
+    return frozenset(task.id for task in context.tasks if task.id)
+
+
+def read_reply(reply: str | None, refused: bool, n: int, options: Options, taken: frozenset[str]) -> Parsed:
     """The tips of a reply under the options' parser; a refusal that the gateway reports has its own class."""
     try:
-        return parse(reply, n, options.parser, salvage=options.salvage)
+        return parse(reply, n, options.parser, salvage=options.salvage, taken=taken)
     except MalformedError as error:
         if refused and error.cls == "empty":
             raise MalformedError("refusal", "the model refused") from None

@@ -12,7 +12,7 @@ from typing import NamedTuple
 from oo_sim.generator.bank.files import Bank
 from oo_sim.generator.bank.record import Record
 from oo_sim.generator.client import TipGenerator
-from oo_sim.generator.conversation import Call, json_body
+from oo_sim.generator.exchange import Call, json_body
 from oo_sim.generator.wire import WireError, read_embeddings
 
 MODEL = "embedder"

@@ -2,43 +2,11 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from oo_sim.generator.exchange import Try, Usage, summed
 
 
 class GeneratorInputError(ValueError):
     """A setting or file that the generator cannot work with; the message says what would be right."""
-
-
-class Usage(NamedTuple):
-    """Token counts as the gateway reported them."""
-
-    prompt_tokens: int = 0
-    completion_tokens: int = 0
-
-
-class Try(NamedTuple):
-    """One call of the gateway and what came of it; `failure` is None where the reply gave tips.
-
-    `status` is the HTTP status, 0 where no answer came. The estimates are for counts that were not reported:
-    a token for every four characters, of answered calls only.
-    """
-
-    attempt: int
-    status: int
-    latency_ms: float
-    failure: str | None = None
-    message: str = ""
-    reply: str | None = None
-    finish_reason: str | None = None
-    usage: Usage = Usage()
-    usage_reported: bool = False
-    estimate: Usage = Usage()
-    flags: tuple[str, ...] = ()
-
-
-def summed(tries: tuple[Try, ...]) -> Usage:
-    """The reported tokens of all tries together."""
-    return Usage(sum(one.usage.prompt_tokens for one in tries), sum(one.usage.completion_tokens for one in tries))
 
 
 class GenerationError(Exception):

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 import httpx
 from pydantic import SecretStr
@@ -16,7 +16,8 @@ from oo_sim.generator.parser import ParserPolicy
 
 DEFAULT_URL = "http://localhost:4000"
 DEFAULT_KEY = "sk-oo-dev"
-_KEY_LIKE = re.compile(rb"\bsk-(?=[\w-]*\d)[\w-]{16,}")
+_KEY_LIKE = re.compile(rb"(?:\bs|\\u0073)(?:k|\\+u006[bB])(?:-|\\+u002[dD])(?:[\w-]|\\+u00[2-7][0-9a-fA-F]){16,}")
+_ESCAPE = re.compile(rb"\\+u00[0-9a-fA-F]{2}")
 _SHORTEST = 6  # a key of a letter or two would take whole words out of every answer
 MAX_BYTES = 16 << 20
 """The most decoded bytes of an answer that are read."""
@@ -54,12 +55,33 @@ class Address:
         return cls(chosen, SecretStr(key))
 
     def redact(self, text: bytes) -> bytes:
-        """The bytes without the key, should the other side echo it, and without what looks like another one."""
+        """The bytes without the key, should the other side echo it, and without what looks like another one.
+
+        However deep in JSON they stand: a character may be spelled with an escape, and that behind further backslashes.
+        """
         key = self.key.get_secret_value()
         if len(key) >= _SHORTEST:
-            for written in (key, json.dumps(key)[1:-1]):
-                text = text.replace(written.encode(), b"***")
-        return _KEY_LIKE.sub(b"***", text)
+            text = _spellings(key).sub(b"***", text)
+        return _KEY_LIKE.sub(lambda found: b"***" if _has_digit(found[0]) else found[0], text)
+
+
+@lru_cache(maxsize=8)
+def _spellings(key: str) -> re.Pattern[bytes]:
+    """The key as JSON may spell it, however many times it was encoded; linear in what is searched."""
+    first, *rest = (_spelling(char) for char in key)
+    return re.compile(first.replace(rb"\\*+", b"").replace(rb"\\+", rb"\\") + b"".join(rest))
+
+
+def _spelling(char: str) -> bytes:
+    escape = "".join(f"[{digit}{digit.upper()}]" if digit.isalpha() else digit for digit in f"{ord(char):04x}")
+    if char == "\\":
+        return rb"(?:\\+u005[cC]|\\++)"
+    return rb"(?:\\*+" + re.escape(char.encode()) + rb"|\\+u" + escape.encode() + b")"
+
+
+def _has_digit(text: bytes) -> bool:
+    """Whether a digit is in it that is not part of an escape, or an escape spells one."""
+    return any(48 <= char <= 57 for char in _ESCAPE.sub(lambda found: bytes([int(found[0][-2:], 16)]), text))
 
 
 def normalised(url: str, what: str = "URL") -> str:
@@ -67,11 +89,11 @@ def normalised(url: str, what: str = "URL") -> str:
     try:
         parsed = httpx.URL(url.strip())
     except httpx.InvalidURL:
-        raise GeneratorInputError(f"{what}: is no URL; one such as {DEFAULT_URL} is wanted") from None
+        raise GeneratorInputError(f"{what}: is not a URL; expected one such as {DEFAULT_URL}") from None
     if parsed.userinfo:
         raise GeneratorInputError(f"{what}: holds a user name or password; put the key into LITELLM_MASTER_KEY")
     if parsed.query or parsed.fragment:
-        raise GeneratorInputError(f"{what}: holds a query or fragment; only scheme, host, port and path are wanted")
+        raise GeneratorInputError(f"{what}: holds a query or fragment; expected only scheme, host, port and path")
     if parsed.scheme not in ("http", "https") or not parsed.host:
         raise GeneratorInputError(f"{what}: must begin with http:// or https:// and name a host")
     path = "/".join(part for part in parsed.path.split("/") if part)

@@ -163,7 +163,7 @@ def test_a_gateway_that_is_down_fails_every_generation_and_says_so(contexts: Pat
         (["generate", "CONTEXTS", "--prompt", "none.txt"], "cannot be read"),
         (["generate", "CONTEXTS", "--out", "/none/t.parquet"], "cannot be written"),
         (["generate", "CONTEXTS", "--judge", "none.parquet", "--out", "OUT"], "does not exist"),
-        (["rescore", "CONTEXTS"], "no readable Parquet"),
+        (["rescore", "CONTEXTS"], "not a readable Parquet"),
         (["rescore", "\x1b[31m"], "\\x1b[31m: does not exist"),
         (["gateway", "--profile", "nope"], "flaky_gateway"),
         (["gateway", "--port", "0", "--host", "999.1.1.1"], "cannot listen"),

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import NamedTuple
 
 A = '{"id": "water", "content": "Water the ferns before lunch.", "rationale": "They are three days late."}'
@@ -237,6 +238,52 @@ REPLIES = (
     Reply("content a list", '[{"id": "a", "content": ["Go."]}]', "item", "item"),
     Reply("content no Unicode", '[{"id": "a", "content": "Go \\ud83d"}]', "item", "item"),
     Reply("third item broken, two asked for", f"[{A}, {B}, 5]", "item", "item"),
+    Reply("schema for content", '[{"id": "a", "content": "..."}]', "placeholder", "placeholder"),
+    Reply("schema's words", '[{"id": "a", "content": "The tip, at most 2 sentences."}]', "placeholder", "placeholder"),
+    Reply("schema in brackets", f'[{A}, {{"id": "b", "content": "<your tip here>"}}]', "placeholder", "placeholder"),
+    Reply("a tip about a tip", '[{"id": "a", "content": "Tip them."}]', "accept", "accept", 1, one("Tip them.")),
+    # encoded twice, and keys in another case
+    Reply("encoded twice", json.dumps(TWO), "shape", "repair"),
+    Reply("encoded twice in a fence", f"```json\n{json.dumps(TWO)}\n```", "shape", "repair"),
+    Reply("wrapper encoded twice", json.dumps(f'{{"tips": {TWO}}}'), "shape", "repair"),
+    Reply("items encoded twice", json.dumps([A, B]), "item", "repair"),
+    Reply("one item encoded twice", f"[{A}, {json.dumps(B)}]", "item", "item"),
+    Reply("encoded twice, cut", json.dumps(TWO[:-40]), "shape", "shape"),
+    Reply("a text with brackets", '"[no JSON]"', "shape", "shape"),
+    Reply("encoded thrice", json.dumps(json.dumps(TWO)), "shape", "shape"),
+    Reply("keys in capitals", TWO.replace('"id"', '"ID"').replace('"content"', '"Content"'), "item", "repair"),
+    Reply("keys in capitals, alone", A.replace('"content"', '"CONTENT"'), "shape", "repair", 1, one(WATER, "water")),
+    Reply(
+        "keys in two cases",
+        '[{"id": "a", "content": "Go.", "Content": "Stay."}]',
+        "accept",
+        "accept",
+        1,
+        one("Go."),
+    ),
+    Reply(
+        "raw line break in a text",
+        '[{"id": "a", "content": "Go.\nNow\tthen."}]',
+        "syntax",
+        "repair",
+        1,
+        one("Go.\nNow\tthen."),
+    ),
+    # what only talks about tips
+    Reply("errors", '{"errors": [{"content": "Rate limit"}]}', "shape", "shape", 1),
+    Reply("error beside a list", f'{{"error": null, "tips": {TWO}}}', "shape", "shape", 1),
+    Reply("error with a content", '{"error": true, "content": "No tips today."}', "shape", "ambiguous", 1),
+    Reply("chat message", '{"role": "assistant", "content": "Here are your tips:"}', "shape", "ambiguous", 1),
+    Reply("chatty wrapper", f'{{"content": "Sure, here they are!", "tips": {TWO}}}', "shape", "ambiguous", 1),
+    Reply("chatty wrapper of one", f'{{"content": "Sure!", "tip": {A}}}', "shape", "ambiguous", 1),
+    Reply(
+        "lone tip with tags",
+        '{"id": "a", "content": "Go.", "tags": ["x"], "meta": {"k": 1}}',
+        "shape",
+        "repair",
+        1,
+        one("Go."),
+    ),
     # nothing, and the end too soon
     Reply("null", None, "empty", "empty"),
     Reply("nothing", "", "empty", "empty"),

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -32,6 +33,7 @@ from oo_sim.generator.cassette import RecorderTransport, cassette_gateway
 from oo_sim.generator.client import Gateway, TipGenerator
 from oo_sim.generator.errors import GeneratorInputError
 from oo_sim.generator.mock import mock_gateway
+from oo_sim.generator.prompt import default_prompt
 from oo_sim.generator.settings import Options
 
 from .conftest import ADDRESS, TIPS, Script, completion
@@ -111,6 +113,7 @@ from pathlib import Path
 sys.path.insert(0, sys.argv[2])
 from generator.test_bank import bank
 from oo_sim.generator.mock import mock_gateway
+from oo_sim.generator.prompt import default_prompt
 bank(Path(sys.argv[1]), mock_gateway("typical_small_model"), n=400, concurrency=4)
 """
 
@@ -166,7 +169,7 @@ def test_a_journal_of_another_run_is_refused(tmp_path: Path) -> None:
         bank(tmp_path / "a", gateway, retries=1)
     journal = tmp_path / "a.partial"
     journal.write_bytes(journal.read_bytes() + b"5\n")
-    with pytest.raises(GeneratorInputError, match="is no record; remove the file"):
+    with pytest.raises(GeneratorInputError, match="is not a record; remove the file"):
         bank(tmp_path / "a", gateway)
 
 
@@ -251,7 +254,7 @@ def test_rescored_banks_can_be_written(tmp_path: Path) -> None:
 @pytest.mark.parametrize("content", [b"", b"PAR1", b"no parquet at all" * 100])
 def test_what_is_no_bank_is_refused(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "a").write_bytes(content)
-    with pytest.raises(GeneratorInputError, match="is no readable Parquet file"):
+    with pytest.raises(GeneratorInputError, match="is not a readable Parquet file"):
         read_bank(tmp_path / "a")
     with pytest.raises(GeneratorInputError, match="does not exist"):
         read_bank(tmp_path / "none")
@@ -262,7 +265,7 @@ def test_a_bank_without_its_metadata_is_refused(tmp_path: Path) -> None:
     table = pq.read_table(tmp_path / "a")
     pq.write_table(table.replace_schema_metadata(None), tmp_path / "b")
     pq.write_table(table.select(["position"]), tmp_path / "c")
-    for name, says in (("b", "metadata are missing"), ("c", "no tip bank of this format")):
+    for name, says in (("b", "metadata are missing"), ("c", "its columns are other ones")):
         with pytest.raises(GeneratorInputError, match=says):
             read_bank(tmp_path / name)
 
@@ -292,14 +295,24 @@ def test_contexts_are_read(tmp_path: Path) -> None:
     assert len(read_contexts(tmp_path / "c.jsonl", 2)) == 2
 
 
+def test_contexts_without_now_know_what_is_overdue_when_they_are_read(tmp_path: Path) -> None:
+    tasks = [{"content": "Old", "due_date": "2020-01-01"}, {"content": "Later", "due_date": "2026-05-01"}]
+    (tmp_path / "c.jsonl").write_text(json.dumps({"tasks": tasks}))
+    for read_at, overdue in ((datetime(2026, 4, 1), [True, False]), (datetime(2026, 6, 1), [True, True])):
+        (work,) = read_contexts(tmp_path / "c.jsonl", read_at=read_at)
+        assert [task.is_overdue for task in work.context.tasks] == overdue
+    prompt = default_prompt().messages(read_contexts(tmp_path / "c.jsonl")[0].context, 3)[1]["content"]
+    assert "1 of them overdue" in prompt or "2 of them overdue" in prompt
+
+
 @pytest.mark.parametrize(
     ("text", "says"),
     [
         ("", "holds no contexts"),
-        ("{", "line 1: is no JSON"),
-        ("[" * 100_000, "line 1: is no JSON"),
+        ("{", "line 1: is not JSON"),
+        ("[" * 100_000, "line 1: is not JSON"),
         ("5", "line 1: the line"),
-        (line(extra={"x": float("nan")}), "NaN is no JSON"),
+        (line(extra={"x": float("nan")}), "NaN is not JSON"),
         (line(hour_of_day=24), "line 1: hour_of_day"),
         (line(tasks=[{"id": "1"}]), "line 1: tasks.0.content"),
         (line(tasks=[{"id": "1", "content": "a", "due_date": "soon"}]), "tasks.0.due_date"),

@@ -19,8 +19,8 @@ from oo_sim.generator.errors import (
     GenerationError,
     GeneratorInputError,
     NoTipsError,
-    Usage,
 )
+from oo_sim.generator.exchange import Usage
 from oo_sim.generator.settings import Address, Options
 
 from .conftest import ADDRESS, CONTEXT, KEY, TIPS, Script, completion
@@ -232,6 +232,13 @@ def test_keys_are_redacted_as_json_writes_them_and_short_ones_left_alone() -> No
     assert odd.redact(json.dumps({"m": 'key sk-"quoted"\\!'}).encode()) == b'{"m": "key ***!"}'
     assert Address("http://x", SecretStr("a")).redact(b"a tip about a fern") == b"a tip about a fern"
     assert ADDRESS.redact(b"Incorrect key: sk-proj-12345678901234567890.") == b"Incorrect key: ***."
+    assert ADDRESS.redact(b"key: \\u0073k-proj-1234567890123456789\\u0030.") == b"key: ***."
+    for _ in range(3):
+        text = "".join(f"\\u{ord(char):04x}" if at % 3 else char for at, char in enumerate(KEY))
+        for depth in range(4):
+            echoed = b"my key is [" + text.encode() + b"] there"
+            assert ADDRESS.redact(echoed) == b"my key is [***] there", depth
+            text = json.dumps(text)[1:-1]
     assert ADDRESS.redact(b"Read the sk-learn-documentation-pages") == b"Read the sk-learn-documentation-pages"
 
 
@@ -254,9 +261,9 @@ def test_the_environment_names_gateway_and_key(monkeypatch: pytest.MonkeyPatch) 
         (f"http://host/#{KEY}", "fragment"),
         (f"ftp://host/{KEY}", "http://"),
         (f"host:4000/{KEY}", "http://"),
-        (f"http://host:{KEY}", "no URL"),
+        (f"http://host:{KEY}", "not a URL"),
         ("http://", "host"),
-        (f"http://a\x00{KEY}", "no URL"),
+        (f"http://a\x00{KEY}", "not a URL"),
     ],
 )
 def test_other_urls_are_refused_and_not_shown(url: str, says: str) -> None:

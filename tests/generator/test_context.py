@@ -1,4 +1,4 @@
-"""`build_context`: overdue first, then priority, stable; odd due dates have one meaning each."""
+"""`build_context, with_overdue`: overdue first, then priority, stable; odd due dates have one meaning each."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from oo_sim.generator.context import GenerationContext, Task, age_days, build_context
+from oo_sim.generator.context import GenerationContext, Task, age_days, build_context, with_overdue
 
 NOW = datetime(2026, 1, 31, 9, 30)
 EAST = timezone(timedelta(hours=14))
@@ -80,6 +80,15 @@ def test_a_task_due_today_is_not_overdue_until_midnight() -> None:
     task = {"id": "a", "content": "x", "due_date": "2026-01-31"}
     for now, overdue in ((datetime(2026, 1, 31, 23, 59), False), (datetime(2026, 2, 1, 0, 0), True)):
         assert build_context([task], now).tasks[0].is_overdue is overdue
+
+
+def test_overdue_is_told_by_the_due_date_in_the_order_given() -> None:
+    dues = ("2026-02-01", "2020-01-01", None, "2026-01-31T11:59:00Z", "2026-01-31")
+    tasks = [Task.model_validate({"content": "x", "due_date": due}) for due in dues]
+    now = datetime(2026, 1, 31, 12, tzinfo=UTC)
+    assert [task.is_overdue for task in with_overdue(tasks, now)] == [False, True, False, True, False]
+    assert [task.due_date for task in with_overdue(tasks, now)] == [task.due_date for task in tasks]
+    assert with_overdue([Task(content="x", is_overdue=True)], now)[0].is_overdue
 
 
 def test_more_than_a_hundred_tasks_are_all_kept() -> None:

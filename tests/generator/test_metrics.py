@@ -10,7 +10,7 @@ import pytest
 from oo_sim.generator.bank import Bank, BankInfo, Record
 from oo_sim.generator.bank.record import context_text
 from oo_sim.generator.context import GenerationContext, Task
-from oo_sim.generator.errors import Try, Usage
+from oo_sim.generator.exchange import Try, Usage
 from oo_sim.generator.metrics import Metric, summarise
 from oo_sim.generator.metrics.text import distinct, repeats, self_bleu, within_budget
 from oo_sim.generator.parser import Tip

@@ -6,6 +6,7 @@ import json
 import socket
 import threading
 from collections import Counter
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -13,7 +14,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from oo_sim.generator.client import TipGenerator
+from oo_sim.generator.bank import Bank, contexts_from_tasks, generate_bank
+from oo_sim.generator.client import Gateway, TipGenerator
 from oo_sim.generator.context import GenerationContext, Task
 from oo_sim.generator.errors import GenerationError, GeneratorInputError
 from oo_sim.generator.grounding import about, contradicts
@@ -31,7 +33,7 @@ from oo_sim.generator.mock import (
 from oo_sim.generator.mock.catalogue import GATEWAY_FAULTS, REPLY_FAULTS
 from oo_sim.generator.parser import MalformedError, parse
 from oo_sim.generator.prompt import default_prompt
-from oo_sim.generator.settings import Options
+from oo_sim.generator.settings import Address, Options
 
 TASKS = ("Water the ferns", "Open the tax letter", "Call Ada about the roof")
 CONTEXT = GenerationContext(
@@ -317,3 +319,40 @@ def test_a_port_in_use_is_a_clear_error() -> None:
         MockServer(PERFECT, port=server.server_address[1])
     with pytest.raises(GeneratorInputError, match="cannot listen"):
         MockServer(PERFECT, port=70_000)
+
+
+def test_the_same_bank_over_http_as_in_process(tmp_path: Path) -> None:
+    """Also where answers would come after the client's deadline: their time is simulated on both sides."""
+    faults = {"fence": 3, "empty_text": 3, "truncated": 2, "upstream_500": 1, "disconnect": 1, "missing_ids": 1}
+    profile = Profile.model_validate(
+        {
+            "version": 1,
+            "fault_rate": 0.5,
+            "recovery": [0.6],
+            "faults": faults,
+            "latency": {"median_ms": 900, "sigma": 0.5},
+        }
+    )
+    tasks = [{"id": str(at), "content": text} for at, text in enumerate(TASKS)]
+    work = contexts_from_tasks((f"user-{at % 7}", tasks, at % 5, 0) for at in range(48))
+    options = Options(call_timeout=2.0)
+    with TipGenerator(mock_gateway(profile, 5), None, options) as client:
+        here = generate_bank(client, work, 3, tmp_path / "here")
+    with MockServer(profile, seed=5) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        try:
+            with TipGenerator(Gateway.live(Address(server.url)), None, options) as client:
+                there = generate_bank(client, work, 3, tmp_path / "there", concurrency=16)
+        finally:
+            server.shutdown()
+            thread.join()
+
+    def told(bank: Bank) -> list[object]:
+        return [
+            (one.tips, one.status, one.failure, [(each.failure, each.reply, each.usage) for each in one.tries])
+            for one in bank.records
+        ]
+
+    assert told(here) == told(there)
+    assert {"timeout", "unreachable", None} <= {one.failure for one in here.records}

@@ -8,8 +8,11 @@ import time
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pydantic import TypeAdapter
 
-from oo_sim.generator.parser import CLASSES, MAX_CHARS, MAX_TIPS, MalformedError, Parsed, ParserPolicy, parse
+from oo_sim.generator.parser import CLASSES, MAX_CHARS, MAX_ID, MAX_TIPS, MalformedError, Parsed, ParserPolicy, parse
+from oo_sim.generator.parser.items import is_placeholder
+from oo_sim.serving.bodies import Id
 
 from .replies import REPLIES, TWO, A, B, Reply
 
@@ -62,7 +65,9 @@ def test_salvage_guesses_nothing(text: str) -> None:
     assert outcome(text, 2, "lenient", salvage=True)[1] is None
 
 
-TEXTS = st.text(st.characters(exclude_categories=["Cs", "Cc", "Cf", "Zs", "Zl", "Zp", "Co", "Cn"]), min_size=1)
+TEXTS = st.text(st.characters(exclude_categories=["Cs", "Cc", "Cf", "Zs", "Zl", "Zp", "Co", "Cn"]), min_size=1).filter(
+    lambda text: not is_placeholder(text)
+)
 ITEMS = st.lists(
     st.fixed_dictionaries({"id": TEXTS, "content": TEXTS}, optional={"rationale": TEXTS}),
     min_size=1,
@@ -89,6 +94,59 @@ def test_python_repr_is_read_without_loss(items: list[dict[str, str]]) -> None:
     assert got in TAKEN
     assert parsed is not None
     assert [tip.content for tip in parsed.tips] == [item["content"] for item in items]
+
+
+IDS = {
+    "control": ("a\x00b\x1b[31mc", "a-b-[31mc", {"unsafe_id"}),
+    "bidi": ("\u202eevil", "evil", {"unsafe_id"}),
+    "only what cannot be seen": ("x\u200b", "x", {"unsafe_id"}),
+    "long": ("y" * 5000, "y" * MAX_ID, {"unsafe_id"}),
+    "a task's": ("task-1", "task-1-2", {"task_id"}),
+    "a task's, hidden": ("task-1\u200b", "task-1-2", {"task_id", "unsafe_id"}),
+    "blanks": ("my tip", "my tip", set()),
+}
+
+
+@pytest.mark.parametrize("policy", ["faithful", "lenient"])
+@pytest.mark.parametrize("kind", IDS)
+def test_ids_are_safe_and_the_given_one_is_kept(kind: str, policy: ParserPolicy) -> None:
+    given, safe, flags = IDS[kind]
+    parsed = parse(json.dumps([{"id": given, "content": "Go."}]), 1, policy, taken=["task-1"])
+    assert (parsed.tips[0].id, parsed.tips[0].given_id) == (safe, given if given != safe else None)
+    assert set(parsed.flags) == flags
+    assert parsed.outcome == "accept"
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.lists(st.text(max_size=6) | st.sampled_from(["a", "a\x00", "tip-0", "tip-1", "t", "y" * 250]), max_size=8))
+def test_whatever_ids_come_those_handed_out_are_safe_unique_and_no_tasks(ids: list[str]) -> None:
+    items = [{"id": id_, "content": f"Go {at}."} for at, id_ in enumerate([*ids, "a"])]
+    parsed = parse(json.dumps(items), 64, taken={"t", "a-2", "tip-1"})
+    made = [tip.id for tip in parsed.tips]
+    assert len(set(made)) == len(made) == len(items)
+    assert not set(made) & {"t", "a-2", "tip-1"}
+    for one in made:
+        assert TypeAdapter(Id).validate_python(one) == one
+        assert one.isprintable()
+        assert len(one) <= MAX_ID
+
+
+@pytest.mark.parametrize(
+    ("text", "flag"),
+    [
+        ("Go \x1b[31mred\x1b[0m.", "ansi"),
+        ("Go \x07 now.", "control"),
+        ("Go \u202e now.", "bidi"),
+        ("Go <b>now</b>.", "html"),
+        ("Fish &amp; chips.", "html"),
+        ("Is 3 < 5 > 2?\nYes & no.", None),
+    ],
+)
+def test_texts_that_a_page_or_terminal_would_obey_are_flagged_and_kept(text: str, flag: str | None) -> None:
+    for item in ({"content": text}, {"content": "Go.", "rationale": text}):
+        parsed = parse(json.dumps([{"id": "a", **item}]), 1, "lenient")
+        assert parsed.flags == ((flag,) if flag else ())
+        assert text in parsed.tips[0]
 
 
 SCRAPS = st.sampled_from(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import IO, NamedTuple, Self
@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 from oo_sim.generator.bank.record import BankInfo, Record, as_row, from_row
 from oo_sim.generator.errors import GeneratorInputError
 
-FORMAT = 1
+FORMAT = 2
 _KEY = b"oo_sim.tips"
 
 
@@ -28,41 +28,46 @@ def _list(kind: pa.DataType) -> pa.DataType:
 
 
 _USAGE = pa.struct([_column("prompt_tokens", pa.int64()), _column("completion_tokens", pa.int64())])
-_TIP = pa.struct(
-    [_column("id", pa.string()), _column("content", pa.string()), _column("rationale", pa.string(), nullable=True)]
-)
-_TRY = pa.struct(
-    [
-        _column("attempt", pa.int32()),
-        _column("status", pa.int32()),
-        _column("latency_ms", pa.float64()),
-        _column("failure", pa.string(), nullable=True),
-        _column("message", pa.string()),
-        _column("reply", pa.string(), nullable=True),
-        _column("finish_reason", pa.string(), nullable=True),
-        _column("usage", _USAGE),
-        _column("usage_reported", pa.bool_()),
-        _column("estimate", _USAGE),
-        _column("flags", _list(pa.string())),
-    ]
-)
-SCHEMA = pa.schema(
-    [
-        _column("position", pa.int64()),
-        _column("user_id", pa.string()),
-        _column("context", pa.string()),
-        _column("n", pa.int32()),
-        _column("status", pa.int32()),
-        _column("failure", pa.string(), nullable=True),
-        _column("message", pa.string()),
-        _column("prompt_version", pa.string()),
-        _column("llm_model", pa.string()),
-        _column("flags", _list(pa.string())),
-        _column("tips", _list(_TIP)),
-        _column("tries", _list(_TRY)),
-    ]
-)
+_TIP = [_column("id", pa.string()), _column("content", pa.string()), _column("rationale", pa.string(), nullable=True)]
+_TRY = [
+    _column("attempt", pa.int32()),
+    _column("status", pa.int32()),
+    _column("latency_ms", pa.float64()),
+    _column("failure", pa.string(), nullable=True),
+    _column("message", pa.string()),
+    _column("reply", pa.string(), nullable=True),
+    _column("finish_reason", pa.string(), nullable=True),
+    _column("usage", _USAGE),
+    _column("usage_reported", pa.bool_()),
+    _column("estimate", _USAGE),
+    _column("flags", _list(pa.string())),
+]
+
+
+def _schema(tip: Sequence[pa.Field], one_try: Sequence[pa.Field]) -> pa.Schema:
+    return pa.schema(
+        [
+            _column("position", pa.int64()),
+            _column("user_id", pa.string()),
+            _column("context", pa.string()),
+            _column("n", pa.int32()),
+            _column("status", pa.int32()),
+            _column("failure", pa.string(), nullable=True),
+            _column("message", pa.string()),
+            _column("prompt_version", pa.string()),
+            _column("llm_model", pa.string()),
+            _column("flags", _list(pa.string())),
+            _column("tips", _list(pa.struct(tip))),
+            _column("tries", _list(pa.struct(one_try))),
+        ]
+    )
+
+
+SCHEMA = _schema([*_TIP, _column("given_id", pa.string(), nullable=True)], [*_TRY, _column("replayed", pa.bool_())])
 """One row per context: the tips that came, and every try (an HTTP status of 0 is no answer)."""
+
+
+_SCHEMAS = {1: _schema(_TIP, _TRY), FORMAT: SCHEMA}
 
 
 class Bank(NamedTuple):
@@ -95,18 +100,19 @@ def read_bank(path: Path) -> Bank:
     except FileNotFoundError:
         raise GeneratorInputError(f"{path}: does not exist") from None
     except (pa.ArrowException, OSError) as error:
-        raise GeneratorInputError(f"{path}: is no readable Parquet file: {str(error)[:200]}") from None
-    if not table.schema.equals(SCHEMA):
-        raise GeneratorInputError(f"{path}: is no tip bank of this format")
+        raise GeneratorInputError(f"{path}: is not a readable Parquet file: {str(error)[:200]}") from None
     try:
         values = json.loads((table.schema.metadata or {})[_KEY])
-        if values.pop("format") != FORMAT:
-            raise GeneratorInputError(f"{path}: is a tip bank of another format; this version reads format {FORMAT}")
+        known = _SCHEMAS.get(values.pop("format"))
+        if known is None:
+            raise GeneratorInputError(f"{path}: is a tip bank of another format; this version reads up to {FORMAT}")
+        if not table.schema.equals(known):
+            raise GeneratorInputError(f"{path}: is not a tip bank: its columns are other ones")
         return Bank(BankInfo(**values), tuple(from_row(row) for row in table.to_pylist()))
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         if isinstance(error, GeneratorInputError):
             raise
-        raise GeneratorInputError(f"{path}: is no tip bank: its metadata are missing or broken") from None
+        raise GeneratorInputError(f"{path}: is not a tip bank: its metadata are missing or broken") from None
 
 
 class Journal:
@@ -163,7 +169,7 @@ class Journal:
             except GeneratorInputError:
                 raise
             except (KeyError, TypeError, ValueError):
-                raise GeneratorInputError(f"{self.path}: line {number} is no record; remove the file") from None
+                raise GeneratorInputError(f"{self.path}: line {number} is not a record; remove the file") from None
             self.done[record.position] = record
 
 

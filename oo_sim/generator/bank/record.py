@@ -8,7 +8,8 @@ from typing import Any, NamedTuple
 
 from oo_sim.generator.context import GenerationContext
 from oo_sim.generator.conversation import Generation
-from oo_sim.generator.errors import GatewayUnreachableError, GenerationError, Try, Usage, summed
+from oo_sim.generator.errors import GatewayUnreachableError, GenerationError
+from oo_sim.generator.exchange import Try, Usage, summed
 from oo_sim.generator.parser import Tip
 
 OK = 200

@@ -6,8 +6,8 @@ from dataclasses import replace
 
 from oo_sim.generator.bank.files import Bank
 from oo_sim.generator.bank.record import OK, UNREACHABLE, Record
-from oo_sim.generator.conversation import read_reply
-from oo_sim.generator.errors import Try
+from oo_sim.generator.conversation import read_reply, task_ids
+from oo_sim.generator.exchange import Try
 from oo_sim.generator.parser import MalformedError, Parsed, ParserPolicy
 from oo_sim.generator.settings import Options
 
@@ -29,8 +29,9 @@ def rescore(bank: Bank, *, parser: ParserPolicy, salvage: bool = False, retries:
 
 def _rescored(record: Record, options: Options) -> Record:
     tries: tuple[Try, ...] = ()
+    taken = task_ids(record.parsed_context)
     for one in record.tries[: options.retries + 1]:
-        scored, parsed = _tried(one, record.n, options)
+        scored, parsed = _tried(one, record.n, options, taken)
         tries = (*tries, scored)
         if parsed is not None:
             return record._replace(
@@ -39,12 +40,12 @@ def _rescored(record: Record, options: Options) -> Record:
     return _unsuccessful(record, tries, options)
 
 
-def _tried(one: Try, n: int, options: Options) -> tuple[Try, Parsed | None]:
+def _tried(one: Try, n: int, options: Options, taken: frozenset[str]) -> tuple[Try, Parsed | None]:
     """The try as the options' parser sees it. A try that the gateway failed stays as it is."""
     if not _answered(one):
         return one, None
     try:
-        parsed = read_reply(one.reply, one.failure == "refusal", n, options)
+        parsed = read_reply(one.reply, one.failure == "refusal", n, options, taken)
     except MalformedError as error:
         return one._replace(failure=error.cls, message=error.message, flags=()), None
     return one._replace(failure=None, message="", flags=parsed.flags), parsed

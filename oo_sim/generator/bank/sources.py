@@ -5,20 +5,21 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NoReturn
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from oo_sim.generator.bank.record import Work, context_text
-from oo_sim.generator.context import GenerationContext, Task, build_context
+from oo_sim.generator.context import GenerationContext, Task, build_context, with_overdue
 from oo_sim.generator.errors import GeneratorInputError
 from oo_sim.generator.wire import clean
 
 
 class _Line(BaseModel):
-    """A line of a contexts file. With `now`, the tasks are put in order and the hour and weekday are its own."""
+    """A line of a contexts file. With `now`, the tasks are put in order and the hour and weekday are its own; without,
+    tasks stay in order, and which of them are overdue is told by the time at which the file is read."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -35,13 +36,15 @@ class _Line(BaseModel):
             raise ValueError("now gives the hour and the weekday: leave hour_of_day and day_of_week out")
         return self
 
-    def context(self) -> GenerationContext:
-        """The context that the line describes."""
+    def context(self, read_at: datetime) -> GenerationContext:
+        """The context that the line describes, read at that time."""
         if self.now is not None:
             return build_context(self.tasks, self.now, self.extra)
         given = {"hour_of_day": self.hour_of_day, "day_of_week": self.day_of_week}
         return GenerationContext(
-            tasks=self.tasks, extra=self.extra, **{key: value for key, value in given.items() if value is not None}
+            tasks=with_overdue(self.tasks, read_at),
+            extra=self.extra,
+            **{key: value for key, value in given.items() if value is not None},
         )
 
 
@@ -55,18 +58,22 @@ def contexts_from_tasks(
     )
 
 
-def read_contexts(path: Path, limit: int | None = None) -> list[Work]:
-    """The first `limit` contexts of a JSON lines file. Raises `GeneratorInputError`, which names the line."""
+def read_contexts(path: Path, limit: int | None = None, read_at: datetime | None = None) -> list[Work]:
+    """The first `limit` contexts of a JSON lines file, read now or at `read_at`.
+
+    Raises `GeneratorInputError`, which names the line.
+    """
     try:
         text = path.read_bytes().decode("utf-8-sig")
     except OSError as error:
         raise GeneratorInputError(f"{path}: cannot be read: {error.strerror}") from None
     except UnicodeDecodeError:
-        raise GeneratorInputError(f"{path}: is no UTF-8 text") from None
+        raise GeneratorInputError(f"{path}: is not UTF-8 text") from None
     lines = [(number, line) for number, line in enumerate(text.split("\n"), 1) if line.strip()]
     if not lines:
-        raise GeneratorInputError(f"{path}: holds no contexts; one JSON object a line is wanted")
-    return numbered(_context(path, number, line) for number, line in lines[:limit])
+        raise GeneratorInputError(f"{path}: holds no contexts; expected one JSON object a line")
+    at = read_at or datetime.now(UTC)
+    return numbered(_context(path, number, line, at) for number, line in lines[:limit])
 
 
 def numbered(contexts: Iterable[tuple[str, GenerationContext]]) -> list[Work]:
@@ -80,17 +87,17 @@ def numbered(contexts: Iterable[tuple[str, GenerationContext]]) -> list[Work]:
     return work
 
 
-def _context(path: Path, number: int, line: str) -> tuple[str, GenerationContext]:
+def _context(path: Path, number: int, line: str, at: datetime) -> tuple[str, GenerationContext]:
     try:
         value = json.loads(line, parse_constant=_constant)
         found = _Line.model_validate(_flat(value))
-        return found.user_id, found.context()
+        return found.user_id, found.context(at)
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(map(str, first["loc"])) or "the line"
         raise GeneratorInputError(f"{path}, line {number}: {where}: {first['msg']}") from None
     except (ValueError, RecursionError) as error:
-        raise GeneratorInputError(f"{path}, line {number}: is no JSON: {str(error)[:100]}") from None
+        raise GeneratorInputError(f"{path}, line {number}: is not JSON: {str(error)[:100]}") from None
 
 
 def _flat(value: object) -> object:
@@ -101,4 +108,4 @@ def _flat(value: object) -> object:
 
 
 def _constant(name: str) -> NoReturn:
-    raise ValueError(f"{name} is no JSON")
+    raise ValueError(f"{name} is not JSON")

@@ -9,7 +9,7 @@ import numpy as np
 
 from oo_sim.generator.bank.files import Bank
 from oo_sim.generator.bank.record import OK, Record
-from oo_sim.generator.errors import Try
+from oo_sim.generator.exchange import Try
 from oo_sim.generator.grounding import about, contradicts
 from oo_sim.generator.metrics.metric import Metric, Section, mean, ratio, share
 from oo_sim.generator.metrics.text import distinct, repeats, self_bleu, within_budget

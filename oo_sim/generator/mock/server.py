@@ -6,7 +6,7 @@ import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
-from oo_sim.generator.client import OCCURRENCE
+from oo_sim.generator.client import DEADLINE, OCCURRENCE
 from oo_sim.generator.errors import GeneratorInputError
 from oo_sim.generator.mock.answer import MockAnswer, MockRequest, answer
 from oo_sim.generator.mock.profile import Profile
@@ -18,7 +18,9 @@ class MockServer(ThreadingHTTPServer):
     """Serves `answer` on host and port (0: any free one). `key` is demanded unless None.
 
     Answers come `pace` times their simulated latency late: 0 at once, 1 as slow as the profile has it. An answer
-    that never comes keeps its connection until the client closes it.
+    that never comes keeps its connection until the client closes it; so does one whose simulated time is beyond the
+    deadline that the client names in a header, as it is in process. A request that names its occurrence in a header
+    gets the same answer however often it comes; of those that do not, the n-th equal one gets the n-th answer.
     """
 
     daemon_threads = True
@@ -76,10 +78,12 @@ class _Handler(BaseHTTPRequestHandler):
         scheme, _, key = self.headers.get("authorization", "").partition(" ")
         request = MockRequest(self.command, self.path, body, key if scheme.lower() == "bearer" else None)
         occurrence = self.server.occurrences.of(self.path, body, self.headers.get(OCCURRENCE))
-        self._late(answer(request, self.server.profile, self.server.seed, occurrence, self.server.key))
+        got = answer(request, self.server.profile, self.server.seed, occurrence, self.server.key)
+        deadline = self.headers.get(DEADLINE, "")
+        self._late(got, int(deadline[:18]) if deadline.isascii() and deadline.isdigit() else None)
 
-    def _late(self, got: MockAnswer) -> None:
-        if got.fault == "timeout":
+    def _late(self, got: MockAnswer, deadline: int | None) -> None:
+        if got.fault == "timeout" or (deadline is not None and got.latency_ms > deadline):
             self.connection.recv(1)  # returns when the client closes, or after this handler's own timeout
             self.close_connection = True
             return

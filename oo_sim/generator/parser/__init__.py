@@ -6,12 +6,13 @@ that lose and guess nothing, each flagged. Time is linear in the reply, which is
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Literal, get_args
 
 from oo_sim.generator.parser.faithful import read_faithful
-from oo_sim.generator.parser.items import read_items
+from oo_sim.generator.parser.items import TEXT_FLAGS, read_items
 from oo_sim.generator.parser.lenient import read_lenient
-from oo_sim.generator.parser.outcome import CLASSES, MAX_CHARS, MAX_TIPS, MalformedError, Parsed, Tip
+from oo_sim.generator.parser.outcome import CLASSES, MAX_CHARS, MAX_ID, MAX_TIPS, MalformedError, Parsed, Tip
 
 ParserPolicy = Literal["faithful", "lenient"]
 POLICIES: tuple[str, ...] = get_args(ParserPolicy)
@@ -19,6 +20,7 @@ POLICIES: tuple[str, ...] = get_args(ParserPolicy)
 __all__ = [
     "CLASSES",
     "MAX_CHARS",
+    "MAX_ID",
     "MAX_TIPS",
     "POLICIES",
     "MalformedError",
@@ -28,11 +30,18 @@ __all__ = [
     "parse",
 ]
 
-_NO_REPAIR = {"cut", "fewer"}
+_NO_REPAIR = {"cut", "fewer", "task_id", "unsafe_id"} | TEXT_FLAGS
 
 
-def parse(reply: str | None, n: int, policy: ParserPolicy = "faithful", *, salvage: bool = False) -> Parsed:
-    """The tips in `reply`, at most `n` of them.
+def parse(
+    reply: str | None,
+    n: int,
+    policy: ParserPolicy = "faithful",
+    *,
+    salvage: bool = False,
+    taken: Collection[str] = (),
+) -> Parsed:
+    """The tips in `reply`, at most `n` of them, none with an id out of `taken`: those of the tasks beside them.
 
     `salvage` (lenient only) keeps the complete items of an array that was cut off, a lone object where
     several were asked for, and the first of tips that say the same. Raises `MalformedError` when the reply
@@ -46,9 +55,9 @@ def parse(reply: str | None, n: int, policy: ParserPolicy = "faithful", *, salva
         raise MalformedError("too_long", f"the reply has {len(text)} characters; at most {MAX_CHARS} are read")
     if policy == "faithful":
         items, flags = read_faithful(text)
-        return Parsed(*read_items(items, n, flags), "accept")
+        return Parsed(*read_items(items, n, flags, taken=taken), "accept")
     items, flags = read_lenient(text, n, salvage)
-    tips, noted = read_items(items, n, flags, unique=True, salvage=salvage)
+    tips, noted = read_items(items, n, flags, taken=taken, unique=True, salvage=salvage)
     if "salvaged" in noted:
         return Parsed(tips, noted, "salvage")
     return Parsed(tips, noted, "repair" if set(noted) - _NO_REPAIR else "accept")
@@ -56,7 +65,7 @@ def parse(reply: str | None, n: int, policy: ParserPolicy = "faithful", *, salva
 
 def _check(n: int, policy: str, salvage: bool) -> None:
     if not 1 <= n <= MAX_TIPS:
-        raise ValueError(f"n: {n} tips asked for; a whole number from 1 to {MAX_TIPS} is wanted")
+        raise ValueError(f"n: {n} tips asked for; expected a whole number from 1 to {MAX_TIPS}")
     if policy not in POLICIES:
         raise ValueError(f"parser policy {policy!r} is unknown; there are {', '.join(POLICIES)}")
     if salvage and policy != "lenient":

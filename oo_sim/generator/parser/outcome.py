@@ -6,6 +6,8 @@ from typing import Literal, NamedTuple
 
 MAX_CHARS = 1 << 18
 """The longest reply that is read, in characters without the blanks around it: 64 tips of 4,000 each."""
+MAX_ID = 200
+"""The most characters of a tip's id."""
 MAX_TIPS = 64
 """The most tips that one request may ask for."""
 
@@ -20,6 +22,7 @@ CLASSES = {
     "shape": "JSON, but no array of objects",
     "values": "NaN, duplicate keys, over-long numbers, over-deep nesting",
     "item": "an item without usable content",
+    "placeholder": "a tip that only repeats the words of the prompt's own schema",
     "count": "no tips, or a lone one where several were asked for",
     "duplicate": "two tips that say the same (lenient only)",
     "too_long": "longer than any answer can be",
@@ -38,11 +41,13 @@ class MalformedError(Exception):
 
 
 class Tip(NamedTuple):
-    """One tip as the model gave it; `id` is unique within its reply."""
+    """One tip as the model gave it. `id` is safe to send anywhere: at most `MAX_ID` printable characters, unique within
+    its reply, and not the id of a task; where the model gave another one, `given_id` is that one."""
 
     id: str
     content: str
     rationale: str | None = None
+    given_id: str | None = None
 
 
 class Parsed(NamedTuple):

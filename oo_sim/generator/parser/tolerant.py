@@ -1,5 +1,6 @@
-"""A reader of one JSON value that also takes trailing commas, comments, Python literals and a comma that is
-missing between two objects: what can be read in one way only. It notes each such repair."""
+"""A reader of one JSON value that also takes trailing commas, comments, Python literals a comma that is
+missing between two objects, and line breaks within texts: what can be read in one way only.
+It notes each such repair."""
 
 from __future__ import annotations
 
@@ -7,17 +8,18 @@ import json
 import re
 from typing import Any
 
+from oo_sim.generator.parser.faithful import numeral
 from oo_sim.generator.parser.outcome import MalformedError
-from oo_sim.generator.parser.strict import numeral
 
 MAX_DEPTH = 64
 
-_JSON = json.JSONDecoder()
+_JSON = json.JSONDecoder(strict=False)  # line breaks within texts are noted as a repair
 _GAP = re.compile(r"(?:\s++|//[^\n]*+|#[^\n]*+|/\*.*?\*/)*+", re.DOTALL)
 _NUMBER = re.compile(r"-?(?:0|[1-9]\d*+)(?:\.\d++)?(?:[eE][+-]?\d++)?(?![\w.])")
 _WORD = re.compile(r"[A-Za-z_]\w*+")
 _WORDS = {"true": True, "false": False, "null": None, "True": True, "False": False, "None": None}
 _QUOTED = re.compile(r'\\.|"')
+_RAW = re.compile(r"[\x00-\x1f]")
 _SINGLE = re.compile(r"'([^'\\\n]*+(?:\\.[^'\\\n]*+)*+)'")
 
 
@@ -102,9 +104,11 @@ class Reader:
     def _string(self, quote: str) -> str:
         if quote == '"':
             try:
-                value, self.pos = _JSON.raw_decode(self.text, self.pos)
+                value, end = _JSON.raw_decode(self.text, self.pos)
             except json.JSONDecodeError as error:
                 raise self._string_error(error) from None
+            self.repairs += ["raw_control"] if _RAW.search(self.text, self.pos, end) else []
+            self.pos = end
             return str(value)
         match = _SINGLE.match(self.text, self.pos)
         if match is None:
