@@ -14,8 +14,8 @@ from oo_sim.contract import F64, Batch, Learning, Policy, Probs, State, World
 from oo_sim.features import FEATURES
 from oo_sim.kernels.philox import MAX_UNIFORMS
 from oo_sim.policies import UnknownPolicyError, factory, make, policy_hash
-from oo_sim.scenario import PolicySpec, parse_spec
-from oo_sim.worlds import TipBank
+from oo_sim.scenario import PolicySpec, Problem, Scenario, SpecError, parse_spec
+from oo_sim.worlds import TipBank, build
 
 
 class Entrant(NamedTuple):
@@ -50,6 +50,24 @@ def entrants(world: World, wanted: Sequence[str | Policy]) -> list[Entrant]:
     if twice:
         raise UnknownPolicyError(f"policy {twice[0]} is listed twice; tell the two apart by a parameter or a name")
     return made
+
+
+def policy_problems(scenario: Scenario) -> list[Problem]:
+    """What is wrong with the policies that a scenario names, each with its place in the file: a policy that cannot be
+    made for this world, or one that stands there twice in two spellings. Private modules are imported, as by a run."""
+    world, problems = build(scenario), list[Problem]()
+    first: dict[str, int] = {}
+    for i, spec in enumerate(scenario.policies):
+        path = ("policies", i)
+        try:
+            [made] = entrants(world, [spec])
+        except (UnknownPolicyError, SpecError) as error:
+            problems.append(scenario.source.problem(path, str(error)))
+            continue
+        if made.built_in and (earlier := first.setdefault(made.hash, i)) != i:
+            message = f"{spec} is the same policy as policies[{earlier}], {scenario.policies[earlier]}; list it once"
+            problems.append(scenario.source.problem(path, message))
+    return problems
 
 
 def with_banks(taking_part: Sequence[Entrant], banks: Sequence[TipBank]) -> list[Entrant]:

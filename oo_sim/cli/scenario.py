@@ -26,6 +26,8 @@ def validate(
 ) -> None:
     """Print all that is wrong with each file (exit code 2 then), and warnings about what looks wrong.
 
+    The policies are made as a run would make them: a private module is imported from here.
+
     Example: oo-sim scenario validate scenarios/quickstart.yaml
     """
     results = [_checked(file) for file in files]
@@ -94,10 +96,14 @@ def _load(name: str) -> Scenario:
 
 def _checked(name: str) -> tuple[str, dict[str, Any]]:
     """What validate says of one file, as text and as data."""
-    from oo_sim.scenario import ScenarioError, lint, load  # noqa: PLC0415 (keeps --help fast)
+    from oo_sim.entrants import policy_problems  # noqa: PLC0415 (keeps --help fast)
+    from oo_sim.scenario import ScenarioError, lint, load  # noqa: PLC0415
 
     try:
-        warnings = lint(load(name))
+        scenario = load(name)
+        if problems := policy_problems(scenario):
+            raise ScenarioError(problems)
+        warnings = lint(scenario)
     except ScenarioError as error:
         return str(error), {"file": name, "valid": False, "problems": _data(error.problems), "warnings": []}
     lines = [f"{_visible(name)}: valid", *(f"warning: {warning}" for warning in warnings)]

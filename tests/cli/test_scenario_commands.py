@@ -11,6 +11,7 @@ import pytest
 from typer.testing import CliRunner
 
 from oo_sim.cli.scenario import app
+from oo_sim.policies import POLICIES
 from oo_sim.scenario import json_schema, load, loads, shipped
 
 MINIMAL = "version: 1\nname: mine\nusers: 9\nrounds: 9\npolicies: [random]\nworld: {kind: linear}\n"
@@ -54,6 +55,57 @@ def test_validate_shows_warnings_and_is_content(tmp_path: Path) -> None:
     assert code == 0
     assert out.splitlines()[0] == f"{path}: valid"
     assert out.splitlines()[1].startswith(f"warning: {path}:3:8: users: one user")
+
+
+WRONG = {
+    "linucbb": "there is no policy 'linucbb'; did you mean linucb?",
+    "linucb:alpha=-1": "policy linucb: alpha",
+    "linucb:beta=1": "policy linucb has no parameter 'beta'",
+    "egreedy:epsilon=2": "policy egreedy: epsilon",
+    "thompson:samples=0": "policy thompson: samples",
+    "linucb:prior=0": "policy linucb: prior",
+    "linucb:features=oo9": "policy linucb: no features 'oo9' here; there are ",
+    "no_such_module:factory": "policy no_such_module:factory: cannot import no_such_module",
+    "json:no_such_name": "policy json:no_such_name: module json has no 'no_such_name'",
+    "json:dumps": "policy json:dumps",
+}
+SAME = [("linucb", "linucb:alpha=1"), ("linucb", "linucb-v1"), ("egreedy-v1", "egreedy:epsilon=0.1")]
+
+
+@pytest.mark.parametrize("world", ["linear", "tips"])
+@pytest.mark.parametrize(("spec", "message"), WRONG.items())
+def test_validate_refuses_a_policy_that_cannot_be_made_at_its_place(
+    tmp_path: Path, world: str, spec: str, message: str
+) -> None:
+    if world == "linear":
+        text = MINIMAL.replace("[random]", f"[random, '{spec}']")
+        place = "5:20"
+    else:
+        text = (shipped()["quickstart"]).read_text().split("policies:")[0] + f"policies:\n  - random\n  - {spec}\n"
+        text += "world:" + shipped()["quickstart"].read_text().split("\nworld:")[1]
+        place = f"{text.splitlines().index(f'  - {spec}') + 1}:5"
+    path = file(tmp_path, text)
+    code, out, _ = run("validate", path)
+    assert code == 2
+    [line] = out.splitlines()
+    assert line.startswith(f"{path}:{place}: policies[1]: {message}"), line
+
+
+@pytest.mark.parametrize("spec", sorted(POLICIES))
+@pytest.mark.parametrize("name", ["linear", "quickstart"])
+def test_validate_accepts_every_policy(tmp_path: Path, name: str, spec: str) -> None:
+    text = shipped()[name].read_text()
+    head, tail = text.split("policies:")[0], text.split("\nworld:")[1]
+    code, out, _ = run("validate", file(tmp_path, f"{head}policies: [{spec}]\nworld:{tail}"))
+    assert code == 0, out
+
+
+@pytest.mark.parametrize(("one", "other"), SAME)
+def test_validate_knows_one_policy_in_two_spellings(tmp_path: Path, one: str, other: str) -> None:
+    path = file(tmp_path, MINIMAL.replace("[random]", f"['{one}', random, '{other}']"))
+    code, out, _ = run("validate", path)
+    assert code == 2
+    assert f"policies[2]: {other} is the same policy as policies[0], {one}; list it once" in out
 
 
 def test_validate_json(tmp_path: Path) -> None:
