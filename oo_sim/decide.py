@@ -8,13 +8,16 @@ from typing import Any
 import numpy as np
 
 from oo_sim.contract import F64, I64, Batch, Bool, Candidates, Decision, Draws, Policy, Probs, State
+from oo_sim.errors import OoSimError
 from oo_sim.kernels import choice, philox
 
 _FLOAT = np.dtype(np.float64)
 
 
-class PolicyError(Exception):
-    """A policy broke a rule: it raised, or returned something that is no set of scores or probabilities."""
+class PolicyError(OoSimError):
+    """A policy broke a rule: it raised, or returned something that is not a set of scores or probabilities."""
+
+    exit_code = 1
 
     def __init__(self, policy: str, what: str, lane: int = 0) -> None:
         super().__init__(f"policy {policy}: {what}")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import inspect
 import json
-from collections import Counter
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -14,7 +13,7 @@ from oo_sim.contract import F64, Batch, Learning, Policy, Probs, State, World
 from oo_sim.features import FEATURES
 from oo_sim.kernels.philox import MAX_UNIFORMS
 from oo_sim.policies import UnknownPolicyError, factory, make, policy_hash
-from oo_sim.scenario import PolicySpec, Problem, Scenario, SpecError, parse_spec
+from oo_sim.scenario import PolicyKey, PolicySpec, Problem, Scenario, SpecError, parse_spec, policy_key
 from oo_sim.worlds import TipBank, build
 
 
@@ -24,17 +23,12 @@ class Entrant(NamedTuple):
     label: str
     policy: Policy
     bank: TipBank | None = None
+    built_in: bool = False  # named in the registry: what its functions hold is known
 
     @property
     def name(self) -> str:
         """The label without the bank."""
         return self.label if self.bank is None else self.label.removesuffix(f"+{self.bank.label}")
-
-    @property
-    def built_in(self) -> bool:
-        """Whether every function of the policy is this package's own, so that what it holds is known."""
-        parts = (self.policy.init, self.policy.score, self.policy.probs, self.policy.update)
-        return all((getattr(part, "__module__", None) or "").startswith("oo_sim.policies.") for part in parts)
 
     @property
     def hash(self) -> str:
@@ -45,10 +39,15 @@ class Entrant(NamedTuple):
 def entrants(world: World, wanted: Sequence[str | Policy]) -> list[Entrant]:
     """The policies by spec or as they are, for this world. Raises UnknownPolicyError, SpecError."""
     made = [_entrant(world, one) for one in wanted]
-    seen = Counter(e.label for e in made)
-    twice = [label for label, count in seen.items() if count > 1]
-    if twice:
-        raise UnknownPolicyError(f"policy {twice[0]} is listed twice; tell the two apart by a parameter or a name")
+    first: dict[PolicyKey, str] = {}
+    for each in made:
+        key = policy_key(each.label) if each.built_in else (each.label, ())
+        if key in first:
+            which = "" if first[key] == each.label else f": it is {first[key]}"
+            raise UnknownPolicyError(
+                f"policy {each.label} is listed twice{which}; tell the two apart by a parameter or a name"
+            )
+        first[key] = each.label
     return made
 
 
@@ -79,15 +78,14 @@ def with_banks(taking_part: Sequence[Entrant], banks: Sequence[TipBank]) -> list
 
 def _entrant(world: World, one: str | Policy) -> Entrant:
     if isinstance(one, Policy):
-        label, policy = one.name, one
+        label, policy, built_in = one.name, one, False
     elif isinstance(one, str):
         spec = parse_spec(one)
-        label, policy = str(spec), _from_spec(world, spec)
+        label, policy, built_in = str(spec), _from_spec(world, spec), not spec.private
     else:
-        raise UnknownPolicyError(f"{one!r} is no policy; give a spec such as 'linucb:alpha=0.5', or a Policy")
+        raise UnknownPolicyError(f"{one!r} is not a policy; give a spec such as 'linucb:alpha=0.5', or a Policy")
     _check(world, label, policy)
-    entrant = Entrant(label, policy)
-    return entrant if entrant.built_in else Entrant(label, guarded(policy))
+    return Entrant(label, policy if built_in else guarded(policy), built_in=built_in)
 
 
 def _from_spec(world: World, spec: PolicySpec) -> Policy:

@@ -14,10 +14,10 @@ from typing import Any
 
 import numpy as np
 
+from oo_sim.errors import GeneratorInputError
 from oo_sim.generator import Task, build_context
 from oo_sim.generator.bank import Bank, Record, Work, contexts_from_tasks, read_bank
 from oo_sim.generator.bank.record import OK, context_text
-from oo_sim.generator.errors import GeneratorInputError
 from oo_sim.generator.grounding import about, contradicts
 from oo_sim.scenario import Scenario, TipsWorld
 from oo_sim.worlds import Scene, TipBank, scenes

@@ -131,7 +131,7 @@ def test_wrong_arguments_are_refused_by_name(settings: dict[str, Any], message: 
         ({"policies": ["linucbb"]}, UnknownPolicyError, "did you mean linucb"),
         ({"policies": ["linucb:"]}, SpecError, "write key=value"),
         ({"policies": ["linucb", "linucb"]}, UnknownPolicyError, "listed twice"),
-        ({"policies": [None]}, UnknownPolicyError, "None is no policy"),
+        ({"policies": [None]}, UnknownPolicyError, "None is not a policy"),
         ({"policies": [make("linucb"), make("linucb")]}, UnknownPolicyError, "listed twice"),
     ],
 )

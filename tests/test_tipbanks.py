@@ -15,10 +15,10 @@ import pytest
 from oo_sim import Run, Scenario, load_scenario, run
 from oo_sim.audit import audit_directory
 from oo_sim.contract import F64, Batch, Policy, Probs
+from oo_sim.errors import GeneratorInputError
 from oo_sim.features import FEATURES
 from oo_sim.generator import Options, TipGenerator, open_gateway
 from oo_sim.generator.bank import Record, generate_bank, read_bank, write_bank
-from oo_sim.generator.errors import GeneratorInputError
 from oo_sim.generator.grounding import about, contradicts
 from oo_sim.scenario import validate
 from oo_sim.tipbanks import scenario_work, tip_banks

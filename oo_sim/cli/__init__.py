@@ -16,6 +16,7 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 
 from oo_sim import __version__
+from oo_sim.errors import OoSimError
 
 
 class Entry(NamedTuple):
@@ -45,18 +46,6 @@ COMMANDS = {
     "bench": Entry("oo_sim.cli.bench", "Measure decisions per second."),
 }
 """Every command; one whose module is not there is left out."""
-
-_INPUT_ERRORS = (
-    ("oo_sim.studies", "ComparisonError"),
-    ("oo_sim.gate.errors", "GateError"),
-    ("oo_sim.logs", "RunLogError"),
-    ("oo_sim.scenario", "ScenarioError"),
-    ("oo_sim.scenario", "SpecError"),
-    ("oo_sim.policies", "UnknownPolicyError"),
-    ("oo_sim.generator.errors", "GeneratorInputError"),
-    ("oo_sim.serving.errors", "ServingError"),
-)
-"""Errors whose message is all that a user needs."""
 
 _EXTRAS = {
     "fastapi": "serve",
@@ -95,7 +84,7 @@ class Commands(TyperGroup):
         return name, _load(name), args[1:]
 
     def invoke(self, ctx: Any) -> Any:
-        """Call the command. Known errors are one message and exit code 2; Ctrl-C ends with 130."""
+        """Call the command. Known errors are one message and their own exit code; Ctrl-C ends with 130."""
         try:
             result = super().invoke(ctx)
             sys.stdout.flush()
@@ -112,20 +101,14 @@ class Commands(TyperGroup):
                 raise
             typer.echo(f"this requires {error.name}, which is not installed: pip install 'oo-sim[{extra}]'", err=True)
             raise typer.Exit(INVALID) from None
-        except _known_errors() as error:
+        except OoSimError as error:
             typer.echo(str(error), err=True)
-            raise typer.Exit(INVALID) from None
+            raise typer.Exit(error.exit_code) from None
 
 
 def _load(name: str) -> Any:
     command = typer.main.get_command(importlib.import_module(COMMANDS[name].module).app)
     return getattr(command, "commands", {}).get(name, command)
-
-
-def _known_errors() -> tuple[type[Exception], ...]:
-    """The input errors that can have been raised: those of modules that are imported."""
-    homes = ((sys.modules.get(module), name) for module, name in _INPUT_ERRORS)
-    return tuple(getattr(home, name) for home, name in homes if hasattr(home, name))
 
 
 app = typer.Typer(

@@ -173,7 +173,7 @@ def gateway(
 @contextmanager
 def _input_errors() -> Iterator[None]:
     """Ends with exit code 2 and one message where the input is to blame."""
-    from oo_sim.generator.errors import GeneratorInputError  # noqa: PLC0415
+    from oo_sim.errors import GeneratorInputError  # noqa: PLC0415
     from oo_sim.scenario import ScenarioError  # noqa: PLC0415
 
     try:

@@ -15,7 +15,7 @@ from oo_sim.contract import I64, MIN_LANES, Lanes, Policy, World
 from oo_sim.engine import forks
 from oo_sim.engine.run import InterruptedRunError, Observer, RoundError, Tally, simulate
 from oo_sim.kernels.draws import hash_users
-from oo_sim.kernels.tally import COLUMNS
+from oo_sim.kernels.tally import SUMS, TOTALS
 
 BLOCK = 1600
 """The most lanes in a block, if not told otherwise: enough to make calls cheap, and few enough for the caches; half as
@@ -45,8 +45,8 @@ class Block(NamedTuple):
 
 
 class Result(NamedTuple):
-    """What one policy earned, in whole multiples of 1 / world.scale: sums (replicates, rounds, COLUMNS), totals at the
-    checkpoints (replicates, C, 4, users)."""
+    """What one policy earned, in whole multiples of 1 / world.scale: sums (replicates, rounds, SUMS), totals at the
+    checkpoints (replicates, C, TOTALS, users)."""
 
     sums: I64
     totals: I64
@@ -111,12 +111,16 @@ def run_policy(
         with watch(part) if watch else nullcontext() as observer:
             return simulate(world, policy, part.lanes(seed), part.users, rounds, marks, observer, ticked)
 
+    sums, totals = (replicates, rounds, len(SUMS)), (replicates, len(marks), len(TOTALS), users)
     if fork and min(threads, len(parts)) > 1:
-        result = Result(forks.shared(replicates, rounds, COLUMNS), forks.shared(replicates, len(marks), 4, users))
+        result = Result(
+            forks.shared(replicates, rounds, len(SUMS)), forks.shared(replicates, len(marks), len(TOTALS), users)
+        )
         if _on_processes(threads, parts, rounds, simulated, result, told):
             return result
     result = Result(
-        np.zeros((replicates, rounds, COLUMNS), np.int64), np.empty((replicates, len(marks), 4, users), np.int64)
+        np.zeros((replicates, rounds, len(SUMS)), np.int64),
+        np.empty((replicates, len(marks), len(TOTALS), users), np.int64),
     )
     _on_threads(threads, parts, rounds, simulated, result, told)
     return result

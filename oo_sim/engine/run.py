@@ -10,9 +10,10 @@ import numpy as np
 from oo_sim.contract import I64, Bool, Decision, Lanes, Learned, Offer, Policy, World
 from oo_sim.decide import decide
 from oo_sim.engine.feedback import ledger_for
+from oo_sim.errors import OoSimError
 from oo_sim.kernels import philox
 from oo_sim.kernels.draws import LaneDraws
-from oo_sim.kernels.tally import COLUMNS, FATES_AT, tally
+from oo_sim.kernels.tally import FATES_AT, SUMS, TOTALS, tally
 
 
 class Observer(Protocol):
@@ -29,8 +30,10 @@ class InterruptedRunError(Exception):
     """The run was told to stop."""
 
 
-class RoundError(Exception):
+class RoundError(OoSimError):
     """A policy or world failed in round t (from 0); `user` is the serial number of the first user concerned."""
+
+    exit_code = 1
 
     def __init__(self, t: int, user: int) -> None:
         super().__init__(f"failed in round {t + 1}, first for user-{user}")
@@ -38,7 +41,7 @@ class RoundError(Exception):
 
 
 class Tally(NamedTuple):
-    """Whole multiples of 1 / world.scale: sums over lanes (rounds, COLUMNS), totals at checkpoints (C, 4, n)."""
+    """Whole multiples of 1 / world.scale: sums over lanes (rounds, SUMS), totals at checkpoints (C, TOTALS, n)."""
 
     sums: I64
     totals: I64
@@ -60,8 +63,8 @@ def simulate(
     """
     n = lanes.n
     draws, x = LaneDraws.of(lanes), np.empty((world.arms, policy.features.d, n))
-    running, sums = np.zeros((4, count), np.int64), np.zeros((rounds, COLUMNS), np.int64)
-    totals = np.empty((len(checkpoints), 4, count), np.int64)
+    running, sums = np.zeros((len(TOTALS), count), np.int64), np.zeros((rounds, len(SUMS)), np.int64)
+    totals = np.empty((len(checkpoints), len(TOTALS), count), np.int64)
     everybody, now = np.ones(n, np.bool_), np.zeros(n, np.int64)  # now: the lanes' own numbers of decisions
     ledger = ledger_for(world.feedback, draws, policy.features.d, count)
     t = reached = 0

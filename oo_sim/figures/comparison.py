@@ -9,13 +9,13 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
+from oo_sim.errors import ComparisonError
 from oo_sim.figures.panels import BandLine, ForestRow, Sheet, band_panel, forest, text_width
 from oo_sim.figures.style import FAINT, FONT, GRID, looks
 from oo_sim.logs import LoggedPolicy
 from oo_sim.show.text import plain
 from oo_sim.studies import words
 from oo_sim.studies.across import Across
-from oo_sim.studies.outcomes import ComparisonError
 from oo_sim.studies.pairs import Pair
 
 if TYPE_CHECKING:

@@ -19,11 +19,12 @@ from oo_sim.figures.lines import NAME, finish, name_panel
 from oo_sim.figures.multiples import Shape, multiples
 from oo_sim.figures.style import FAINT, Look, looks
 from oo_sim.logs import LoggedPolicy, RunLogError
+from oo_sim.policies import with_model
 from oo_sim.results.run import Run
 from oo_sim.results.summary import size
 from oo_sim.show.text import plain
 
-PLAIN_RIDGE = ("linucb", "egreedy", "greedy", "softmax", "thompson", "squarecb")
+PLAIN_RIDGE = with_model("ridge")
 """Policies whose estimate is the ridge regression of all that they learned."""
 _SHAPE = Shape(3, 2.6, 2.6)
 _ROWS = 1 << 13

@@ -8,12 +8,13 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
+from oo_sim.errors import GateError
+
 if TYPE_CHECKING:
     from oo_sim.gate.accepting import Acceptance, accept
     from oo_sim.gate.baseline import DIRECTORY
     from oo_sim.gate.checking import check
     from oo_sim.gate.drawing import picture
-    from oo_sim.gate.errors import GateError
     from oo_sim.gate.judge import POWER
     from oo_sim.gate.output import github_annotations, junit, lines, markdown
     from oo_sim.gate.recording import record
@@ -24,7 +25,6 @@ _HOMES = {
     "POWER": "judge",
     "Acceptance": "accepting",
     "Case": "results",
-    "GateError": "errors",
     "Report": "results",
     "Verdict": "results",
     "accept": "accepting",

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from oo_sim.contract import Policy
+from oo_sim.errors import GateError
 from oo_sim.gate.baseline import DIRECTORY, Accepted, Baseline, save
 from oo_sim.gate.checking import Job, examine, jobs
-from oo_sim.gate.errors import GateError
 from oo_sim.gate.judge import Finding
 from oo_sim.gate.recording import baseline_of
 from oo_sim.gate.results import Case, Verdict

@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from oo_sim.contract import F64, I64
-from oo_sim.gate.errors import GateError
+from oo_sim.errors import GateError
 from oo_sim.show.text import plain
 
 DIRECTORY = Path("scenarios/baselines")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -12,14 +12,14 @@ import numpy as np
 from oo_sim.audit import PolicyReport, UnusableLogError
 from oo_sim.contract import I64, Policy
 from oo_sim.entrants import Entrant, entrants
+from oo_sim.errors import GateError, RunFailedError
 from oo_sim.gate import environment
 from oo_sim.gate.baseline import DIRECTORY, Baseline, find, stored
-from oo_sim.gate.errors import GateError, RunFailedError
 from oo_sim.gate.judge import Finding, Judgement, alpha_at, judge
 from oo_sim.gate.measure import Measured
 from oo_sim.gate.recording import Stage, stage
 from oo_sim.gate.results import Case, Layer, Report, Status, Verdict
-from oo_sim.scenario import Scenario, parse_spec
+from oo_sim.scenario import PolicyKey, Scenario, parse_spec, policy_key
 from oo_sim.show.text import plain
 from oo_sim.worlds import build
 
@@ -61,7 +61,7 @@ def jobs(
     where = f"in {plain(directory)}; record one with `oo-sim gate record`"
     if not known:
         raise GateError(f"there is no baseline {where}")
-    wanted = None if policies is None else {_label(each): each for each in policies}
+    wanted = None if policies is None else {policy_key(_label(each)): each for each in policies}
     sources = scenarios or list(dict.fromkeys(baseline.facts.source for baseline in known))
     found: list[Job] = []
     for source in sources:
@@ -69,8 +69,11 @@ def jobs(
         own = [each for each in known if each.facts.scenario == ready.scenario.name]
         if not own:
             raise GateError(f"{plain(ready.scenario.name)}: there is no baseline {where}")
-        found += [_job(ready, each, wanted) for each in own if wanted is None or each.facts.policy in wanted]
-    missing = {label for label in wanted or () if all(job.baseline.facts.policy != label for job in found)}
+        found += [
+            _job(ready, each, wanted) for each in own if wanted is None or policy_key(each.facts.policy) in wanted
+        ]
+    recorded = {policy_key(job.baseline.facts.policy) for job in found}
+    missing = {_label(each) for key, each in (wanted or {}).items() if key not in recorded}
     if missing:
         raise GateError(f"{plain(', '.join(sorted(missing)))}: there is no baseline {where}")
     return found
@@ -80,12 +83,12 @@ def _label(policy: str | Policy) -> str:
     return policy.name if isinstance(policy, Policy) else str(parse_spec(policy))
 
 
-def _job(ready: Stage, baseline: Baseline, wanted: dict[str, str | Policy] | None) -> Job:
+def _job(ready: Stage, baseline: Baseline, wanted: Mapping[PolicyKey, str | Policy] | None) -> Job:
     """The scenario runs as long as it was recorded; whether it is the same one otherwise is for the check to say."""
     label, rounds = baseline.facts.policy, baseline.facts.marks[-1]
     scenario = ready.scenario.with_(rounds=rounds)
     ready = ready._replace(scenario=scenario, world=build(scenario))
-    (entrant,) = entrants(ready.world, [label if wanted is None else wanted[label]])
+    (entrant,) = entrants(ready.world, [label if wanted is None else wanted[policy_key(label)]])
     return Job(ready, entrant, baseline)
 
 

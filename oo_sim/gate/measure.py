@@ -12,8 +12,9 @@ from oo_sim.contract import I64, U64, Bool, Decision, Learned, Offer, World
 from oo_sim.engine import Block, forks, simulate
 from oo_sim.gate.hashes import digest, mix
 from oo_sim.gate.sample import Sampler, Setting
+from oo_sim.kernels.tally import TOTALS
 
-EXPECTED = 1
+EXPECTED = TOTALS.index("expected_reward")
 """The row of an engine's totals that holds the true expected reward."""
 LANES = 832
 """The most lanes in a block: half of what the engine takes, for what is hashed is looked at a second time."""

@@ -11,9 +11,9 @@ import numpy as np
 from oo_sim.contract import F64, I64, Policy, World
 from oo_sim.engine import RoundError, checkpoints
 from oo_sim.entrants import Entrant, entrants
+from oo_sim.errors import GateError, RunFailedError
 from oo_sim.gate import environment
 from oo_sim.gate.baseline import DIRECTORY, UNIT, Accepted, Baseline, Facts, relative, save, stored
-from oo_sim.gate.errors import GateError, RunFailedError
 from oo_sim.gate.judge import LEAST_USERS, POWER, looks, power_of, users_wanted
 from oo_sim.gate.measure import Measured, cores, measure
 from oo_sim.gate.sample import Setting

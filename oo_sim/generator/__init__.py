@@ -1,5 +1,6 @@
 """Tips written by a language model behind a LiteLLM gateway, or by a mock of one; and what they are worth."""
 
+from oo_sim.errors import GeneratorInputError
 from oo_sim.generator.client import AsyncTipGenerator, Gateway, TipGenerator
 from oo_sim.generator.context import GenerationContext, Task, age_days, build_context
 from oo_sim.generator.conversation import Generation
@@ -7,7 +8,6 @@ from oo_sim.generator.errors import (
     GatewayError,
     GatewayUnreachableError,
     GenerationError,
-    GeneratorInputError,
     NoTipsError,
 )
 from oo_sim.generator.exchange import Try, Usage

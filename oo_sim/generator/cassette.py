@@ -16,8 +16,8 @@ from typing import IO, Any, NamedTuple
 
 import httpx
 
+from oo_sim.errors import GeneratorInputError
 from oo_sim.generator.client import OCCURRENCE, AnyTransport, Gateway, LostError
-from oo_sim.generator.errors import GeneratorInputError
 from oo_sim.generator.live import LiveTransport, UnusableAnswerError
 from oo_sim.generator.mock.transport import Occurrences
 from oo_sim.generator.settings import Address

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
+from oo_sim.errors import OoSimError
 from oo_sim.generator.exchange import Try, Usage, summed
 
 
-class GeneratorInputError(ValueError):
-    """A setting or file that the generator cannot work with; the message says what would be right."""
-
-
-class GenerationError(Exception):
+class GenerationError(OoSimError):
     """No tips came. `status` is what an HTTP caller should answer with; `model` may be the alias."""
 
     status = 502
+    exit_code = 1
 
     def __init__(self, message: str, tries: tuple[Try, ...] = (), model: str = "") -> None:
         super().__init__(message)

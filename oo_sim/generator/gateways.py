@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from oo_sim.errors import GeneratorInputError
 from oo_sim.generator.cassette import cassette_gateway, recording_gateway
 from oo_sim.generator.client import Gateway
-from oo_sim.generator.errors import GeneratorInputError
 from oo_sim.generator.mock.transport import mock_gateway
 from oo_sim.generator.settings import Address
 

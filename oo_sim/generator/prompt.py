@@ -15,8 +15,8 @@ from pathlib import Path
 from string import Template
 from typing import Any, NamedTuple
 
+from oo_sim.errors import GeneratorInputError
 from oo_sim.generator.context import GenerationContext, Task
-from oo_sim.generator.errors import GeneratorInputError
 
 SHOWN_TASKS = 5
 MAX_TEXT = 200

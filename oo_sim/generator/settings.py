@@ -11,7 +11,7 @@ from functools import lru_cache
 import httpx
 from pydantic import SecretStr
 
-from oo_sim.generator.errors import GeneratorInputError
+from oo_sim.errors import GeneratorInputError
 from oo_sim.generator.parser import ParserPolicy
 
 DEFAULT_URL = "http://localhost:4000"

@@ -4,20 +4,29 @@ from __future__ import annotations
 
 import numpy as np
 
-from oo_sim.contract import F64, I64, Bool
+from oo_sim.contract import F64, I64, REACTIONS, Bool
 from oo_sim.kernels.compile import kernel
 
-REWARD, EXPECTED, REGRET, REACTIONS_AT, DECIDED, FATES_AT = 0, 1, 2, 3, 9, 10
-COLUMNS = 14
-"""reward, expected reward, regret; how often each reaction, and none, was seen; decisions; and, filled in by the
-caller, how many decisions were rewarded, expired, never heard of, and how many are pending."""
+MONEY = ("reward", "expected_reward", "regret")
+"""What is counted in whole multiples of 1 / scale."""
+SEEN = (*REACTIONS, "none")
+"""How often each reaction, and none, was seen."""
+ENDED = ("rewarded", "expired", "never")
+"""How the wait for a reward can end: it came, it expired, or it will never be reported; counted by the caller."""
+SUMS = (*MONEY, *SEEN, "users", *ENDED, "pending")
+"""The names of a round's sums over lanes, in order; the caller counts also how many are pending by then."""
+TOTALS = (*MONEY, "decisions")
+"""The names of a lane's running totals, in order."""
+
+REWARD, EXPECTED, REGRET = (SUMS.index(name) for name in MONEY)
+REACTIONS_AT, DECIDED, FATES_AT = SUMS.index(SEEN[0]), SUMS.index("users"), SUMS.index(ENDED[0])
 
 
 @kernel
 def tally(
     expected: F64, best: F64, index: I64, reward: F64, reaction: I64, active: Bool, scale: float, totals: I64, sums: I64
 ) -> None:
-    """Add one round to the running `totals` (4, n) of the first n lanes, and its sums over them to `sums` (COLUMNS,).
+    """Add one round to the running `totals` (4, n) of the first n lanes, and its sums over them to `sums` (SUMS,).
 
     Rewards, expected rewards and regrets are multiples of 1 / scale, rounded towards zero; the fourth total counts the
     lane's decisions.

@@ -1,6 +1,6 @@
 """The run directory: manifest and Parquet tables, written whole or not at all, and read back with checks."""
 
-from oo_sim.logs.errors import RunLogError
+from oo_sim.errors import RunLogError
 from oo_sim.logs.events import EventSource, decision_batch, learning_batch
 from oo_sim.logs.files import EventTable, RunFiles
 from oo_sim.logs.hashing import content_hash

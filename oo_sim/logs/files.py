@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from oo_sim.logs.errors import RunLogError
+from oo_sim.errors import RunLogError
 from oo_sim.logs.manifest import Manifest
 from oo_sim.logs.schema import SCHEMAS, conform, features_of
 

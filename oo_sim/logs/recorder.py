@@ -16,7 +16,7 @@ from oo_sim.logs.writer import RunWriter
 GROUP = 64
 """Users whose events are written together, in the order of rounds and, within a round, of users."""
 _HELD_BYTES = 1 << 24
-_RAW = 8  # columns of Candidates that are logged; the rest is known to worlds alone
+_RAW = Candidates._fields.index("truth")  # columns that are logged; from here on they are known to worlds alone
 
 _Step = tuple[NDArray[Any], ...]
 """Copies of a round's arrays, lane last; the first says which lanes have a row."""

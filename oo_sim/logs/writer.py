@@ -15,7 +15,7 @@ from typing import NamedTuple, Self
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from oo_sim.logs.errors import RunLogError
+from oo_sim.errors import RunLogError
 from oo_sim.logs.manifest import Manifest
 from oo_sim.logs.parts import PartSink, rows_of
 from oo_sim.logs.schema import EVENTS, SCHEMAS, conform, with_features

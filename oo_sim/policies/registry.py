@@ -1,13 +1,18 @@
-"""Names of policies: the built-in ones, their aliases on the wire, and `module:factory` for private ones."""
+"""What a policy is, said once: the built-in ones with all that others need to know of them, and private ones by their
+`module:factory`."""
 
 from __future__ import annotations
 
 import difflib
+import hashlib
 import importlib
 import inspect
+import json
 from collections.abc import Callable, Mapping
+from typing import Literal, NamedTuple
 
 from oo_sim.contract import FeatureMap, Policy
+from oo_sim.errors import UnknownPolicyError
 from oo_sim.policies.baselines import oracle, random
 from oo_sim.policies.bootstrap_ts import bootstrap_ts
 from oo_sim.policies.dlinucb import dlinucb
@@ -23,31 +28,52 @@ from oo_sim.policies.thompson import thompson
 
 Factory = Callable[..., Policy]
 
-POLICIES: dict[str, Factory] = {
-    "linucb": linucb,
-    "egreedy": egreedy,
-    "greedy": greedy,
-    "thompson": thompson,
-    "softmax": softmax,
-    "squarecb": squarecb,
-    "bootstrap_ts": bootstrap_ts,
-    "logistic_ts": logistic_ts,
-    "linucb_disjoint": linucb_disjoint,
-    "linucb_hybrid": linucb_hybrid,
-    "dlinucb": dlinucb,
-    "swlinucb": swlinucb,
-    "restart_linucb": restart_linucb,
-    "random": random,
-    "oracle": oracle,
-}
-"""Every built-in policy by name: a function of its parameters."""
+Model = Literal["none", "ridge", "ridge by kind", "weighted ridge", "logistic", "bootstrap"]
+"""What a policy learns, one for each user: nothing; a ridge regression whose state is `policies.ridge.Ridge`; one for
+each kind of candidate; one whose observations lose weight or leave; a logistic regression; several regressions."""
 
-ALIASES = {"linucb-v1": "linucb", "egreedy-v1": "egreedy"}
+
+class Entry(NamedTuple):
+    """All that others need to know of a built-in policy."""
+
+    factory: Factory
+    model: Model
+    only_choose: frozenset[str]  # parameters that shape choices alone; every other one may shape what is learned
+    paper: str
+    wire: str | None = None  # its name on the wire, where that is another one
+
+
+def _entry(factory: Factory, model: Model, only_choose: str, paper: str, wire: str | None = None) -> Entry:
+    return Entry(factory, model, frozenset(only_choose.split()), paper, wire)
+
+
+_LI = "Li, Chu, Langford & Schapire 2010"
+POLICIES: Mapping[str, Entry] = {
+    "linucb": _entry(linucb, "ridge", "alpha", f"{_LI}, Alg. 1 with one shared model", "linucb-v1"),
+    "egreedy": _entry(egreedy, "ridge", "epsilon decay schedule", "Sutton & Barto 2018, section 2.2", "egreedy-v1"),
+    "greedy": _entry(greedy, "ridge", "", "Sutton & Barto 2018, section 2.2"),
+    "thompson": _entry(thompson, "ridge", "scale samples", "Agrawal & Goyal 2013"),
+    "softmax": _entry(softmax, "ridge", "temperature", "Sutton & Barto 2018, section 2.8"),
+    "squarecb": _entry(squarecb, "ridge", "gamma exponent", "Foster & Rakhlin 2020, Alg. 1"),
+    "bootstrap_ts": _entry(bootstrap_ts, "bootstrap", "", "Eckles & Kaptein 2014; Osband & Van Roy 2015"),
+    "logistic_ts": _entry(logistic_ts, "logistic", "scale samples", "Chapelle & Li 2011, Alg. 3"),
+    "linucb_disjoint": _entry(linucb_disjoint, "ridge by kind", "alpha", f"{_LI}, Alg. 1"),
+    "linucb_hybrid": _entry(linucb_hybrid, "ridge by kind", "alpha", f"{_LI}, Alg. 2"),
+    "dlinucb": _entry(dlinucb, "weighted ridge", "alpha", "Russac, Vernade & Cappé 2019, Alg. 1"),
+    "swlinucb": _entry(swlinucb, "weighted ridge", "alpha", "Cheung, Simchi-Levi & Zhu 2019, Alg. 1"),
+    "restart_linucb": _entry(restart_linucb, "weighted ridge", "alpha", "Zhao, Zhang, Jiang & Zhou 2020, Alg. 1"),
+    "random": _entry(random, "none", "", ""),
+    "oracle": _entry(oracle, "none", "", ""),
+}
+"""Every built-in policy by name."""
+
+ALIASES = {entry.wire: name for name, entry in POLICIES.items() if entry.wire is not None}
 """Names on the wire."""
 
 
-class UnknownPolicyError(ValueError):
-    """A policy cannot be made: no such name, no such parameter, or a parameter out of range."""
+def with_model(*models: Model) -> tuple[str, ...]:
+    """The names of the policies that learn such models, in order."""
+    return tuple(name for name, entry in POLICIES.items() if entry.model in models)
 
 
 def factory(name: str) -> Factory:
@@ -59,7 +85,7 @@ def factory(name: str) -> Factory:
         close = difflib.get_close_matches(name, [*POLICIES, *ALIASES], n=1)
         hint = f"did you mean {close[0]}?" if close else f"choose one of {', '.join(POLICIES)}"
         raise UnknownPolicyError(f"there is no policy {name!r}; {hint} (a private one is module:factory)")
-    return POLICIES[known]
+    return POLICIES[known].factory
 
 
 def _private(name: str) -> Factory:
@@ -114,3 +140,34 @@ def make(
     if not isinstance(policy, Policy):
         raise UnknownPolicyError(f"policy {name}: the factory returned {type(policy).__name__}, not a Policy")
     return policy
+
+
+def canonical(name: str, parameters: Mapping[str, object]) -> tuple[str, tuple[tuple[str, object], ...]]:
+    """The one spelling of a policy: its alias resolved, and parameters left out that have their default value.
+
+    `linucb`, `linucb-v1` and `linucb` with alpha = 1 are one policy. `features` stays as it is given, because a world
+    may have a default of its own; a name that is not known, and a private one, stays as it is.
+    """
+    known = ALIASES.get(name, name)
+    if known not in POLICIES:
+        return name, tuple(sorted(parameters.items()))
+    defaults = {key: each.default for key, each in inspect.signature(POLICIES[known].factory).parameters.items()}
+    given = {k: v for k, v in parameters.items() if k == "features" or k not in defaults or defaults[k] != v}
+    return known, tuple(sorted(given.items()))
+
+
+def policy_hash(policy: Policy) -> str:
+    """A hash of all that makes the policy what it is: name, parameters and features."""
+    identity = [policy.name, dict(sorted(policy.parameters.items())), policy.features.name, policy.features.names]
+    return hashlib.blake2b(json.dumps(identity).encode(), digest_size=8).hexdigest()
+
+
+def learned_with(policy: Policy) -> dict[str, object]:
+    """What the policy's state depends on: two policies can go on from the same state where this is equal."""
+    known = POLICIES.get(policy.name)
+    free = {"features", *(known.only_choose if known else ())}
+    return {
+        "policy": policy.name,
+        "features": list(policy.features.names),
+        **{name: value for name, value in sorted(policy.parameters.items()) if name not in free},
+    }

@@ -1,5 +1,6 @@
 """Scenario files: the strict YAML reader, frozen models, what is wrong and where, the schema and the lint."""
 
+from oo_sim.errors import SpecError
 from oo_sim.scenario.clock import RandomClock, WalkClock
 from oo_sim.scenario.dynamics import Arrivals, Churn, Delay, Drift, Fatigue, Feedback, Missing
 from oo_sim.scenario.fields import Normal, Span
@@ -12,7 +13,7 @@ from oo_sim.scenario.people import Reactions, Segment
 from oo_sim.scenario.problems import Position, Problem, ScenarioError, Source
 from oo_sim.scenario.scenario import Scenario, validate
 from oo_sim.scenario.schema import json_schema
-from oo_sim.scenario.spec import PolicySpec, SpecError, parse_spec
+from oo_sim.scenario.spec import PolicyKey, PolicySpec, parse_spec, policy_key
 from oo_sim.scenario.terms import CANDIDATE_TERMS, CONTEXT_TERMS, SHARED_TERMS, TERMS
 
 __all__ = [
@@ -32,6 +33,7 @@ __all__ = [
     "Missing",
     "Normal",
     "NormalDays",
+    "PolicyKey",
     "PolicySpec",
     "Position",
     "Problem",
@@ -54,6 +56,7 @@ __all__ = [
     "loads",
     "locate",
     "parse_spec",
+    "policy_key",
     "shipped",
     "validate",
 ]

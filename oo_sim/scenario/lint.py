@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from itertools import chain
 
 from oo_sim.contract import REACTIONS
+from oo_sim.policies import with_model
 from oo_sim.scenario import reach
 from oo_sim.scenario.fields import Fault, Normal
 from oo_sim.scenario.lint_dynamics import dynamics
@@ -18,8 +19,6 @@ from oo_sim.scenario.terms import CONTEXT_TERMS, PRODUCTS, SHARED_TERMS, candida
 
 NEARLY_ALL = 0.999
 """A reaction more probable than this for all users hides all others."""
-NO_FEATURES = frozenset({"random", "oracle"})
-"""Policies that learn from no features."""
 
 
 def lint(scenario: Scenario) -> list[Problem]:
@@ -146,4 +145,4 @@ def _unlearnable(scenario: Scenario, world: TipsWorld) -> Iterator[Fault]:
 
 def _may_know_products(spec: PolicySpec) -> bool:
     """True for policies on `oo7x`, and for private ones, of which nothing is known."""
-    return spec.name not in NO_FEATURES and (spec.private or dict(spec.parameters).get("features") == "oo7x")
+    return spec.name not in with_model("none") and (spec.private or dict(spec.parameters).get("features") == "oo7x")

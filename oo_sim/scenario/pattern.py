@@ -12,8 +12,9 @@ import re
 from collections import Counter
 from collections.abc import Callable, Sequence
 
+from oo_sim.errors import SpecError
 from oo_sim.scenario.scalars import ScalarError, read_number
-from oo_sim.scenario.spec import MAX_SPEC, Parameter, PolicySpec, SpecError, parse_spec
+from oo_sim.scenario.spec import MAX_SPEC, Parameter, PolicySpec, parse_spec
 from oo_sim.scenario.text import clip
 
 MAX_GRID = 1000

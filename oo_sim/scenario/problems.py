@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple, TypeAlias
 
+from oo_sim.errors import OoSimError
 from oo_sim.scenario.text import clip, plain
 
 Path: TypeAlias = tuple[str | int, ...]
@@ -73,7 +74,7 @@ class Problem(NamedTuple):
         return f"{plain(self.file)}{place}: {where}{self.message}"
 
 
-class ScenarioError(ValueError):
+class ScenarioError(OoSimError, ValueError):
     """A scenario is not valid. `problems` holds all that is wrong, in file order; the message lists them."""
 
     def __init__(self, problems: Iterable[Problem]) -> None:

@@ -9,13 +9,14 @@ from typing import Annotated, Any, TypeAlias
 
 from pydantic import AfterValidator, Field, PrivateAttr, ValidationError, WithJsonSchema
 
+from oo_sim.errors import SpecError
 from oo_sim.scenario.dynamics import Feedback
 from oo_sim.scenario.explain import problems_of
 from oo_sim.scenario.fields import Fault, Frozen, Listed, refuse
 from oo_sim.scenario.models import LinearWorld, World
 from oo_sim.scenario.people import NAME
 from oo_sim.scenario.problems import Problem, ScenarioError, Source
-from oo_sim.scenario.spec import PolicySpec, SpecError, parse_spec
+from oo_sim.scenario.spec import PolicySpec, parse_spec
 from oo_sim.scenario.text import did_you_mean
 
 VERSION = 1

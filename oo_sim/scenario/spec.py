@@ -9,10 +9,13 @@ from __future__ import annotations
 import re
 from typing import NamedTuple, TypeAlias
 
+from oo_sim.errors import SpecError
+from oo_sim.policies import canonical
 from oo_sim.scenario.scalars import ScalarError, read_scalar
 from oo_sim.scenario.text import clip
 
 Parameter: TypeAlias = int | float | str
+PolicyKey: TypeAlias = tuple[str, tuple[tuple[str, object], ...]]
 
 MAX_SPEC = 500
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
@@ -20,10 +23,6 @@ _MODULE = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*", re.ASCII)
 _IDENTIFIER = re.compile(r"[A-Za-z_]\w*", re.ASCII)
 _VALUE = re.compile(r"[A-Za-z0-9_.+/-]+")
 _EXAMPLE = "write name, name:key=value,key=value or package.module:factory"
-
-
-class SpecError(ValueError):
-    """A policy spec does not read; the message says what is wrong and what would be right."""
 
 
 class PolicySpec(NamedTuple):
@@ -43,6 +42,18 @@ class PolicySpec(NamedTuple):
     def __str__(self) -> str:
         parameters = ",".join(f"{key}={value}" for key, value in self.parameters)
         return f"{self.name}:{parameters}" if parameters else self.name
+
+
+def policy_key(label: str) -> PolicyKey:
+    """What is equal for two spellings of one policy: of `linucb`, `linucb:alpha=1` and `linucb-v1`, for example.
+
+    A label that is not a spec, such as that of a policy handed over in Python, is its own key.
+    """
+    try:
+        spec = parse_spec(label)
+    except SpecError:
+        return label, ()
+    return canonical(spec.name, dict(spec.parameters))
 
 
 def parse_spec(text: str) -> PolicySpec:

@@ -17,11 +17,12 @@ from fastapi.responses import JSONResponse
 from oo_sim import __version__
 from oo_sim.contract import Policy
 from oo_sim.decide import PolicyError
+from oo_sim.errors import ServingError
 from oo_sim.generator import Address, AsyncTipGenerator, Gateway, GeneratorInputError
 from oo_sim.serving.api import Api, Backend, add_routes
 from oo_sim.serving.database import connect, prepare
 from oo_sim.serving.edge import Edge, request_id
-from oo_sim.serving.errors import RefusalError, ServingError
+from oo_sim.serving.errors import RefusalError
 from oo_sim.serving.jsonroute import MAX_PROBLEMS
 from oo_sim.serving.ledger import Ledger
 from oo_sim.serving.metrics import Metrics

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from oo_sim.serving.errors import ServingError
+from oo_sim.errors import ServingError
 from oo_sim.serving.mounts import Mount
 
 FILE = "oo-sim.sqlite3"

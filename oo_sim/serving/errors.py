@@ -1,10 +1,6 @@
-"""The errors of serving: what stops a server from starting, and what refuses one request."""
+"""What refuses one request."""
 
 from __future__ import annotations
-
-
-class ServingError(Exception):
-    """A server cannot start, or its state cannot be used; the message says what would be right."""
 
 
 class RefusalError(Exception):

@@ -11,9 +11,10 @@ from typing import NamedTuple
 import numpy as np
 
 from oo_sim.contract import F64, Decision
+from oo_sim.errors import ServingError
 from oo_sim.serving import lanes
 from oo_sim.serving.database import migrations, policy_ids, seed_of, variant_ids
-from oo_sim.serving.errors import RefusalError, ServingError
+from oo_sim.serving.errors import RefusalError
 from oo_sim.serving.ids import DecisionId
 from oo_sim.serving.lanes import Lesson, Raw
 from oo_sim.serving.mounts import Mount, Mounts

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 from oo_sim.contract import MIN_LANES
+from oo_sim.errors import ServingError
 from oo_sim.serving import lanes
 from oo_sim.serving.database import add_variant, canonical, connect, migrations, seed_of, transaction
-from oo_sim.serving.errors import ServingError
 from oo_sim.serving.lanes import Lesson, Raw
 from oo_sim.serving.mounts import Mount, Mounts
 

@@ -9,11 +9,12 @@ from typing import NamedTuple
 import numpy as np
 
 from oo_sim.contract import Policy
+from oo_sim.errors import ServingError, SpecError
 from oo_sim.logs import LoggedPolicy
 from oo_sim.policies import ALIASES, UnknownPolicyError, learned_with, make, policy_hash
-from oo_sim.scenario.spec import SpecError, parse_spec
+from oo_sim.scenario.spec import parse_spec
 from oo_sim.serving import lanes
-from oo_sim.serving.errors import RefusalError, ServingError
+from oo_sim.serving.errors import RefusalError
 
 CONTRACT = ("linucb", "egreedy")
 """What every server mounts."""

@@ -14,10 +14,10 @@ from typing import Any, NamedTuple
 
 import uvicorn
 
+from oo_sim.errors import ServingError
 from oo_sim.serving.app import DEADLINE, create_app
 from oo_sim.serving.cork import CorkedProtocol
 from oo_sim.serving.database import prepare
-from oo_sim.serving.errors import ServingError
 from oo_sim.serving.mounts import Mounts
 
 GRACE = 30

@@ -8,12 +8,13 @@ from pathlib import Path
 from typing import TypeAlias
 
 from oo_sim.contract import Policy
+from oo_sim.errors import ComparisonError
 from oo_sim.experiment import Progress, run
 from oo_sim.results import Run, load_run
 from oo_sim.scenario import Scenario, load, parse_spec
 from oo_sim.show.text import plain
 from oo_sim.studies.across import CEILING, FLOOR
-from oo_sim.studies.outcomes import ComparisonError, Metric, check_metric, gather
+from oo_sim.studies.outcomes import Metric, check_metric, gather
 from oo_sim.studies.result import Comparison, compare_outcomes
 from oo_sim.studies.sequential import FIRST_USERS, Look, look, sizes
 from oo_sim.worlds import build

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias
 import numpy as np
 
 from oo_sim.contract import F64
+from oo_sim.errors import ComparisonError
 from oo_sim.logs import Manifest
 from oo_sim.scenario import SpecError, parse_spec
 from oo_sim.show.text import plain
@@ -21,10 +22,6 @@ if TYPE_CHECKING:
 Metric: TypeAlias = Literal["expected", "realised", "regret"]
 COLUMNS: Mapping[Metric, str] = {"expected": "expected_reward", "realised": "reward", "regret": "regret"}
 """The column of a run's users table behind each metric."""
-
-
-class ComparisonError(ValueError):
-    """These runs or policies can't be compared; the message says why and what would be right."""
 
 
 class Outcomes(NamedTuple):

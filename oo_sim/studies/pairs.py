@@ -10,10 +10,11 @@ from typing import NamedTuple
 import numpy as np
 
 from oo_sim.contract import F64
+from oo_sim.errors import ComparisonError
 from oo_sim.results.summary import LEVEL
 from oo_sim.show.text import plain
 from oo_sim.stats import Band, Interval, Paired, holm, paired, sup_t_band
-from oo_sim.studies.outcomes import ComparisonError, Metric, Outcomes
+from oo_sim.studies.outcomes import Metric, Outcomes
 
 _ROUNDING = 1e-12
 """A user whose difference is no larger did not change: the means were rounded."""

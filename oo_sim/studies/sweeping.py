@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +11,7 @@ import numpy as np
 from oo_sim.contract import F64
 from oo_sim.experiment import Progress, run
 from oo_sim.results.summary import LEVEL
-from oo_sim.scenario import PolicySpec, Scenario, SpecError, expand_spec
+from oo_sim.scenario import PolicyKey, PolicySpec, Scenario, SpecError, expand_spec, policy_key
 from oo_sim.stats import Interval, mean_interval
 from oo_sim.studies.outcomes import gather
 from oo_sim.studies.swept import Point, Series, Sweep
@@ -38,10 +38,13 @@ def sweep(
     grids = [(pattern, expand_spec(pattern)) for pattern in policies]
     if all(len(specs) == 1 for _, specs in grids):
         raise SpecError("nothing varies; write a list of values, such as linucb:alpha=[0.1,0.3,1,3]")
-    labels = list(dict.fromkeys(str(spec) for _, specs in grids for spec in specs))
+    labels: dict[PolicyKey, str] = {}  # a policy that two patterns stand for runs once, under its first spelling
+    for _, specs in grids:
+        for spec in specs:
+            labels.setdefault(policy_key(str(spec)), str(spec))
     result = run(
         scenario,
-        policies=labels,
+        policies=list(labels.values()),
         users=users,
         rounds=rounds,
         replicates=replicates,
@@ -51,19 +54,18 @@ def sweep(
     )
     [outcomes] = gather([result])
     decided = result.users.groupby("user_id", sort=True)["decisions"].max().to_numpy() > 0  # who came before the end
-    finals = {label: values[-1][decided] for label, values in outcomes.values.items()}
+    finals = {policy_key(label): (label, values[-1][decided]) for label, values in outcomes.values.items()}
     return Sweep(result, tuple(_series(pattern, specs, finals) for pattern, specs in grids))
 
 
-def _series(pattern: str, specs: Sequence[PolicySpec], finals: dict[str, F64]) -> Series:
+def _series(pattern: str, specs: Sequence[PolicySpec], finals: Mapping[PolicyKey, tuple[str, F64]]) -> Series:
     """The points of one pattern that did not fail, each with its distance from the best of them."""
     varied = tuple(key for key, _ in specs[0].parameters if len({dict(spec.parameters)[key] for spec in specs}) > 1)
-    found = [spec for spec in specs if str(spec) in finals]
-    values = [finals[str(spec)] for spec in found]
-    behind = behind_best(values)
+    found = [(spec, *finals[key]) for spec in specs if (key := policy_key(str(spec))) in finals]
+    behind = behind_best([own for _, _, own in found])
     points = [
-        Point(str(spec), {key: dict(spec.parameters)[key] for key in varied}, mean_interval(own, LEVEL), step)
-        for spec, own, step in zip(found, values, behind, strict=True)
+        Point(label, {key: dict(spec.parameters)[key] for key in varied}, mean_interval(own, LEVEL), step)
+        for (spec, label, own), step in zip(found, behind, strict=True)
     ]
     return Series(pattern, specs[0].name, varied, tuple(points))
 

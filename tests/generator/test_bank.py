@@ -18,6 +18,7 @@ import httpx
 import pyarrow.parquet as pq
 import pytest
 
+from oo_sim.errors import GeneratorInputError
 from oo_sim.generator.bank import (
     Bank,
     Record,
@@ -31,7 +32,6 @@ from oo_sim.generator.bank import (
 from oo_sim.generator.bank.files import SCHEMA
 from oo_sim.generator.cassette import RecorderTransport, cassette_gateway
 from oo_sim.generator.client import Gateway, TipGenerator
-from oo_sim.generator.errors import GeneratorInputError
 from oo_sim.generator.mock import mock_gateway
 from oo_sim.generator.prompt import default_prompt
 from oo_sim.generator.settings import Options

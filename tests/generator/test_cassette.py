@@ -8,10 +8,11 @@ from pathlib import Path
 import httpx
 import pytest
 
+from oo_sim.errors import GeneratorInputError
 from oo_sim.generator.cassette import CassetteMissError, RecorderTransport, cassette_gateway, read_cassette
 from oo_sim.generator.client import Gateway, TipGenerator
 from oo_sim.generator.context import GenerationContext, Task
-from oo_sim.generator.errors import GenerationError, GeneratorInputError
+from oo_sim.generator.errors import GenerationError
 from oo_sim.generator.live import UnusableAnswerError
 
 from .conftest import ADDRESS, CONTEXT, KEY, TIPS, Script, completion

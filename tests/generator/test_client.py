@@ -11,13 +11,13 @@ import httpx
 import pytest
 from pydantic import SecretStr
 
+from oo_sim.errors import GeneratorInputError
 from oo_sim.generator.client import AsyncTipGenerator, TipGenerator
 from oo_sim.generator.conversation import Generation
 from oo_sim.generator.errors import (
     GatewayError,
     GatewayUnreachableError,
     GenerationError,
-    GeneratorInputError,
     NoTipsError,
 )
 from oo_sim.generator.exchange import Usage

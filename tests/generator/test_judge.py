@@ -10,10 +10,10 @@ from typing import Any
 import httpx
 import pytest
 
+from oo_sim.errors import GeneratorInputError
 from oo_sim.generator.bank import Bank, contexts_from_tasks, generate_bank
 from oo_sim.generator.client import Gateway, TipGenerator
 from oo_sim.generator.embed import cosine, embed_bank
-from oo_sim.generator.errors import GeneratorInputError
 from oo_sim.generator.judge import Pair, judge_banks, read_verdict, score
 from oo_sim.generator.metrics import Metric
 from oo_sim.generator.metrics.others import embed_section, judge_section

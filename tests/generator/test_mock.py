@@ -14,10 +14,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from oo_sim.errors import GeneratorInputError
 from oo_sim.generator.bank import Bank, contexts_from_tasks, generate_bank
 from oo_sim.generator.client import Gateway, TipGenerator
 from oo_sim.generator.context import GenerationContext, Task
-from oo_sim.generator.errors import GenerationError, GeneratorInputError
+from oo_sim.generator.errors import GenerationError
 from oo_sim.generator.grounding import about, contradicts
 from oo_sim.generator.mock import (
     MockAnswer,

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from oo_sim.contract import F64, I64, Bool
-from oo_sim.kernels.tally import COLUMNS, tally
+from oo_sim.kernels.tally import SUMS, tally
 
 SCALE = 2.0**36
 K, N, ROUNDS = 4, 30, 20
@@ -35,9 +35,9 @@ def rounds() -> list[Round]:
 
 
 def counted(played: list[Round], lanes: slice = slice(None), width: int | None = None) -> tuple[I64, I64]:
-    """Totals (4, n) and sums (COLUMNS,) over rounds for some lanes, of which the first `width` count."""
+    """Totals (4, n) and sums (SUMS,) over rounds for some lanes, of which the first `width` count."""
     n = len(played[0].best[lanes])
-    totals, sums = np.zeros((4, width or n), np.int64), np.zeros(COLUMNS, np.int64)
+    totals, sums = np.zeros((4, width or n), np.int64), np.zeros(len(SUMS), np.int64)
     for each in played:
         expected, best = np.ascontiguousarray(each.expected[:, lanes]), each.best[lanes]
         outcome = (each.chosen[lanes], each.reward[lanes], each.reaction[lanes], each.active[lanes])

@@ -13,7 +13,7 @@ D, SCALE = 4, 0.7
 
 
 def policy(samples: int = 1) -> Policy:
-    return POLICIES["thompson"](scale=SCALE, samples=samples, features=raw(D), prior=2.0)
+    return POLICIES["thompson"].factory(scale=SCALE, samples=samples, features=raw(D), prior=2.0)
 
 
 def learned(n: int) -> tuple[ridge.Ridge, F64, F64]:
@@ -99,5 +99,5 @@ def test_one_sample_or_many_the_choice_has_the_same_distribution() -> None:
 def test_without_a_scale_it_is_greedy() -> None:
     n = 5
     state, _, theta = learned(n)
-    none = POLICIES["thompson"](scale=0.0, features=raw(D), prior=2.0)
+    none = POLICIES["thompson"].factory(scale=0.0, features=raw(D), prior=2.0)
     np.testing.assert_allclose(none.score(state, axes(n), uniforms(n)), theta[:, None].repeat(n, 1), atol=1e-13)

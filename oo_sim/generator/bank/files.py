@@ -12,8 +12,8 @@ from typing import IO, NamedTuple, Self
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from oo_sim.errors import GeneratorInputError
 from oo_sim.generator.bank.record import BankInfo, Record, as_row, from_row
-from oo_sim.generator.errors import GeneratorInputError
 
 FORMAT = 2
 _KEY = b"oo_sim.tips"

@@ -11,9 +11,9 @@ from typing import Any, NoReturn
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from oo_sim.errors import GeneratorInputError
 from oo_sim.generator.bank.record import Work, context_text
 from oo_sim.generator.context import GenerationContext, Task, build_context, with_overdue
-from oo_sim.generator.errors import GeneratorInputError
 from oo_sim.generator.wire import clean
 
 

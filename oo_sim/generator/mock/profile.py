@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
-from oo_sim.generator.errors import GeneratorInputError
+from oo_sim.errors import GeneratorInputError
 from oo_sim.generator.mock.catalogue import GATEWAY_FAULTS, REPLY_FAULTS
 
 Share = Annotated[float, Field(ge=0, le=1)]

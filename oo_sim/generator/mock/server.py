@@ -6,8 +6,8 @@ import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
+from oo_sim.errors import GeneratorInputError
 from oo_sim.generator.client import DEADLINE, OCCURRENCE
-from oo_sim.generator.errors import GeneratorInputError
 from oo_sim.generator.mock.answer import MockAnswer, MockRequest, answer
 from oo_sim.generator.mock.profile import Profile
 from oo_sim.generator.mock.transport import Occurrences

@@ -1,0 +1,79 @@
+"""Every error that a user can meet, in one tree, so that one `except OoSimError` catches them all.
+
+    OoSimError                  exit code 2: the message says what is wrong, where, and what would be right
+    ├── SpecError               a policy spec does not read
+    ├── UnknownPolicyError      a policy cannot be made
+    ├── ScenarioError           a scenario is not valid (its home is `oo_sim.scenario`)
+    ├── RunLogError             a run directory or log cannot be read or written
+    ├── WorkError               work cannot be resumed, merged or sent to where it should be done
+    ├── ComparisonError         runs or policies cannot be compared
+    ├── GateError               a baseline cannot be recorded, read or compared with
+    │   └── RunFailedError      a policy failed while the gate ran it
+    ├── GeneratorInputError     a setting or file that the generator cannot work with
+    │   ├── CassetteMissError
+    │   └── PromptError
+    ├── ServingError            a server cannot start, or its state cannot be used
+    ├── GenerationError         exit code 1: no tips came (its home is `oo_sim.generator`)
+    │   ├── GatewayError
+    │   ├── GatewayUnreachableError
+    │   └── NoTipsError
+    ├── PolicyError             exit code 1: a policy broke a rule (its home is `oo_sim.decide`)
+    └── RoundError              exit code 1: a policy failed in a round (its home is `oo_sim.engine`)
+
+An auditor that shares no code has an error of its own, `oo_sim.audit.UnusableLogError`.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import ClassVar
+
+
+class OoSimError(Exception):
+    """The root of what this package raises on purpose. `exit_code` is that of the command line."""
+
+    exit_code: ClassVar[int] = 2
+
+
+class SpecError(OoSimError, ValueError):
+    """A policy spec does not read; the message says what is wrong and what would be right."""
+
+
+class UnknownPolicyError(OoSimError, ValueError):
+    """A policy cannot be made: no such name, no such parameter, or a parameter out of range."""
+
+
+class RunLogError(OoSimError):
+    """A run directory cannot be read or written; the message names the file and what is wrong with it."""
+
+    def __init__(self, path: Path, problem: str) -> None:
+        super().__init__(f"{path}: {problem}")
+        self.path = path
+        self.problem = problem
+
+    def __reduce__(self) -> tuple[type[RunLogError], tuple[Path, str]]:
+        return type(self), (self.path, self.problem)
+
+
+class WorkError(OoSimError, ValueError):
+    """Work cannot be resumed, merged or sent away; the message names what differs and what would be right."""
+
+
+class ComparisonError(OoSimError, ValueError):
+    """These runs or policies can't be compared; the message says why and what would be right."""
+
+
+class GateError(OoSimError, ValueError):
+    """A baseline can't be recorded, read or compared with; the message says what would be right."""
+
+
+class RunFailedError(GateError):
+    """A policy failed while it was run."""
+
+
+class GeneratorInputError(OoSimError, ValueError):
+    """A setting or file that the generator cannot work with; the message says what would be right."""
+
+
+class ServingError(OoSimError):
+    """A server cannot start, or its state cannot be used; the message says what would be right."""

@@ -1,0 +1,72 @@
+"""The tree of errors: every one that a user can meet is in it, documented, and sets the exit code."""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+import re
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+import oo_sim
+from oo_sim import errors
+from oo_sim.cli import COMMANDS, Entry, app
+from oo_sim.errors import OoSimError
+
+INTERNAL = {"oo_sim.generator", "oo_sim.serving", "oo_sim.audit", "oo_sim.scenario"}
+"""Rooms with exceptions that never leave them, or that have a tree of their own: replies of gateways, HTTP refusals."""
+
+
+def modules() -> list[str]:
+    return [each.name for each in pkgutil.walk_packages(oo_sim.__path__, "oo_sim.") if "__main__" not in each.name]
+
+
+def subclasses(root: type[BaseException]) -> set[type[BaseException]]:
+    return {root}.union(*(subclasses(each) for each in root.__subclasses__()))
+
+
+def test_the_documented_tree_is_the_tree() -> None:
+    for name in modules():
+        importlib.import_module(name)
+    found = {each.__name__ for each in subclasses(OoSimError) if each.__module__.startswith("oo_sim.")}
+    assert errors.__doc__ is not None
+    tree = errors.__doc__.partition("An auditor")[0].partition("    OoSimError")[2]
+    assert found == {"OoSimError", *re.findall(r"── (\w+)", tree)}
+
+
+def test_every_exception_elsewhere_is_of_the_tree_or_never_leaves_its_room() -> None:
+    loose = []
+    for name in modules():
+        module = importlib.import_module(name)
+        for each in vars(module).values():
+            if isinstance(each, type) and issubclass(each, Exception) and each.__module__ == name:
+                room = ".".join(name.split(".")[:2])
+                if not issubclass(each, OoSimError) and room not in INTERNAL and not each.__name__.startswith("_"):
+                    loose.append(f"{name}.{each.__name__}")
+    assert loose == ["oo_sim.engine.run.InterruptedRunError"]  # a signal to stop, which the engine catches itself
+
+
+@pytest.mark.parametrize("code", [1, 2])
+def test_an_error_is_one_message_and_its_own_exit_code(
+    code: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = f"""
+import typer
+from oo_sim.errors import OoSimError
+
+app = typer.Typer()
+
+class OddError(OoSimError):
+    exit_code = {code}
+
+@app.command()
+def odd() -> None:
+    raise OddError("the moon is full; wait for the sun")
+"""
+    (tmp_path / f"odd_command_{code}.py").write_text(source)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.setitem(COMMANDS, "odd", Entry(f"odd_command_{code}", "Odd."))
+    result = CliRunner().invoke(app, ["odd"])
+    assert (result.exit_code, result.stdout, result.stderr) == (code, "", "the moon is full; wait for the sun\n")
