@@ -113,15 +113,10 @@ def run_policy(
 
     sums, totals = (replicates, rounds, len(SUMS)), (replicates, len(marks), len(TOTALS), users)
     if fork and min(threads, len(parts)) > 1:
-        result = Result(
-            forks.shared(replicates, rounds, len(SUMS)), forks.shared(replicates, len(marks), len(TOTALS), users)
-        )
+        result = Result(forks.shared(*sums), forks.shared(*totals))
         if _on_processes(threads, parts, rounds, simulated, result, told):
             return result
-    result = Result(
-        np.zeros((replicates, rounds, len(SUMS)), np.int64),
-        np.empty((replicates, len(marks), len(TOTALS), users), np.int64),
-    )
+    result = Result(np.zeros(sums, np.int64), np.empty(totals, np.int64))
     _on_threads(threads, parts, rounds, simulated, result, told)
     return result
 
