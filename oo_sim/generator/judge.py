@@ -14,7 +14,6 @@ from oo_sim.errors import GeneratorInputError
 from oo_sim.generator.bank.files import Bank
 from oo_sim.generator.bank.record import Record
 from oo_sim.generator.client import TipGenerator
-from oo_sim.generator.conversation import Call, json_body
 from oo_sim.generator.exchange import Call, json_body
 from oo_sim.generator.prompt import capped, data_block
 from oo_sim.generator.wire import WireError, read_completion

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from oo_sim.contract import Policy
-from oo_sim.logs.errors import RunLogError
+from oo_sim.errors import RunLogError
 
 FORMATS = (1,)
 """The versions of the log that are read here; the last one is written."""
