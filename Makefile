@@ -6,7 +6,7 @@ READY := $(VENV)/.ready
 DEV := $(VENV)/.ready-dev
 PIP := $(BIN)/python -m pip install --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: run test quick test-slow check gate bench bench-serve notebook clean
+.PHONY: run test quick test-slow check gate bench bench-serve notebook docs clean
 
 run: $(READY)
 	$(BIN)/oo-sim run scenarios/quickstart.yaml
@@ -37,6 +37,9 @@ bench-serve: $(READY)
 notebook: $(DEV)
 	$(BIN)/jupyter lab notebooks
 
+docs: $(DEV)
+	$(BIN)/python docs/site.py --notebooks site
+
 # What running requires, and no more; pip says what it installs meanwhile.
 $(READY): pyproject.toml constraints.txt
 	@echo "Setting up $(VENV) for running: a minute, once."
@@ -51,4 +54,4 @@ $(DEV): $(READY)
 	touch $@
 
 clean:
-	rm -rf $(VENV)
+	rm -rf $(VENV) site
