@@ -171,8 +171,7 @@ def _people(scenario: Scenario, world: World) -> tuple[pa.Array, pa.Array]:
 def _watch(log: RunWriter, index: int, entrant: Entrant) -> Callable[[Block], Any]:
     @contextmanager
     def watch(block: Block) -> Iterator[Observer]:
-        policy = entrant.policy
-        source = EventSource(entrant.label, entrant.hash, block.replicate, policy.propensities, policy.explores)
+        source = EventSource.of(entrant.label, entrant.policy, entrant.hash, block.replicate)
         if entrant.bank is not None:
             source = source._replace(prompt_version=entrant.bank.prompt_version, models=entrant.bank.models)
         recorder = Recorder(log, index, source, block.first, block.user_ids)
@@ -253,6 +252,7 @@ def _manifest(
         scenario=scenario.canonical() | {"policies": names},
         scenario_hash=scenario.content_hash(),
         content_hash=content_hash(*tables),
+        window=world.feedback.window if world.feedback else 0,
         versions={name: version(name) for name in ("oo-sim", "numpy", "numba")} | {"python": platform.python_version()},
         failures=failures,
         timing=timing,

@@ -71,7 +71,7 @@ class Sampler:
     def __init__(self, setting: Setting, user_ids: Sequence[str]) -> None:
         self._setting, self._memory = setting, _Memory()
         policy: Policy = setting.entrant.policy
-        source = EventSource(setting.entrant.label, setting.entrant.hash, 0, policy.propensities, policy.explores)
+        source = EventSource.of(setting.entrant.label, policy, setting.entrant.hash, 0)
         self._lanes = np.unique(np.linspace(0, len(user_ids) - 1, setting.users).astype(np.int64))
         ids = [user_ids[lane] for lane in self._lanes]
         # The recorder asks its writer for parts and for nothing else.

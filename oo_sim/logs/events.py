@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from oo_sim.contract import F64, I64, REACTIONS, Bool, Candidates, Decision
+from oo_sim.contract import F64, I64, REACTIONS, Bool, Candidates, Decision, Policy
 from oo_sim.logs.schema import CANDIDATE, DECISIONS, LEARNINGS
 
 Ids: TypeAlias = "Sequence[str] | NDArray[np.str_] | NDArray[np.object_] | pa.Array"
@@ -27,8 +27,24 @@ class EventSource(NamedTuple):
     replicate: int
     propensities: bool = True  # False: probabilities and propensities are not known and logged as null
     explores: bool = False  # False: `explored` is logged as null
+    samples: int | None = None  # posterior samples that probabilities are shares of; None: they are exact
     prompt_version: str | None = None  # of the tips out of a bank
     models: tuple[str, ...] = ()  # that wrote them
+
+    @classmethod
+    def of(cls, label: str, policy: Policy, policy_hash: str, replicate: int) -> EventSource:
+        """The source of a policy's events in one replicate."""
+        return cls(label, policy_hash, replicate, policy.propensities, policy.explores, samples_of(policy))
+
+
+def probs_kind(source: EventSource) -> str | None:
+    """What kind of probabilities a source logs; None where it logs none."""
+    return None if not source.propensities else "exact" if source.samples is None else "estimated"
+
+
+def samples_of(policy: Policy) -> int | None:
+    """Of how many posterior samples a policy's probabilities are shares; None where they are exact or not known."""
+    return int(policy.parameters["samples"]) if policy.propensities and policy.noise[0] else None
 
 
 def decision_batch(
@@ -70,6 +86,8 @@ def decision_batch(
             if source.propensities
             else pa.nulls(n, DECISIONS.field("probs").type)
         ),
+        "probs_kind": pa.repeat(pa.scalar(probs_kind(source), pa.string()), n),
+        "probs_samples": pa.repeat(pa.scalar(source.samples, pa.int32()), n),
         "chosen": pa.array(decision.chosen).cast(pa.int16()),
         "propensity": propensity,
         "score": pa.array(decision.score),
@@ -117,9 +135,9 @@ def learning_batch(
         "reward": pa.array(reward[keep]),
         "t_decided": decided,
         "t_now": _integers(t_now[keep]),
-        "ts": pa.nulls(n, LEARNINGS.field("ts").type),
     }
-    return pa.record_batch([columns[f.name] for f in LEARNINGS], schema=LEARNINGS)
+    arrays = [columns[f.name] if f.name in columns else pa.nulls(n, f.type) for f in LEARNINGS]
+    return pa.record_batch(arrays, schema=LEARNINGS)
 
 
 _NO_TEXT = pa.scalar(None, pa.string())

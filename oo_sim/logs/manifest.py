@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Self
 
 from oo_sim.contract import Policy
 from oo_sim.errors import RunLogError
 
-FORMATS = (1,)
+FORMATS = (1, 2)
 """The versions of the log that are read here; the last one is written."""
 
 _KINDS: Mapping[type, str] = {
@@ -107,6 +108,9 @@ class Manifest:
     failures: Mapping[str, str] = field(default_factory=dict)  # label -> message
     timing: Mapping[str, Mapping[str, float]] = field(default_factory=dict)  # label -> seconds, decisions_per_second
     threads: int = 1
+    window: float | None = None  # for how long a reward counts: rounds when simulated, seconds when served
+    rows: Mapping[str, int] = field(default_factory=dict)  # rows of the event tables
+    exported_at: str | None = None  # ISO 8601, when served
     served: bool = False  # then there is no scenario, and nothing that only a simulation knows
     format: int = FORMATS[-1]
 
@@ -134,7 +138,10 @@ class Manifest:
             **sizes,
             "own_trajectory": self.own_trajectory,
             "has_reactions": self.has_reactions,
+            "window": self.window,
+            "rows": dict(self.rows),
             "versions": dict(self.versions),
+            **({"exported_at": self.exported_at} if self.served else {}),
             **({} if self.served else simulated),
         }
 
@@ -156,9 +163,12 @@ class Manifest:
                 policies.append(LoggedPolicy.from_dict(entry))
             except ValueError as error:
                 raise RunLogError(path, f"`policies[{index}]` {error}") from error
+        _check_later(path, data)
         said: dict[str, Any] = {key: data[key] for key in cls.__dataclass_fields__ if key in data}
         sizes = {"users": 0, "rounds": 0}  # of which exports in format 1 say nothing
-        return cls(**sizes | said | {"policies": tuple(policies), "served": "scenario" not in data})
+        return cls(
+            **sizes | said | _since_format_2(data) | {"policies": tuple(policies), "served": "scenario" not in data}
+        )
 
     @classmethod
     def read(cls, path: Path) -> Self:
@@ -179,6 +189,28 @@ def _check(path: Path, data: Mapping[str, Any], required: Mapping[str, type]) ->
         value = data.get(key)
         if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
             raise RunLogError(path, f"`{key}` must be {_KINDS[kind]}, not {value!r:.40}")
+
+
+def _check_later(path: Path, data: Mapping[str, Any]) -> None:
+    """What format 2 added."""
+    window, rows, exported = data.get("window"), data.get("rows", {}), data.get("exported_at")
+    if window is not None and (isinstance(window, bool) or not isinstance(window, int | float) or not window >= 0):
+        raise RunLogError(path, f"`window` must be a number of at least 0 or null, not {window!r:.40}")
+    if not isinstance(rows, dict) or not all(isinstance(value, int) for value in rows.values()):
+        raise RunLogError(path, f"`rows` must be an object of whole numbers, not {rows!r:.40}")
+    if exported is not None:
+        try:
+            datetime.fromisoformat(exported)
+        except (TypeError, ValueError) as error:
+            raise RunLogError(path, f"`exported_at` must be a time in ISO 8601: {error}") from error
+
+
+def _since_format_2(data: Mapping[str, Any]) -> dict[str, Any]:
+    """What format 1 did not say, where it follows from what it did."""
+    if data["format"] > 1 or "scenario" not in data:
+        return {}
+    feedback = data["scenario"].get("feedback") or {}
+    return {"window": feedback.get("window", 200) if feedback.get("delay") else 0}
 
 
 def _check_results(path: Path, data: Mapping[str, Any]) -> None:

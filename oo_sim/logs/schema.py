@@ -89,6 +89,8 @@ DECISIONS = pa.schema(
         _column("candidates", _list(CANDIDATE)),
         _column("x", _list(_list(pa.float64()))),
         _optional("probs", _list(pa.float64())),
+        _optional("probs_kind", pa.string()),
+        _optional("probs_samples", pa.int32()),
         _column("chosen", pa.int16()),
         _optional("propensity", pa.float64()),
         _column("score", pa.float64()),
@@ -102,7 +104,8 @@ DECISIONS = pa.schema(
 )
 """One row per decision. Null: `ts` when simulated, the expected rewards when served, `probs` and `propensity` where not
 known, `explored` where the policy has no such notion, the prompt columns and `tip_kind` for tasks, and the prompt
-columns for simulated tips that come out of no bank.
+columns for simulated tips that come out of no bank. `probs_kind` is `exact`, or `estimated` where the probabilities are
+shares of `probs_samples` posterior samples: the choice was drawn with them, yet a share of 0 may be bad luck.
 """
 
 LEARNINGS = pa.schema(
@@ -113,6 +116,7 @@ LEARNINGS = pa.schema(
         _column("seq", pa.int64()),
         _column("kind", pa.string()),
         _optional("decision_id", pa.string()),
+        _optional("tip_id", pa.string()),
         _optional("x", _list(pa.float64())),
         _optional("reaction", pa.string()),
         _optional("reward", pa.float64()),
@@ -123,7 +127,7 @@ LEARNINGS = pa.schema(
 )
 """One row per thing that a user's model learned, in the order of `seq`; `kind` is `reward` or `reset`.
 
-A reset has no x and no reward.
+A reset has no x and no reward. `tip_id` is the candidate that the reward is about, where the log knows it.
 """
 
 SCHEMAS: Mapping[str, pa.Schema] = {
@@ -133,6 +137,8 @@ SCHEMAS: Mapping[str, pa.Schema] = {
     "learnings": LEARNINGS,
 }
 EVENTS = ("decisions", "learnings")
+LATER: Mapping[str, tuple[str, ...]] = {"decisions": ("probs_kind", "probs_samples"), "learnings": ("tip_id",)}
+"""Columns that format 1 did not have."""
 
 
 def with_features(schema: pa.Schema, features: Mapping[str, Sequence[str]]) -> pa.Schema:

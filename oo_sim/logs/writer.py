@@ -8,6 +8,7 @@ import shutil
 import threading
 import uuid
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import NamedTuple, Self
@@ -61,7 +62,7 @@ class RunWriter:
         self._parts: dict[str, dict[PartKey, PartSink]] = {name: {} for name in EVENTS}
         self._dropped: set[int] = set()
         self._lock = threading.Lock()
-        self._features: Mapping[str, list[str]] | None = None
+        self._manifest: Manifest | None = None
 
     def __enter__(self) -> Self:
         try:
@@ -79,9 +80,13 @@ class RunWriter:
         shutil.rmtree(self.directory, ignore_errors=True)
 
     def write_manifest(self, manifest: Manifest) -> None:
-        """Write `manifest.json`; must come before `commit`. Raises `ValueError` for what JSON cannot hold."""
-        self._features = {policy.hash: list(policy.feature_names) for policy in manifest.policies}
-        text = json.dumps(manifest.as_dict(), indent=1, ensure_ascii=False, allow_nan=False)
+        """Say what `manifest.json` will hold, besides the numbers of event rows; must come before `commit`. Raises
+        `ValueError` for what JSON cannot hold."""
+        _json(manifest)
+        self._manifest = manifest
+
+    def _write_manifest(self, manifest: Manifest) -> None:
+        text = _json(manifest)
         with (self.directory / "manifest.json").open("w", encoding="utf-8") as file:
             file.write(text + "\n")
             _sync(file.fileno())
@@ -113,11 +118,11 @@ class RunWriter:
 
     def commit(self) -> Path:
         """Join the event parts, make everything durable, and rename to `out`, which is returned."""
-        if self._features is None:
+        if self._manifest is None:
             raise ValueError("a run directory needs its manifest: call write_manifest before commit")
-        for name in EVENTS:
-            if self._parts[name]:
-                self._join(name, self._features)
+        features = {policy.hash: list(policy.feature_names) for policy in self._manifest.policies}
+        rows = {name: self._join(name, features) for name in EVENTS if self._parts[name]}
+        self._write_manifest(replace(self._manifest, rows=rows))
         shutil.rmtree(self.directory / "parts")
         _sync_directory(self.directory)
         try:
@@ -127,13 +132,16 @@ class RunWriter:
         _sync_directory(self._target.parent)
         return self.out
 
-    def _join(self, name: str, features: Mapping[str, list[str]]) -> None:
-        schema = SCHEMAS[name]
+    def _join(self, name: str, features: Mapping[str, list[str]]) -> int:
+        """Write the parts of a table one after the other; how many rows they have."""
+        schema, count = SCHEMAS[name], 0
         keys = sorted(key for key in self._parts[name] if key.policy not in self._dropped)
         batches = (batch for key in keys for batch in self._parts[name][key].read())
         with self._parquet(name, with_features(schema, features) if name == "decisions" else schema) as file:
             for group in rows_of(batches, schema, ROW_GROUP[name]):
                 file.write_table(group)
+                count += group.num_rows
+        return count
 
     def _parquet(self, name: str, schema: pa.Schema) -> _Parquet:
         return _Parquet(self.directory / f"{name}.parquet", schema)
@@ -158,6 +166,10 @@ class _Parquet:
             _sync(self._file.fileno())
         finally:
             self._file.close()
+
+
+def _json(manifest: Manifest) -> str:
+    return json.dumps(manifest.as_dict(), indent=1, ensure_ascii=False, allow_nan=False)
 
 
 def _sync(descriptor: int) -> None:
