@@ -6,6 +6,7 @@ from oo_sim.logs.files import EventTable, RunFiles
 from oo_sim.logs.hashing import content_hash
 from oo_sim.logs.manifest import LoggedPolicy, Manifest
 from oo_sim.logs.parts import PartSink
+from oo_sim.logs.reader import FATES, Learned, Log, Part, RunLog, open_log
 from oo_sim.logs.recorder import Recorder
 from oo_sim.logs.schema import CURVES, DECISIONS, LEARNINGS, SCHEMAS, USERS
 from oo_sim.logs.tables import curves_table, users_table
@@ -14,16 +15,21 @@ from oo_sim.logs.writer import RunWriter, check_free
 __all__ = [
     "CURVES",
     "DECISIONS",
+    "FATES",
     "LEARNINGS",
     "SCHEMAS",
     "USERS",
     "EventSource",
     "EventTable",
+    "Learned",
+    "Log",
     "LoggedPolicy",
     "Manifest",
+    "Part",
     "PartSink",
     "Recorder",
     "RunFiles",
+    "RunLog",
     "RunLogError",
     "RunWriter",
     "check_free",
@@ -31,5 +37,6 @@ __all__ = [
     "curves_table",
     "decision_batch",
     "learning_batch",
+    "open_log",
     "users_table",
 ]

@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from oo_sim.contract import F64, I64, Bool, Candidates
-from oo_sim.logs.errors import RunLogError
+from oo_sim.errors import RunLogError
 
 
 class Offered(NamedTuple):

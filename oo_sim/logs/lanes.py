@@ -18,7 +18,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from oo_sim.contract import I64
-from oo_sim.logs.errors import RunLogError
+from oo_sim.errors import RunLogError
 from oo_sim.logs.files import EventTable
 
 Codes: TypeAlias = NDArray[np.int32]

@@ -17,8 +17,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from oo_sim.contract import F64, I64, REACTIONS, Bool, Candidates
+from oo_sim.errors import RunLogError
 from oo_sim.logs import columns
-from oo_sim.logs.errors import RunLogError
 from oo_sim.logs.files import RunFiles
 from oo_sim.logs.lanes import ROWS, Lane, Lanes
 from oo_sim.logs.manifest import LoggedPolicy, Manifest
@@ -235,13 +235,8 @@ def _by_tip(
 
 
 def open_log(path: str | Path) -> Log:
-    """Open a run directory, a served export, or a Parquet or CSV file of the plain layout; see `oo_sim.logs.plain`.
+    """Open a run directory, a served export.
 
     Raises `RunLogError`, naming the file and what is wrong with it.
     """
-    place = Path(path)
-    if place.is_dir() or not place.exists():
-        return RunLog(place)
-    from oo_sim.logs.plain import PlainLog  # noqa: PLC0415 (it builds on the types above)
-
-    return PlainLog(place)
+    return RunLog(path)

@@ -129,6 +129,7 @@ def test_a_learning_row_is_its_lane() -> None:
             "seq": 2 * i,
             "kind": "reward",
             "decision_id": f"linucb/0/{i + 5}/u{i}",
+            "tip_id": None,
             "x": x[:, i].tolist(),
             "reaction": REACTIONS[reaction[i]] if 0 <= reaction[i] < 5 else None,
             "reward": reward[i],

@@ -66,7 +66,7 @@ def test_a_missing_directory_or_file_is_named(tmp_path: Path) -> None:
         ("\N{LATIN SMALL LETTER A WITH DIAERESIS}", "is not JSON"),
         ("[]", "is not the manifest of a run"),
         ("{}", "it has no `format`"),
-        ('{"format": 2}', "has format 2; this version reads format 1"),
+        ('{"format": 3}', "has format 3; this version reads format 1 and 2"),
     ],
 )
 def test_a_foreign_manifest_is_refused(tmp_path: Path, text: str, fault: str) -> None:

@@ -22,11 +22,12 @@ GOLDEN = {
         reward double!, expected_reward double!, regret double!, decisions int64!""",
     "decisions": """policy string!, policy_hash string!, replicate int32!, user_id string!, t int32!,
         decision_id string!, ts timestamp[us, tz=UTC], hour int8!, day int8!, candidates CANDIDATES!,
-        x list<item: NUMBERS not null>!, probs NUMBERS, chosen int16!, propensity double, score double!,
+        x list<item: NUMBERS not null>!, probs NUMBERS, probs_kind string, probs_samples int32,
+        chosen int16!, propensity double, score double!,
         explored bool, expected_reward double, best_expected_reward double, prompt_version string,
         llm_model string, tip_kind string""",
     "learnings": """policy string!, replicate int32!, user_id string!, seq int64!, kind string!,
-        decision_id string, x NUMBERS, reaction string, reward double, t_decided int32, t_now int32!,
+        decision_id string, tip_id string, x NUMBERS, reaction string, reward double, t_decided int32, t_now int32!,
         ts timestamp[us, tz=UTC]""",
 }
 
