@@ -93,7 +93,7 @@ def run(
         writer.write_table("users", people)
         writer.write_manifest(manifest)
         path = writer.commit()
-    result = Run(manifest, curves, people, path)
+    result = Run(writer.manifest or manifest, curves, people, path)
     if plot and result.rows:
         drawing.save(result.plot(), path / CURVES_PNG)
     return result

@@ -62,7 +62,7 @@ class RunWriter:
         self._parts: dict[str, dict[PartKey, PartSink]] = {name: {} for name in EVENTS}
         self._dropped: set[int] = set()
         self._lock = threading.Lock()
-        self._manifest: Manifest | None = None
+        self.manifest: Manifest | None = None  # as it was given to `write_manifest`; with row counts once committed
 
     def __enter__(self) -> Self:
         try:
@@ -83,7 +83,7 @@ class RunWriter:
         """Say what `manifest.json` will hold, besides the numbers of event rows; must come before `commit`. Raises
         `ValueError` for what JSON cannot hold."""
         _json(manifest)
-        self._manifest = manifest
+        self.manifest = manifest
 
     def _write_manifest(self, manifest: Manifest) -> None:
         text = _json(manifest)
@@ -118,11 +118,12 @@ class RunWriter:
 
     def commit(self) -> Path:
         """Join the event parts, make everything durable, and rename to `out`, which is returned."""
-        if self._manifest is None:
+        if self.manifest is None:
             raise ValueError("a run directory needs its manifest: call write_manifest before commit")
-        features = {policy.hash: list(policy.feature_names) for policy in self._manifest.policies}
+        features = {policy.hash: list(policy.feature_names) for policy in self.manifest.policies}
         rows = {name: self._join(name, features) for name in EVENTS if self._parts[name]}
-        self._write_manifest(replace(self._manifest, rows=rows))
+        self.manifest = replace(self.manifest, rows=rows)
+        self._write_manifest(self.manifest)
         shutil.rmtree(self.directory / "parts")
         _sync_directory(self.directory)
         try:
