@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 
+from oo_sim.audit import columns as col
+from oo_sim.audit import philox
 from oo_sim.audit.arrays import F64, I64, TOLERANCE, U64, Bool, differs
 from oo_sim.audit.features import derive, plausible
-from oo_sim.audit.philox import decision_uniforms
 from oo_sim.audit.report import Finding
 from oo_sim.audit.rows import Decisions, Learnings
 
@@ -61,17 +64,18 @@ def features(d: Decisions, names: tuple[str, ...]) -> Finding:
 def learned(m: Learnings, d: Decisions, names: tuple[str, ...] | None, complete: Bool) -> Finding:
     """What was learned is the chosen candidate's vector, once.
 
-    A served reward brings its own hour, so that its vector need only be one that some hour and candidate give.
+    A served reward that names no decision brings its own hour, so that its vector need only be one that some hour and
+    candidate give.
     """
     at = _find(d, m.lane, m.t_decided)
     known = at >= 0
     own = np.zeros_like(m.x)
     own[known] = d.x[at[known], d.chosen[at[known]]]
-    simulated = ~known | differs(m.x, own).any(axis=1) | _again(m)
-    wrong = np.where(m.served, ~plausible(names or (), m.x), simulated)
+    loose = m.served & (m.t_decided < 0)
+    wrong = np.where(loose, ~plausible(names or (), m.x), ~known | differs(m.x, own).any(axis=1) | _again(m))
     return Finding(
         "learned",
-        ~m.reset & (m.served | complete),
+        ~m.reset & (loose | complete),
         wrong,
         lambda i: m.x[i],
         lambda i: _own(i, m, own, known),
@@ -79,7 +83,7 @@ def learned(m: Learnings, d: Decisions, names: tuple[str, ...] | None, complete:
 
 
 def _own(i: int, m: Learnings, own: F64, known: Bool) -> object:
-    if m.served[i]:
+    if m.served[i] and m.t_decided[i] < 0:
         return "a vector that an hour, a day and a candidate can give"
     if not known[i]:
         return f"nothing: there is no decision {m.t_decided[i]}"
@@ -91,8 +95,76 @@ def _again(m: Learnings) -> Bool:
     """Which learnings repeat a decision that was learned before."""
     keys = m.lane << 32 | (m.t_decided + 1)
     once = np.zeros(len(keys), np.bool_)
-    once[np.unique(np.where(m.reset, -1 - np.arange(len(keys)), keys), return_index=True)[1]] = True
+    free = m.reset | (m.t_decided < 0)
+    once[np.unique(np.where(free, -1 - np.arange(len(keys)), keys), return_index=True)[1]] = True
     return ~once
+
+
+def ids(d: Decisions, hashes: Collection[str]) -> Finding:
+    """No decision has another's id, and each was made by a policy of a hash that the manifest names."""
+    codes = d.ids.dictionary_encode().indices.fill_null(-1).to_numpy(zero_copy_only=False)
+    first = np.zeros(len(codes), np.bool_)
+    first[np.unique(codes, return_index=True)[1]] = True
+    strange = np.zeros(len(codes), np.bool_) if not hashes else ~col.among(d.hashes, hashes)
+    return Finding(
+        "id",
+        np.ones(len(codes), np.bool_),
+        ~first | (codes < 0) | strange,
+        lambda i: f"decision_id {d.ids[i].as_py()}, policy_hash {d.hashes[i].as_py()}",
+        lambda i: f"a policy_hash of {', '.join(sorted(hashes))}" if strange[i] else "an id of its own",
+    )
+
+
+def learned_ids(m: Learnings, d: Decisions, complete: Bool) -> Finding:
+    """What was learned names the id of the decision that it belongs to."""
+    at = _find(d, m.lane, m.t_decided)
+    known = at >= 0
+    due = d.ids.take(pa.array(np.where(known, at, 0), mask=~known)) if len(d.ids) else pa.nulls(len(at), pa.string())
+    same = pc.fill_null(pc.equal(due, m.ids), False).to_numpy(zero_copy_only=False)
+    nameless = col.is_null(m.ids)
+    wrong = np.where(m.t_decided >= 0, ~same, ~nameless)
+    return Finding(
+        "id",
+        ~m.reset & complete,
+        wrong,
+        lambda i: m.ids[i].as_py(),
+        lambda i: due[i].as_py() if m.t_decided[i] >= 0 else "no decision_id without t_decided",
+    )
+
+
+def times(d: Decisions, m: Learnings) -> Iterator[tuple[Finding, bool]]:
+    """Served rows stand in the order of time: a user's decisions, what the user's model learned, and each lesson after
+    the decision that was the latest then and before the next. Whether a finding is about learnings comes with it."""
+    n = np.arange(len(d.t))
+    before = np.maximum(n - 1, 0)
+    follows = (n > 0) & (d.lane == d.lane[before]) & d.served & d.served[before]
+    yield (
+        Finding(
+            "time",
+            follows,
+            d.ts < d.ts[before],
+            lambda i: f"{d.ts[i]} microseconds",
+            lambda i: f"{d.ts[before[i]]} or later, when decision {d.t[before[i]]} was made",
+        ),
+        False,
+    )
+    k = np.arange(len(m.seq))
+    last = np.maximum(k - 1, 0)
+    same = (k > 0) & (m.lane == m.lane[last]) & m.served & m.served[last]
+    back = same & (m.ts < m.ts[last])
+    now, after = _find(d, m.lane, m.t_now), _find(d, m.lane, m.t_now + 1)
+    early = (now >= 0) & m.served & d.served[now] & (m.ts < d.ts[now]) if len(d.t) else np.zeros(len(k), np.bool_)
+    late = (after >= 0) & m.served & d.served[after] & (m.ts > d.ts[after]) if len(d.t) else np.zeros(len(k), np.bool_)
+    yield (
+        Finding(
+            "time",
+            m.served,
+            back | early | late,
+            lambda i: f"learning seq {m.seq[i]} at {m.ts[i]} microseconds",
+            lambda i: f"between decisions {m.t_now[i]} and {m.t_now[i] + 1}, and not before seq {m.seq[last[i]]}",
+        ),
+        True,
+    )
 
 
 def reward(m: Learnings, reactions: bool) -> Finding:
@@ -110,13 +182,13 @@ def reward(m: Learnings, reactions: bool) -> Finding:
     )
 
 
-def draw(d: Decisions, seed: int, replicate: I64, users: U64, share: F64 | None) -> Iterator[Finding]:
+def draw(d: Decisions, seed: int, replicate: I64, users: U64, share: tuple[F64, Bool] | None) -> Iterator[Finding]:
     """The first uniform picks the candidate by the cumulative probabilities; the second sets the flag.
 
-    `replicate` and `users` (hashed) are those of each row; `share` (n,) is the probability of being drawn by
-    exploration, for the candidate chosen, where the policy says it.
+    `replicate` and `users` (hashed) are those of each row; `share` is the probability (n,) of being drawn
+    by exploration, for the candidate chosen, and where it is known (n,).
     """
-    u = decision_uniforms(seed, replicate, users, d.t)
+    u = philox.uniforms(seed, replicate, users, d.t, philox.DECIDE, 2)
     judged = d.has_probs
     sums = np.cumsum(np.where(judged[:, None], d.probs, 0.0), axis=1)
     last = d.probs.shape[1] - 1 - np.argmax((d.probs > 0.0)[:, ::-1], axis=1)
@@ -136,11 +208,12 @@ def draw(d: Decisions, seed: int, replicate: I64, users: U64, share: F64 | None)
     if share is None:
         return
     own = np.where(judged, d.probs[np.arange(len(d.t)), d.chosen], d.propensity)
-    flag = u[1] * own < share
-    sure = np.abs(u[1] * own - share) > _ROUNDING
+    part, known = share
+    flag = u[1] * own < part
+    sure = np.abs(u[1] * own - part) > _ROUNDING + TOLERANCE * part
     yield Finding(
         "explored",
-        ~np.isnan(own),
+        known & ~np.isnan(own),
         (d.explored < 0) | (sure & (d.explored != flag)),
         lambda i: _flag(int(d.explored[i])),
         lambda i: f"{_flag(int(flag[i]))} at uniform {u[1, i]:.17g}",

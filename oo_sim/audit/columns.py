@@ -34,6 +34,11 @@ def floats(column: pa.ChunkedArray | pa.Array) -> F64:
     return np.asarray(whole(column).cast(pa.float64()).to_numpy(zero_copy_only=False), np.float64)
 
 
+def times(column: pa.ChunkedArray | pa.Array) -> I64:
+    """Times as microseconds since 1970; 0 where null."""
+    return ints(pc.fill_null(whole(column).cast(pa.timestamp("us", "UTC"), safe=False).cast(pa.int64()), 0))
+
+
 def among(column: pa.ChunkedArray | pa.Array, values: Iterable[str]) -> Bool:
     """Which texts are among `values`; null is not."""
     found = pc.is_in(whole(column), value_set=pa.array(list(values), whole(column).type))

@@ -20,6 +20,7 @@ class _Page:
         self.counts: dict[str, Count] = {}
         self.firsts: dict[str, Wrong] = {}
         self.notes: dict[str, None] = {}
+        self.unchecked: tuple[str, ...] = ()
 
 
 class Ledger:
@@ -28,12 +29,14 @@ class Ledger:
     def __init__(self) -> None:
         self._pages: dict[str, _Page] = {}
         self._refused: dict[tuple[str, str], Refused] = {}
+        self._cut: list[str] = []
 
     def _page(self, policy: str) -> _Page:
         return self._pages.setdefault(policy, _Page())
 
-    def decisions(self, policy: str, count: int, notes: Iterable[str] = ()) -> None:
+    def decisions(self, policy: str, count: int, notes: Iterable[str] = (), unchecked: tuple[str, ...] = ()) -> None:
         """Adds to a policy's decisions, and notes what is not checked about them."""
+        self._page(policy).unchecked = unchecked
         page = self._page(policy)
         page.decisions += count
         page.notes.update(dict.fromkeys(notes))
@@ -69,10 +72,15 @@ class Ledger:
         count = len(rows) + (known.count if known else 0)
         self._refused[table, reason] = Refused(table, reason, count, first)
 
+    def rows(self, table: str, found: int, expected: int | None) -> None:
+        """Takes note of a table that has another number of rows than its manifest says."""
+        if expected is not None and found != expected:
+            self._cut.append(f"{table}: {found:,} rows, and the manifest says {expected:,}")
+
     def report(self) -> Report:
         """All of it."""
         policies = tuple(_policy_report(label, page) for label, page in self._pages.items())
-        return Report(policies, tuple(self._refused.values()))
+        return Report(policies, tuple(self._refused.values()), tuple(self._cut))
 
 
 def _policy_report(label: str, page: _Page) -> PolicyReport:
@@ -80,7 +88,7 @@ def _policy_report(label: str, page: _Page) -> PolicyReport:
     firsts = {check: page.firsts[check] for check in order if check in page.firsts}
     first = min(firsts.values(), key=lambda wrong: wrong.t, default=None)
     counts = {check: page.counts[check] for check in order}
-    return PolicyReport(label, page.decisions, counts, first, firsts, tuple(page.notes))
+    return PolicyReport(label, page.decisions, counts, first, firsts, tuple(page.notes), page.unchecked)
 
 
 def _text(value: object) -> str:

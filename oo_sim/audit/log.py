@@ -28,7 +28,7 @@ def open_log(directory: str | Path) -> Log:
     """
     path = Path(directory)
     if not path.is_dir():
-        raise UnusableLogError(f"{path}: is no directory; a run directory or a directory of log files is wanted")
+        raise UnusableLogError(f"{path}: is not a directory; expected a run directory or a directory of log files")
     decisions, learnings = (ParquetSource(_files(path, name), name) for name in ("decisions", "learnings"))
     return Log(decisions, learnings, _manifest(path / "manifest.json"))
 
@@ -54,5 +54,5 @@ def _manifest(path: Path) -> Mapping[str, Any]:
     except (OSError, ValueError, RecursionError) as error:
         raise UnusableLogError(f"{path}: cannot be read as JSON: {str(error)[:200]}") from error
     if not isinstance(manifest, dict) or not isinstance(manifest.get("policies", []), list):
-        raise UnusableLogError(f"{path}: is no manifest: an object with a list of policies is wanted")
+        raise UnusableLogError(f"{path}: is not a manifest; expected an object with a list of policies")
     return manifest

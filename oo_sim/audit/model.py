@@ -7,38 +7,58 @@ from typing import NamedTuple
 
 import numpy as np
 
-from oo_sim.audit.arrays import F64, I64, TOLERANCE, Bool, differs
+from oo_sim.audit.arrays import F64, I64, TOLERANCE, U64, Bool, differs
+from oo_sim.audit.models import Lessons, Offered, walk
 from oo_sim.audit.report import Finding
-from oo_sim.audit.ridge import Learned, mean_and_width, states
 from oo_sim.audit.rows import Decisions, Learnings
 from oo_sim.audit.rules import Rule
 
 
 class Scored(NamedTuple):
-    """Derived scores (n, K); `blank` (n,) says where no reward but 0 was learned yet, and all are
-    exactly 0."""
+    """Derived scores (n, K); `blank` (n,) says where no reward but 0 was learned yet, and all are exactly 0. Scores
+    that are shares of wins have bounds (n, K), since near ties may go either way."""
 
     scores: F64
     blank: Bool
+    low: F64 | None = None
+    high: F64 | None = None
 
 
-def scored(d: Decisions, m: Learnings, rule: Rule) -> Scored | None:
+def scored(d: Decisions, m: Learnings, rule: Rule, users: U64, replicates: I64) -> Scored | None:
     """The scores that each candidate should have had, from everything that the user's model had learned.
 
-    None for policies whose scores do not follow from the log.
+    `users` (hashed) and `replicates` are those of the lanes. None for policies whose scores do not follow from the log.
     """
-    if not rule.ridge and rule.family != "oracle":
-        return None
     if rule.family == "oracle":
         return Scored(d.x[:, :, 0], np.zeros(len(d.t), np.bool_))
-    scores, blank = np.zeros(d.standing.shape), np.zeros(len(d.t), np.bool_)
-    alpha = rule.parameters.get("alpha", 0.0)
-    learned = Learned(m.lane, _never_falling(m.lane, m.t_now), m.reset, m.x, m.reward)
-    for state in states(learned, d.lane, d.t, rule.parameters["prior"]):
-        mean, width = mean_and_width(state, d.x[state.rows], alpha != 0.0)
-        scores[state.rows] = mean + alpha * width
-        blank[state.rows] = (state.size == 0.0) & (alpha == 0.0)
-    return Scored(scores, blank)
+    if rule.family == "random":
+        return Scored(np.zeros(d.standing.shape), np.zeros(len(d.t), np.bool_))
+    model = rule.model(d.x.shape[2])
+    if model is None:
+        return None
+    now = _never_falling(m.lane, m.t_now)
+    decided = np.where(m.t_decided >= 0, m.t_decided, now)
+    lessons = Lessons(
+        m.lane, now, decided, m.reset, np.ascontiguousarray(m.x.T), m.reward, users, replicates, rule.seed
+    )
+    found = Scored(np.zeros(d.standing.shape), np.zeros(len(d.t), np.bool_))
+    if rule.shares:
+        found = found._replace(low=np.zeros(d.standing.shape), high=np.zeros(d.standing.shape))
+    later = later_twins(d) if rule.shares else np.zeros((0, 0), np.bool_)
+    for rows, states in walk(model, lessons, d.lane, d.t):
+        offered = Offered(
+            np.ascontiguousarray(d.x[rows].transpose(2, 1, 0)),
+            d.standing[rows].T,
+            later[rows].T if rule.shares else later,
+            d.t[rows],
+            users[d.lane[rows]],
+            replicates[d.lane[rows]],
+        )
+        scores = model.score(states, offered)
+        found.scores[rows], found.blank[rows] = scores.scores.T, model.blank(states)
+        if found.low is not None and found.high is not None and scores.low is not None and scores.high is not None:
+            found.low[rows], found.high[rows] = scores.low.T, scores.high.T
+    return found
 
 
 def _never_falling(lane: I64, t_now: I64) -> I64:
@@ -47,17 +67,51 @@ def _never_falling(lane: I64, t_now: I64) -> I64:
     return np.asarray(lifted - (lane << 32) - 1)
 
 
+def later_twins(d: Decisions) -> Bool:
+    """Which candidates (n, K) are the same as one before them, in all raw columns and features."""
+    n, K = d.standing.shape
+    later = np.zeros((n, K), np.bool_)
+    columns = (d.is_overdue, d.age, d.priority, d.is_llm)
+    for k in range(1, K):
+        for j in range(k):
+            same = d.standing[:, j] & d.standing[:, k] & (d.x[:, j] == d.x[:, k]).all(axis=1)
+            for column in columns:
+                same &= column[:, j] == column[:, k]
+            later[:, k] |= same
+    return later
+
+
 def findings(d: Decisions, s: Scored, rule: Rule, sure: Bool) -> Iterator[Finding]:
     """All checks against the derived scores; rows whose model is not known (`sure` false) are not judged."""
     n = len(d.t)
     own = s.scores[np.arange(n), d.chosen]
-    yield Finding("score", sure, differs(d.score, own), lambda i: d.score[i], lambda i: float(own[i]))
+    wrong = differs(d.score, own)
+    if s.low is not None and s.high is not None:
+        rows = np.arange(n)
+        wrong = ~_between(d.score, s.low[rows, d.chosen], s.high[rows, d.chosen])
+    yield Finding("score", sure, wrong, lambda i: d.score[i], lambda i: float(own[i]))
+    if s.low is not None and s.high is not None:
+        yield from _shares(d, s, sure)
+        return
     if rule.serves_best:
         greedy, known = _greedy(d, rule)
         yield from _best_served(d, s, greedy, sure & known)
     else:
         greedy, known = d.chosen, np.ones(n, np.bool_)
     yield from probabilities(d, s.scores, rule, greedy, sure & known)
+
+
+def _between(values: F64, low: F64, high: F64) -> Bool:
+    return np.asarray((values >= low - TOLERANCE) & (values <= high + TOLERANCE))
+
+
+def _shares(d: Decisions, s: Scored, sure: Bool) -> Iterator[Finding]:
+    """Logged probabilities are the shares of wins."""
+    assert s.low is not None
+    assert s.high is not None
+    has = d.has_probs
+    wrong = np.asarray((~_between(d.probs, s.low, s.high) & d.standing).any(axis=1))
+    yield Finding("probs", sure & has, wrong, lambda i: d.probs[i], lambda i: s.scores[i][d.standing[i]])
 
 
 def _greedy(d: Decisions, rule: Rule) -> tuple[I64, Bool]:
@@ -68,7 +122,8 @@ def _greedy(d: Decisions, rule: Rule) -> tuple[I64, Bool]:
     has = d.has_probs
     epsilon = rule.epsilon(d.t)
     greedy = np.where(has, np.argmax(np.where(has[:, None], d.probs, 0.0), axis=1), d.chosen)
-    return greedy, np.where(has, epsilon < 1.0, (epsilon == 0.0) | (d.explored == 0))
+    sole = (epsilon == 0.0) if rule.family != "squarecb" else np.zeros(len(d.t), np.bool_)
+    return greedy, np.where(has, epsilon < 1.0, sole | (d.explored == 0))
 
 
 def with_probs(d: Decisions, s: Scored | None, rule: Rule, sure: Bool) -> Decisions:
@@ -130,6 +185,10 @@ def probabilities(d: Decisions, scores: F64, rule: Rule, greedy: I64, judged: Bo
     wrong = np.asarray((differs(d.probs, due) & d.standing).any(axis=1))
     yield Finding("probs", judged & has, wrong, lambda i: d.probs[i], lambda i: due[i][d.standing[i]])
     own = due[np.arange(len(d.t)), d.chosen]
+    if rule.sampled:
+        told = has | ~np.isnan(d.propensity)
+        yield Finding("propensity", judged, told, lambda i: d.propensity[i], lambda i: "null: one sample tells none")
+        return
     yield Finding(
         "propensity",
         judged & ~has & (~np.isnan(d.propensity) | ~d.served),
@@ -139,8 +198,16 @@ def probabilities(d: Decisions, scores: F64, rule: Rule, greedy: I64, judged: Bo
     )
 
 
-def explored_share(d: Decisions, rule: Rule) -> F64 | None:
-    """The probability (n,) of drawing the candidate by exploring; None where the policy has no such notion."""
-    if rule.family == "egreedy":
-        return np.asarray(rule.epsilon(d.t) / d.standing.sum(axis=1))
-    return np.asarray(1.0 / d.standing.sum(axis=1)) if rule.family == "random" else None
+def explored_share(d: Decisions, s: Scored | None, rule: Rule, sure: Bool) -> tuple[F64, Bool] | None:
+    """The probability (n,) of drawing the candidate by exploring, and where that is known; None where the policy has no
+    such notion."""
+    n = len(d.t)
+    if rule.family in ("egreedy", "random"):
+        nothing = np.zeros(n, np.int64)
+        found = rule.explored(d.probs, d.standing, nothing, d.chosen, d.t)
+        return None if found is None else (found, np.ones(n, np.bool_))
+    if s is None:
+        return None
+    greedy, known = _greedy(d, rule)
+    found = rule.explored(s.scores, d.standing, greedy, d.chosen, d.t)
+    return None if found is None else (found, sure & known)

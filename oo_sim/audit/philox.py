@@ -1,4 +1,4 @@
-"""The addressed draw of a decision, made again in plain NumPy from its address alone.
+"""Addressed draws, made again from their address alone: key (seed, replicate), counter (user, t, purpose and block).
 
 Philox4x32-10 is that of Salmon et al. (2011), "Parallel random numbers: as easy as 1, 2, 3".
 """
@@ -9,11 +9,31 @@ import hashlib
 from collections.abc import Iterable
 
 import numpy as np
+from scipy import special
 
 from oo_sim.audit.arrays import F64, I64, U64
 
-DECIDE = 8
-"""The purpose of the two uniforms of a decision, in the high half of the counter's last word."""
+(
+    SEGMENT,
+    PREFERENCE,
+    CLOCK,
+    COUNT,
+    TASK,
+    TIP,
+    REACTION,
+    DECIDE,
+    SCORE,
+    UPDATE,
+    VECTOR,
+    NOISE,
+    TITLE,
+    FEEDBACK,
+    DRIFT,
+    PRESENCE,
+) = range(1, 17)
+"""What a draw is for, in the high half of the counter's last word; the low half counts blocks of two uniforms."""
+POPULATION = 0xFFFFFFFF
+"""The replicate of draws that depend on the user alone."""
 
 _LOW, _HALF = np.uint64(0xFFFFFFFF), np.uint64(32)
 _MULTIPLIERS = np.uint64(0xD2511F53), np.uint64(0xCD9E8D57)
@@ -32,17 +52,37 @@ def philox(counter: U64, key: U64) -> U64:
     return np.stack([c0, c1, c2, c3])
 
 
-def decision_uniforms(seed: int, replicate: I64, users: U64, t: I64) -> F64:
-    """The two uniforms (2, n) of decisions `t` (n,) of `users` (n,) in `replicate` (n,).
-
-    The first picks the candidate, the second says whether the pick counts as explored.
-    """
+def words(seed: int, replicate: I64, users: U64, t: I64, purpose: int, block: int = 0) -> U64:
+    """The four words (4, n) of a block at the addresses of `users` (n,), hashed, at `t` (n,) in `replicate` (n,)."""
     n = len(t)
     key = np.stack([np.full(n, seed & 0xFFFFFFFF, np.uint64), replicate.astype(np.uint64) & _LOW])
-    last = np.full(n, DECIDE << 16, np.uint64)
-    words = philox(np.stack([users & _LOW, users >> _HALF, t.astype(np.uint64) & _LOW, last]), key)
-    high, low = words[0::2] >> np.uint64(5), words[1::2] >> np.uint64(6)
-    return np.asarray((high.astype(np.float64) * 2.0**26 + low.astype(np.float64)) * 2.0**-53)
+    last = np.full(n, (purpose << 16) | block, np.uint64)
+    return philox(np.stack([users & _LOW, users >> _HALF, t.astype(np.uint64) & _LOW, last]), key)
+
+
+def uniforms(seed: int, replicate: I64, users: U64, t: I64, purpose: int, count: int) -> F64:
+    """`count` uniforms in [0, 1) of 53 bits (count, n) at each address; two words make one, two of them a block."""
+    parts = [np.empty((0, len(t)))]
+    for block in range(-(-count // 2)):
+        found = words(seed, replicate, users, t, purpose, block)
+        high, low = found[0::2] >> np.uint64(5), found[1::2] >> np.uint64(6)
+        parts.append((high.astype(np.float64) * 2.0**26 + low.astype(np.float64)) * 2.0**-53)
+    return np.concatenate(parts)[:count]
+
+
+def normals(seed: int, replicate: I64, users: U64, t: I64, purpose: int, count: int) -> F64:
+    """Standard normal draws (count, n), each the quantile of a uniform."""
+    return quantile(uniforms(seed, replicate, users, t, purpose, count))
+
+
+def quantile(uniform: F64) -> F64:
+    """The standard normal quantile; 0 counts as half of the smallest uniform above it."""
+    return np.asarray(special.ndtri(np.maximum(uniform, 2.0**-54)))
+
+
+def unit32(word: U64) -> F64:
+    """A uniform in [0, 1) with 32 random bits, from one word."""
+    return np.asarray(word.astype(np.float64) * 2.0**-32)
 
 
 def user_words(user_ids: Iterable[str]) -> U64:

@@ -10,6 +10,8 @@ from oo_sim.audit.arrays import I64, Bool
 
 CHECKS: Mapping[str, str] = {
     "order": "a user's decisions and learnings are numbered without gaps, and time does not run back",
+    "id": "ids are the decision's own, and name a policy that the manifest describes",
+    "time": "what was served stands in the order of time",
     "features": "the logged vectors follow from the candidates, the hour and the day",
     "learned": "what was learned is the vector of the decision that it belongs to, once",
     "reward": "the reward is that of the reaction, and within -1 to 1",
@@ -25,6 +27,8 @@ CHECKS: Mapping[str, str] = {
     "choice": "exploration picks candidates as often as the probabilities say (e-value)",
 }
 """Every check by name, in the order in which a decision that fails several is described."""
+PARTS = ("features", "scores", "probabilities", "draws", "learned states")
+"""What is derived again of a policy that is known."""
 
 
 class Rows(NamedTuple):
@@ -86,8 +90,8 @@ class Refused:
 
 @dataclass(frozen=True)
 class PolicyReport:
-    """One policy's counts; `first` is the first wrong decision, `firsts` that of each check; `notes` say what
-    was not checked, and why.
+    """One policy's counts; `first` is the first wrong decision, `firsts` that of each check; `unchecked` names what was
+    not derived again (of `PARTS`), and `notes` say why.
     """
 
     label: str
@@ -96,6 +100,7 @@ class PolicyReport:
     first: Wrong | None
     firsts: Mapping[str, Wrong]
     notes: tuple[str, ...]
+    unchecked: tuple[str, ...] = ()
 
     @property
     def wrong(self) -> int:
@@ -109,20 +114,26 @@ class Report:
 
     policies: tuple[PolicyReport, ...]
     refused: tuple[Refused, ...]
+    cut: tuple[str, ...] = ()  # tables that do not have as many rows as the manifest says
 
     @property
     def violations(self) -> int:
-        """How many findings there are, over all policies."""
-        return sum(policy.wrong for policy in self.policies)
+        """How many findings there are, over all policies, and tables that were cut off."""
+        return sum(policy.wrong for policy in self.policies) + len(self.cut)
 
     @property
     def clean(self) -> bool:
         """No finding and no row refused."""
         return not self.violations and not self.refused
 
+    @property
+    def complete(self) -> bool:
+        """Whether every part of every policy was derived again: without it, clean does not mean right."""
+        return all(not policy.unchecked for policy in self.policies)
+
     def to_dict(self) -> dict[str, Any]:
         """The report as plain JSON values."""
-        return {"clean": self.clean, "violations": self.violations} | asdict(self)
+        return {"clean": self.clean, "complete": self.complete, "violations": self.violations} | asdict(self)
 
 
 class UnusableLogError(ValueError):

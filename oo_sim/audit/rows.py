@@ -39,6 +39,9 @@ class Decisions(NamedTuple):
     expected: F64
     best: F64
     served: Bool  # by the shim, with a time of its own, rather than simulated
+    ts: I64  # microseconds, 0 where there are none
+    ids: pa.Array
+    hashes: pa.Array
 
     @property
     def has_probs(self) -> Bool:
@@ -61,6 +64,8 @@ class Learnings(NamedTuple):
     reaction: F64
     t_decided: I64
     served: Bool
+    ts: I64
+    ids: pa.Array
 
 
 def decisions(table: pa.Table, d: int | None, judge_raw: bool, refuse: Refuse) -> Decisions:
@@ -110,6 +115,9 @@ def _dense_decisions(table: pa.Table, d: int) -> Decisions:
         expected=col.floats(table["expected_reward"]),
         best=col.floats(table["best_expected_reward"]),
         served=~col.is_null(table["ts"]),
+        ts=col.times(table["ts"]),
+        ids=col.whole(table["decision_id"]),
+        hashes=col.whole(table["policy_hash"]),
     )
 
 
@@ -131,4 +139,6 @@ def _dense_learnings(table: pa.Table, d: int) -> Learnings:
         reaction=values[col.ints(pc.fill_null(worth, len(REWARDS)))],
         t_decided=col.ints(pc.fill_null(table["t_decided"].cast(pa.int64()), -1)),
         served=~col.is_null(table["ts"]),
+        ts=col.times(table["ts"]),
+        ids=col.whole(table["decision_id"]),
     )

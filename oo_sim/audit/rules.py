@@ -1,4 +1,4 @@
-"""What each known policy promises: its parameters, its scores and its probabilities."""
+"""What each known policy promises: its parameters, its model and its probabilities."""
 
 from __future__ import annotations
 
@@ -7,28 +7,36 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from oo_sim.audit import models
 from oo_sim.audit.arrays import F64, I64, Bool
 from oo_sim.audit.features import MAPS, derivable
-from oo_sim.audit.report import UnusableLogError
+from oo_sim.audit.report import PARTS, UnusableLogError
 
 _DEFAULTS: Mapping[str, Mapping[str, float]] = {
     "linucb": {"alpha": 1.0, "prior": 1.0},
     "egreedy": {"epsilon": 0.1, "decay": 0.0, "prior": 1.0},
     "greedy": {"prior": 1.0},
     "softmax": {"temperature": 0.1, "prior": 1.0},
+    "squarecb": {"gamma": 10.0, "exponent": 0.5, "prior": 1.0},
     "thompson": {"scale": 0.5, "samples": 1, "prior": 1.0},
+    "logistic_ts": {"scale": 0.5, "samples": 1, "prior": 1.0},
+    "bootstrap_ts": {"replicates": 10, "spread": 0.5, "prior": 1.0},
+    "linucb_disjoint": {"alpha": 1.0, "prior": 1.0},
+    "linucb_hybrid": {"alpha": 1.0, "sharing": 1.0, "prior": 1.0},
+    "dlinucb": {"gamma": 0.99, "alpha": 1.0, "prior": 1.0},
+    "swlinucb": {"window": 100, "alpha": 1.0, "prior": 1.0},
+    "restart_linucb": {"period": 200, "alpha": 1.0, "prior": 1.0},
     "random": {},
     "oracle": {},
 }
 _RANGES: Mapping[str, tuple[float, float]] = {
-    "alpha": (0.0, 1e9),
-    "prior": (1e-9, 1e9),
+    **dict.fromkeys(("alpha", "decay", "scale", "exponent", "sharing", "spread"), (0.0, 1e9)),
+    **dict.fromkeys(("prior", "temperature"), (1e-9, 1e9)),
+    **dict.fromkeys(("samples", "replicates", "window", "period"), (1, 1e9)),
     "epsilon": (0.0, 1.0),
-    "decay": (0.0, 1e9),
-    "temperature": (1e-9, 1e9),
-    "scale": (0.0, 1e9),
-    "samples": (1, 1e9),
+    "gamma": (0.0, 1e9),
 }
+_WHOLE = ("samples", "replicates", "window", "period")
 _SCHEDULES: Mapping[str, Callable[[F64], F64]] = {
     "harmonic": lambda u: 1.0 / (1.0 + u),
     "sqrt": lambda u: 1.0 / np.sqrt(1.0 + u),
@@ -38,6 +46,13 @@ _SCHEDULES: Mapping[str, Callable[[F64], F64]] = {
 """What is left of epsilon at u = decay t."""
 _WIRE = {"linucb-v1": ("linucb", "oo5"), "egreedy-v1": ("egreedy", "oo7")}
 """Policies that a log may name without describing them."""
+_SEEDED = ("thompson", "logistic_ts", "bootstrap_ts")
+"""Policies whose scores need random numbers, so that without a seed they cannot be derived."""
+_SHARES = ("thompson", "logistic_ts", "bootstrap_ts")
+"""Policies whose scores may be probabilities already."""
+
+KNOWN = tuple(_DEFAULTS)
+"""The policies that are derived again in full."""
 
 
 class Rule(NamedTuple):
@@ -49,16 +64,57 @@ class Rule(NamedTuple):
     names: tuple[str, ...] | None  # of the features, where known
     notes: tuple[str, ...]
     schedule: str = "harmonic"
+    seed: int | None = None
+    hashes: frozenset[str] = frozenset()  # of the policies that may have decided under this label
 
     @property
-    def ridge(self) -> bool:
-        """Whether the scores follow from a ridge regression alone."""
-        return self.family in ("linucb", "egreedy", "greedy", "softmax")
+    def scored(self) -> bool:
+        """Whether the scores follow from the log."""
+        return self.family != "" and (self.family not in _SEEDED or self.seed is not None)
+
+    @property
+    def shares(self) -> bool:
+        """Whether a score is a share of wins, and the probability too."""
+        return self.family == "bootstrap_ts" or (self.family in _SHARES and self.parameters["samples"] > 1)
+
+    @property
+    def unchecked(self) -> tuple[str, ...]:
+        """What of a policy is not derived again."""
+        missing = set() if self.scored else {"scores", "probabilities", "learned states"}
+        if self.family != "oracle" and (self.names is None or not derivable(self.names)):
+            missing.add("features")
+        if self.seed is None:
+            missing.add("draws")
+        return tuple(part for part in PARTS if part in missing)
+
+    @property
+    def sampled(self) -> bool:
+        """Whether one posterior sample decides, so that no probability is known."""
+        return self.family in ("thompson", "logistic_ts") and not self.shares
 
     @property
     def serves_best(self) -> bool:
         """Whether there is one best candidate that a greedy choice must take."""
-        return self.family in ("linucb", "egreedy", "greedy", "oracle")
+        return self.scored and self.family not in ("softmax", "random") and not self.shares
+
+    def model(self, d: int) -> models.Model | None:
+        """The model of a policy that sees d features; None where there is none, or its features do not fit it."""
+        p = self.parameters
+        if self.family in ("", "random", "oracle") or not self.scored:
+            return None
+        start, alpha, seed = (p["prior"] * np.eye(d), np.zeros(d)), p.get("alpha", 0.0), self.seed or 0
+        tip = (self.names or ()).index("is_llm") if "is_llm" in (self.names or ()) else 0
+        makers: dict[str, Callable[[], models.Model]] = {
+            "thompson": lambda: models.Sampled(start, p["scale"], int(p["samples"]), seed),
+            "logistic_ts": lambda: models.Logistic(start, p["scale"], int(p["samples"]), seed),
+            "bootstrap_ts": lambda: models.Bootstrapped(p["prior"], p["spread"], int(p["replicates"]), d, seed),
+            "linucb_disjoint": lambda: models.Kinds(p["prior"], alpha, d, tip, 0.0),
+            "linucb_hybrid": lambda: models.Kinds(p["prior"], alpha, d, tip, p["sharing"]),
+            "dlinucb": lambda: models.Discounted(start, alpha, p["gamma"]),
+            "swlinucb": lambda: models.Windowed(start, alpha, int(p["window"])),
+            "restart_linucb": lambda: models.Restarted(start, alpha, int(p["period"])),
+        }
+        return makers.get(self.family, lambda: models.Sums(start, alpha))()
 
     def epsilon(self, t: I64) -> F64:
         """The probability (n,) of exploring at decisions `t`: epsilon, less by the schedule at u = decay t."""
@@ -77,19 +133,46 @@ class Rule(NamedTuple):
             steps = np.where(standing, scores - top, 0.0) / self.parameters["temperature"]
             weights = np.where(standing, np.exp(np.maximum(steps, -700.0)), 0.0)
             return np.asarray(weights / weights.sum(axis=1)[:, None])
+        if self.family == "squarecb":
+            others = self._inverse_gap(scores, standing, best, t)
+            others[np.arange(len(t)), best] = 1.0 - others.sum(axis=1)
+            return others
         epsilon = self.epsilon(t)[:, None]
         total = np.where(standing, epsilon / count, 0.0)
         total[np.arange(len(t)), best] += 1.0 - epsilon[:, 0]
         return total
 
+    def explored(self, scores: F64, standing: Bool, best: I64, chosen: I64, t: I64) -> F64 | None:
+        """The probability (n,) of drawing the candidate `chosen` by exploring; None where there is no such notion."""
+        count = standing.sum(axis=1)
+        if self.family == "egreedy":
+            return np.asarray(self.epsilon(t) / count)
+        if self.family == "squarecb":
+            return np.asarray(self._inverse_gap(scores, standing, best, t)[np.arange(len(t)), chosen])
+        return np.asarray(1.0 / count) if self.family == "random" else None
 
-def rules(manifest: Mapping[str, Any]) -> dict[str, Rule]:
+    def _inverse_gap(self, scores: F64, standing: Bool, best: I64, t: I64) -> F64:
+        """1 / (K + gamma_t (best - score)) of all but the best (Foster & Rakhlin 2020, Alg. 1)."""
+        rows = np.arange(len(t))
+        gamma = self.parameters["gamma"] * (t + 1.0) ** self.parameters["exponent"]
+        gap = np.maximum(scores[rows, best][:, None] - scores, 0.0)
+        others = np.where(standing, 1.0 / (standing.sum(axis=1)[:, None] + gamma[:, None] * gap), 0.0)
+        others[rows, best] = 0.0
+        return np.asarray(others)
+
+
+def rules(manifest: Mapping[str, Any], seed: int | None) -> dict[str, Rule]:
     """The rules of a manifest's policies, by label. UnusableLogError where an entry makes no sense."""
-    found = {}
+    found: dict[str, Rule] = {}
     for entry in manifest.get("policies", ()):
         if not isinstance(entry, Mapping) or not isinstance(entry.get("label"), str):
             raise UnusableLogError(f"manifest: policies: {entry!r:.80} has no label")
-        found[entry["label"]] = _rule(entry)
+        rule, label = _rule(entry, seed), entry["label"]
+        if label in found and (found[label].family, found[label].parameters) != (rule.family, rule.parameters):
+            rule = _unknown(label, rule.names, f"policy {label} was migrated: it is described in several ways", seed)
+        said = entry.get("hash")
+        hashes = frozenset({said} if isinstance(said, str) and said else ())
+        found[label] = rule._replace(hashes=hashes | (found[label].hashes if label in found else frozenset()))
     return found
 
 
@@ -101,28 +184,34 @@ def undescribed(label: str) -> Rule:
     return _unknown(label, None, f"policy {label} is not described by the manifest")
 
 
-def _rule(entry: Mapping[str, Any]) -> Rule:
+def _rule(entry: Mapping[str, Any], seed: int | None) -> Rule:
     label, name = entry["label"], str(entry.get("name", entry["label"]))
     names = _names(entry)
     family = _WIRE[name][0] if name in _WIRE else name
     if family not in _DEFAULTS:
-        return _unknown(label, names, f"policy {name} is not known here")
+        return _unknown(label, names, f"policy {name} is not known here", seed)
     parameters = {k: v for k, v in dict(entry.get("parameters") or {}).items() if k != "features"}
     if family == "oracle":
         names = names or ("expected_reward",)
         if len(names) != 1:
-            return _unknown(label, names, f"policy {name} sees {len(names)} features, not the truth alone")
+            return _unknown(label, names, f"policy {name} sees {len(names)} features, not the truth alone", seed)
+    if family in ("linucb_disjoint", "linucb_hybrid") and "is_llm" not in (names or ()):
+        return _unknown(label, names, f"policy {name}: no feature tells tasks and tips apart", seed)
     schedule = parameters.pop("schedule", "harmonic") if family == "egreedy" else "harmonic"
     if not isinstance(schedule, str) or schedule not in _SCHEDULES:
-        return _unknown(label, names, f"policy {name}: schedule {schedule!r:.40} is not known here")
+        return _unknown(label, names, f"policy {name}: schedule {schedule!r:.40} is not known here", seed)
     strange = sorted(set(parameters) - set(_DEFAULTS[family]))
     if strange:
-        return _unknown(label, names, f"policy {name}: parameters not known here, {', '.join(strange)}")
+        return _unknown(label, names, f"policy {name}: parameters not known here, {', '.join(strange)}", seed)
     for key, value in parameters.items():
         low, high = _RANGES[key]
         if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value <= high:
-            raise UnusableLogError(f"manifest: policy {label}: {key} is {value!r}; {low:g} to {high:g} wanted")
-    return Rule(label, family, {**_DEFAULTS[family], **parameters}, names, _notes(family, names), schedule)
+            raise UnusableLogError(f"manifest: policy {label}: {key} is {value!r}; expected {low:g} to {high:g}")
+        if key in _WHOLE and int(value) != value:
+            raise UnusableLogError(f"manifest: policy {label}: {key} is {value!r}; expected a whole number")
+    given = {**_DEFAULTS[family], **parameters}
+    rule = Rule(label, family, given, names, (), schedule, seed)
+    return rule._replace(notes=_notes(rule))
 
 
 def _names(entry: Mapping[str, Any]) -> tuple[str, ...] | None:
@@ -132,18 +221,19 @@ def _names(entry: Mapping[str, Any]) -> tuple[str, ...] | None:
     return None
 
 
-def _notes(family: str, names: tuple[str, ...] | None) -> tuple[str, ...]:
+def _notes(rule: Rule) -> tuple[str, ...]:
     notes = []
-    if family == "thompson":
-        notes.append("scores are not derived again: they need the policy's own noise")
-    if names is None:
+    if rule.family in _SEEDED and rule.seed is None:
+        notes.append("scores are not derived again: they need the policy's own noise, and there is no seed")
+    if rule.names is None:
         notes.append("features are not derived again: no manifest names them")
-    elif not derivable(names):
+    elif not derivable(rule.names) and rule.family != "oracle":
         notes.append("features are not derived again: they do not follow from the logged columns")
     return tuple(notes)
 
 
-def _unknown(label: str, names: tuple[str, ...] | None, why: str) -> Rule:
+def _unknown(label: str, names: tuple[str, ...] | None, why: str, seed: int | None = None) -> Rule:
     vectors = "" if names is None or not derivable(names) else "features, "
     note = f"{why}: {vectors}propensities and draws are checked, scores are not"
-    return Rule(label, "", {}, names, (note, *_notes("", names)))
+    rule = Rule(label, "", {}, names, (), seed=seed)
+    return rule._replace(notes=(note, *_notes(rule)))

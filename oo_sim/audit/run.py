@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
 
 from oo_sim.audit import checks, model
-from oo_sim.audit.arrays import I64, Bool
+from oo_sim.audit.arrays import I64, U64, Bool
 from oo_sim.audit.evalues import ALPHA, Evidence
 from oo_sim.audit.features import derivable
 from oo_sim.audit.ledger import Ledger
@@ -48,7 +49,8 @@ def audit(
     had. Raises UnusableLogError where the log cannot be read; rows that cannot be judged are refused in the
     report.
     """
-    known, seed = rules(manifest), _seed(manifest)
+    seed = _seed(manifest)
+    known = rules(manifest, seed)
     ledger = Ledger()
 
     def width(policy: str) -> int:
@@ -56,7 +58,9 @@ def audit(
         return _CANDIDATES * max(4, 16 if rule.names is None else len(rule.names))
 
     evidence: dict[str, Evidence] = {}
-    for shard in shards(decided, learned, numbers, width, ledger.refuse):
+    expected = _rows(manifest)
+    counted = partial(_counted, ledger, expected)
+    for shard in shards(decided, learned, numbers, width, ledger.refuse, counted):
         rule = known.get(shard.policy) or undescribed(shard.policy)
         part = _part(shard, rule, ledger)
         for finding, about in _findings(part, rule, bool(manifest.get("has_reactions", False))):
@@ -65,7 +69,7 @@ def audit(
         for finding in judge(_likely(part, rule)) if seed is None else _draws(part, rule, seed):
             ledger.add(shard.policy, part.decided, finding)
         notes = rule.notes if seed is not None else (*rule.notes, _NO_SEED)
-        ledger.decisions(shard.policy, len(part.decisions.t), notes)
+        ledger.decisions(shard.policy, len(part.decisions.t), notes, rule.unchecked)
         if progress is not None:
             progress(len(part.decisions.t))
     return ledger.report()
@@ -81,6 +85,7 @@ class _Part(NamedTuple):
     learned: Rows
     gaps: Bool
     holes: Bool
+    words: U64
 
 
 def _part(shard: Shard, rule: Rule, ledger: Ledger) -> _Part:
@@ -93,15 +98,17 @@ def _part(shard: Shard, rule: Rule, ledger: Ledger) -> _Part:
     )
     m = learnings(shard.learnings, d.x.shape[2], ledger.refuse)
     users = tuple(lane.user_id for lane in shard.lanes)
+    words = user_words(users)
     replicates = np.array([lane.replicate for lane in shard.lanes], np.int64)
     return _Part(
         d,
         m,
-        model.scored(d, m, rule),
+        model.scored(d, m, rule, words, replicates),
         Rows(users, replicates, d.lane, d.t),
         Rows(users, replicates, m.lane, np.where(m.t_decided >= 0, m.t_decided, np.maximum(m.t_now, 0))),
         _short(shard.decisions, d.lane, len(users)) | shard.nameless[0],
         _short(shard.learnings, m.lane, len(users)) | shard.nameless[1],
+        words,
     )
 
 
@@ -119,6 +126,11 @@ def _findings(part: _Part, rule: Rule, reactions: bool) -> Iterator[tuple[Findin
     if rule.names is not None and derivable(rule.names):
         yield checks.features(d, rule.names), part.decided
     yield checks.learned(m, d, rule.names, ~part.gaps[m.lane]), part.learned
+    yield checks.ids(d, rule.hashes), part.decided
+    yield checks.learned_ids(m, d, ~part.gaps[m.lane]), part.learned
+    if d.served.any() or m.served.any():
+        for finding, about_learned in checks.times(d, m):
+            yield finding, part.learned if about_learned else part.decided
     yield checks.reward(m, reactions), part.learned
     for finding in checks.sums(d):
         yield finding, part.decided
@@ -127,17 +139,12 @@ def _findings(part: _Part, rule: Rule, reactions: bool) -> Iterator[tuple[Findin
     if part.scored is not None:
         for finding in model.findings(d, part.scored, rule, ~part.holes[d.lane]):
             yield finding, part.decided
-    elif rule.family == "random":
-        everywhere = np.ones(len(d.t), np.bool_)
-        for finding in model.probabilities(d, d.probs, rule, d.chosen, everywhere):
-            yield finding, part.decided
 
 
 def _draws(part: _Part, rule: Rule, seed: int) -> Iterator[Finding]:
     d = part.decisions
-    words = user_words(part.decided.users)
-    share = model.explored_share(d, rule)
-    yield from checks.draw(d, seed, part.decided.replicates[d.lane], words[d.lane], share)
+    share = model.explored_share(d, part.scored, rule, ~part.holes[d.lane])
+    yield from checks.draw(d, seed, part.decided.replicates[d.lane], part.words[d.lane], share)
 
 
 def _likely(part: _Part, rule: Rule) -> Decisions:
@@ -145,8 +152,20 @@ def _likely(part: _Part, rule: Rule) -> Decisions:
     return model.with_probs(part.decisions, part.scored, rule, ~part.holes[part.decisions.lane])
 
 
+def _counted(ledger: Ledger, expected: Mapping[str, int], table: str, rows: int) -> None:
+    ledger.rows(table, rows, expected.get(table))
+
+
+def _rows(manifest: Mapping[str, Any]) -> Mapping[str, int]:
+    """How many rows the manifest says that the tables have; format 1 says nothing."""
+    rows = manifest.get("rows") or {}
+    if not isinstance(rows, Mapping) or not all(isinstance(count, int) for count in rows.values()):
+        raise UnusableLogError(f"manifest: rows is {rows!r:.60}; expected a whole number for each table")
+    return rows
+
+
 def _seed(manifest: Mapping[str, Any]) -> int | None:
     seed = manifest.get("seed")
     if seed is None or (isinstance(seed, int) and not isinstance(seed, bool)):
         return seed
-    raise UnusableLogError(f"manifest: seed is {seed!r}; a whole number is wanted")
+    raise UnusableLogError(f"manifest: seed is {seed!r}; expected a whole number")

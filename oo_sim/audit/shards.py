@@ -32,13 +32,23 @@ class Shard(NamedTuple):
     nameless: tuple[bool, bool]  # whether decisions, or learnings, were refused that may be these lanes'
 
 
-def shards(decisions: Source, learnings: Source, numbers: int, width: Width, refuse: Refuse) -> Iterator[Shard]:
+def shards(
+    decisions: Source,
+    learnings: Source,
+    numbers: int,
+    width: Width,
+    refuse: Refuse,
+    counted: Callable[[str, int], None],
+) -> Iterator[Shard]:
     """Yields the log in shards of whole users, policy by policy.
 
-    A shard holds about `numbers` numbers, where a row of a policy has `width(policy)` of them.
+    A shard holds about `numbers` numbers, where a row of a policy has `width(policy)` of them. `counted` is called with
+    each table's name and its number of rows.
     """
     known: dict[Lane, int] = {}
     indexes = Index(decisions, "decisions", known, refuse), Index(learnings, "learnings", known, refuse)
+    for index in indexes:
+        counted(index.name, index.starts[-1])
     if not known:
         return
     policies = {policy: i for i, policy in enumerate(dict.fromkeys(lane.policy for lane in known))}

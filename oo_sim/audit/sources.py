@@ -15,10 +15,24 @@ KEYS = ("policy", "replicate", "user_id")
 COLUMNS = {
     "decisions": (
         *KEYS,
-        *("t", "ts", "hour", "day", "candidates", "x", "probs", "chosen", "propensity", "score", "explored"),
+        *(
+            "policy_hash",
+            "decision_id",
+            "t",
+            "ts",
+            "hour",
+            "day",
+            "candidates",
+            "x",
+            "probs",
+            "chosen",
+            "propensity",
+            "score",
+            "explored",
+        ),
         *("expected_reward", "best_expected_reward"),
     ),
-    "learnings": (*KEYS, "seq", "kind", "x", "reaction", "reward", "t_decided", "t_now", "ts"),
+    "learnings": (*KEYS, "decision_id", "seq", "kind", "x", "reaction", "reward", "t_decided", "t_now", "ts"),
 }
 """The columns that an audit reads."""
 
@@ -98,7 +112,7 @@ def check_schema(schema: pa.Schema, name: str, where: str = "") -> None:
     for column in COLUMNS[name]:
         kind, wanted = schema.field(column).type, _wanted(column, name)
         if not _fits(kind, wanted):
-            raise UnusableLogError(f"{where}: column {column} is {kind}; {wanted} is wanted")
+            raise UnusableLogError(f"{where}: column {column} is {kind}; expected {wanted}")
 
 
 def _wanted(column: str, name: str) -> str:
@@ -120,7 +134,7 @@ def _fits(kind: pa.DataType, wanted: str) -> bool:
 
 _STRUCT = ("source", "is_overdue", "task_age_days", "priority")
 _KINDS = {
-    **dict.fromkeys(("policy", "user_id", "kind", "reaction", "source"), "text"),
+    **dict.fromkeys(("policy", "user_id", "kind", "reaction", "source", "policy_hash", "decision_id"), "text"),
     **dict.fromkeys(("replicate", "t", "hour", "day", "chosen", "seq", "t_decided", "t_now"), "whole number"),
     **dict.fromkeys(("explored", "is_overdue"), "true or false"),
     **dict.fromkeys(("task_age_days", "priority"), "number"),
@@ -150,7 +164,7 @@ def _open(path: Path) -> pq.ParquetFile:
     except FileNotFoundError as error:
         raise UnusableLogError(f"{path}: is missing") from error
     except (pa.ArrowException, OSError) as error:
-        raise UnusableLogError(f"{path}: is no readable Parquet file: {_first_line(error)}") from error
+        raise UnusableLogError(f"{path}: is not a readable Parquet file: {_first_line(error)}") from error
 
 
 def _leaves(file: pq.ParquetFile, columns: Sequence[str]) -> list[str]:

@@ -4,18 +4,32 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from oo_sim.audit.report import PolicyReport, Report
+from oo_sim.audit.report import PARTS, PolicyReport, Report
 
 
 def lines(report: Report) -> Iterator[str]:
-    """What was checked, what is wrong, and what was refused, policy by policy."""
+    """How much was derived again, then what was checked, what is wrong, and what was refused, policy by policy."""
+    yield from _derived(report)
     for policy in report.policies:
         yield from _policy(policy)
+    yield from report.cut
     for refused in report.refused:
         yield str(refused)
     if not report.policies:
         yield "There are no decisions in this log."
     yield _verdict(report)
+
+
+def _derived(report: Report) -> Iterator[str]:
+    """The first lines: a clean report of what was not looked at would say nothing."""
+    whole = [policy for policy in report.policies if not policy.unchecked]
+    if whole:
+        count = sum(policy.decisions for policy in whole)
+        yield f"Derived again, {', '.join(PARTS)}: {count:,} decisions of {', '.join(p.label for p in whole)}."
+    for policy in report.policies:
+        if policy.unchecked:
+            missing = ", ".join(policy.unchecked)
+            yield f"Not derived again: {missing} of {policy.label} ({policy.decisions:,} decisions)."
 
 
 def _policy(policy: PolicyReport) -> Iterator[str]:
@@ -30,7 +44,13 @@ def _policy(policy: PolicyReport) -> Iterator[str]:
 
 
 def _verdict(report: Report) -> str:
+    if report.clean and report.complete:
+        return "Clean: every decision follows from the log."
     if report.clean:
-        return "Clean: every decision that was checked follows from the log."
+        return "Nothing wrong was found; what the first lines name was not derived again."
     refused = sum(refused.count for refused in report.refused)
-    return f"{report.violations:,} violations, {refused:,} rows refused."
+    return f"{_count(report.violations, 'violation')}, {_count(refused, 'row')} refused."
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"

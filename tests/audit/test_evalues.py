@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import pytest
 
 from oo_sim.audit import Report, audit_tables
@@ -75,6 +76,7 @@ def _log(chosen: Any, probs: Any) -> Decisions:
     return Decisions(
         *(flat, flat, np.arange(n), flat, flat, wide, wide, probs, probs, wide, probs[:, :, None]),
         *(probs, chosen, blank, blank, flat, blank, blank, np.zeros(n, np.bool_)),
+        *(flat, pa.nulls(n, pa.string()), pa.nulls(n, pa.string())),
     )
 
 

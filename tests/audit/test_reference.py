@@ -10,9 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from oo_sim.audit import philox as addressed
 from oo_sim.audit.features import MAPS, derive, plausible
-from oo_sim.audit.philox import decision_uniforms, philox, user_words
-from oo_sim.audit.ridge import Learned, mean_and_width, states
+from oo_sim.audit.models import Lessons, Restarted, Sums, Windowed, mode, moments, walk
+from oo_sim.audit.philox import philox, user_words
 
 from .simulator import uniforms
 
@@ -38,14 +39,16 @@ def test_philox_gives_the_published_words(
 
 @given(st.integers(0, 2**32 - 1), st.integers(0, 1000), st.text(max_size=20), st.integers(0, 2**31 - 1))
 def test_a_draw_follows_from_its_address(seed: int, replicate: int, user: str, t: int) -> None:
-    found = decision_uniforms(seed, np.array([replicate]), user_words([user]), np.array([t]))
+    found = addressed.uniforms(seed, np.array([replicate]), user_words([user]), np.array([t]), addressed.DECIDE, 2)
     assert tuple(found[:, 0].tolist()) == uniforms(seed, replicate, user, t)
 
 
 def test_draws_are_uniform() -> None:
     """20,000 draws: mean and variance within 4 standard errors (an alarm in 1 of 8,000 seeds)."""
     n = 10_000
-    u = decision_uniforms(1, np.zeros(n, np.int64), np.full(n, 5, np.uint64), np.arange(n)).ravel()
+    u = addressed.uniforms(
+        1, np.zeros(n, np.int64), np.full(n, 5, np.uint64), np.arange(n), addressed.DECIDE, 2
+    ).ravel()
     assert abs(u.mean() - 0.5) < 4 * math.sqrt(1 / 12 / len(u))
     assert abs(u.var() - 1 / 12) < 4 * math.sqrt(1 / 180 / len(u))
 
@@ -77,42 +80,93 @@ def test_derived_vectors_are_plausible_and_disturbed_ones_are_not(
         assert not plausible(MAPS["oo7x"], x + 1.7 * (np.arange(24) == j)).any()
 
 
-def test_the_regression_agrees_with_the_textbook() -> None:
-    """Users with gaps, resets and late rewards: each state equals the sums over exactly what came before."""
-    rng = np.random.default_rng(3)
-    d, m = 4, 400
-    lane = np.sort(rng.integers(0, 7, m))
-    t_now = np.concatenate([np.sort(rng.integers(-1, 40, (lane == i).sum())) for i in range(7)])
-    reset = rng.random(m) < 0.02
-    learned = Learned(lane, t_now, reset, rng.normal(size=(m, d)), rng.normal(size=m))
-    at, t = np.repeat(np.arange(8), 41), np.tile(np.arange(41), 8)
+def _lessons(rng: np.random.Generator, m: int, d: int, users: int) -> Lessons:
+    """What some users learned, the last of them nothing: gaps, resets, late rewards, several at once."""
+    lane = np.sort(rng.integers(0, users - 1, m))
+    t_now = np.concatenate([np.sort(rng.integers(-1, 40, (lane == i).sum())) for i in range(users)])
+    decided = np.maximum(t_now - rng.integers(0, 12, m), -1)
+    x, reward = rng.normal(size=(d, m)), rng.normal(size=m)
+    nobody = np.zeros(users, np.int64)
+    return Lessons(lane, t_now, decided, rng.random(m) < 0.02, x, reward, nobody.astype(np.uint64), nobody, None)
+
+
+def _one_by_one(model: Sums, lessons: Lessons, lane: int, t: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """A and b, from a list that is kept as a person would keep it."""
+    kept: list[tuple[int, int]] = []  # decision, lesson
+    for i in np.flatnonzero((lessons.lane == lane) & (lessons.t_now < t)).tolist():
+        now, decided = int(lessons.t_now[i]), int(lessons.decided[i])
+        if lessons.reset[i]:
+            kept = []
+        elif isinstance(model, Windowed):
+            if now - decided < model.window:
+                kept = [(at, j) for at, j in kept if at != decided or at < 0] + [(decided, i)]
+        elif not isinstance(model, Restarted) or decided // model.period == (now + 1) // model.period:
+            kept.append((decided, i))
+    if isinstance(model, Windowed):
+        kept = [(at, j) for at, j in kept if at >= t - model.window or at < 0]
+    if isinstance(model, Restarted):
+        kept = [(at, j) for at, j in kept if at // model.period == t // model.period]
+    x = lessons.x[:, [j for _, j in kept]]
+    return model.start[0] + x @ x.T, x @ lessons.reward[[j for _, j in kept]]
+
+
+@pytest.mark.parametrize("kind", ["sums", "window", "restart"])
+def test_the_regression_agrees_with_the_textbook(kind: str) -> None:
+    """Each state equals the sums over exactly what came before and is not forgotten yet."""
+    d, users = 4, 8
+    start = 0.5 * np.eye(d), np.zeros(d)
+    model = {"sums": Sums(start), "window": Windowed(start, 1.0, 9), "restart": Restarted(start, 1.0, 15)}[kind]
+    lessons = _lessons(np.random.default_rng(3), 400, d, users)
+    at, t = np.repeat(np.arange(users), 41), np.tile(np.arange(41), users)
     seen = np.zeros(len(at), np.int64)
-    for state in states(learned, at, t, 0.5):
-        seen[state.rows] += 1
-        for row, A, b in zip(state.rows.tolist(), state.A, state.b, strict=True):
-            before = np.flatnonzero((lane == at[row]) & (t_now < t[row]))
-            after = before[np.flatnonzero(reset[before])[-1] :][1:] if reset[before].any() else before
-            x = learned.x[after]
-            np.testing.assert_allclose(A, 0.5 * np.eye(d) + x.T @ x, atol=1e-12)
-            np.testing.assert_allclose(b, x.T @ learned.reward[after], atol=1e-12)
+    for rows, states in walk(model, lessons, at, t):
+        seen[rows] += 1
+        A = model.matrix(states)
+        for i, row in enumerate(rows.tolist()):
+            due = _one_by_one(model, lessons, int(at[row]), int(t[row]))
+            np.testing.assert_allclose(A[:, :, i], due[0], atol=1e-11)
+            np.testing.assert_allclose(states[model.m : model.m + d, i], due[1], atol=1e-11)
     assert (seen == 1).all()
+
+
+def _simple(x: list[list[float]], reward: list[float], t: list[int]) -> Lessons:
+    m = len(reward)
+    now, none = np.array(t), np.zeros(1, np.int64)
+    lane, reset = np.zeros(m, np.int64), np.zeros(m, np.bool_)
+    return Lessons(lane, now, now, reset, np.array(x).T, np.array(reward), none.astype(np.uint64), none, None)
 
 
 def test_rewards_that_cancel_out_leave_rounding_and_not_exactly_nothing() -> None:
     """+1/2 and -1/2 at the same vector: b is 0 again, but a model that is updated in place need not be."""
-    x, t = np.full((3, 2), 1 / 3), np.arange(3)
-    learned = Learned(np.zeros(3, np.int64), t, np.zeros(3, np.bool_), x, np.array([0.0, 0.5, -0.5]))
-    (state,) = states(learned, np.zeros(4, np.int64), np.arange(4), 1.0)
-    by_decision = np.argsort(state.rows)
-    assert not state.b[by_decision[[0, 1, 3]]].any()
-    assert state.size[by_decision].tolist() == [0.0, 0.0, 0.5, 1.0]
+    model = Sums((np.eye(2), np.zeros(2)))
+    lessons = _simple([[1 / 3, 1 / 3]] * 3, [0.0, 0.5, -0.5], [0, 1, 2])
+    ((rows, states),) = walk(model, lessons, np.zeros(4, np.int64), np.arange(4))
+    by_decision = states[:, np.argsort(rows)]
+    assert not by_decision[3:5, [0, 1, 3]].any()
+    assert model.blank(by_decision).tolist() == [True, True, False, False]
 
 
-def test_mean_and_width_by_hand() -> None:
+def test_mean_and_variance_by_hand() -> None:
     """One reward of 1 at x = (1, 0), prior 1: A = diag(2, 1), theta = (1/2, 0)."""
-    none = np.zeros(1, np.int64)
-    learned = Learned(none, none, np.zeros(1, np.bool_), np.array([[1.0, 0.0]]), np.ones(1))
-    (state,) = states(learned, none, none + 1, 1.0)
-    mean, width = mean_and_width(state, np.array([[[1.0, 0.0], [0.0, 2.0], [2.0, 1.0]]]), True)
-    assert mean[0] == pytest.approx([0.5, 0.0, 1.0])
-    assert width[0] == pytest.approx([math.sqrt(0.5), 2.0, math.sqrt(3.0)])
+    model = Sums((np.eye(2), np.zeros(2)), alpha=1.0)
+    lessons = _simple([[1.0, 0.0]], [1.0], [0])
+    ((_, states),) = walk(model, lessons, np.zeros(1, np.int64), np.ones(1, np.int64))
+    mean, variance = model.moments(states, np.array([[1.0, 0.0], [0.0, 2.0], [2.0, 1.0]]).T[:, :, None])
+    assert variance is not None
+    assert mean[:, 0] == pytest.approx([0.5, 0.0, 1.0])
+    assert variance[:, 0] == pytest.approx([0.5, 4.0, 3.0])
+
+
+def test_a_prior_that_rounding_swallows_is_borne() -> None:
+    A = np.full((3, 3, 1), 1e12)
+    mean, variance = moments(A, np.full((3, 1), 2e6), np.ones((3, 4, 1)), True)
+    assert variance is not None
+    assert np.isfinite(mean).all()
+    assert np.isfinite(variance).all()
+
+
+@given(st.floats(-50, 50), st.floats(0, 5000), st.floats(0, 1))
+def test_the_mode_solves_its_equation(start: float, spread: float, target: float) -> None:
+    u = mode(np.array([start]), np.array([spread]), np.array([target]))[0]
+    gap = u - start - spread * (target - 1 / (1 + math.exp(-u)))
+    assert abs(gap) <= 1e-9 * max(1.0, spread, abs(start))

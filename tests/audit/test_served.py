@@ -50,7 +50,7 @@ class Served(Simulator):
         turn = 2 * np.pi * int(self.rng.integers(24)) / 24
         own = {"hour_sin": float(np.sin(turn)), "hour_cos": float(np.cos(turn))}
         x = [own.get(name, value) for name, value in zip(self.names, x, strict=True)]
-        row = {"kind": "reward", "x": x, "reward": reward, "t_decided": self.decisions[-1]["t"]}
+        row = {"kind": "reward", "x": x, "reward": reward, "t_decided": None}
         self.late[user].append((x, reward, row))
 
     def log_learning(self, row: Row) -> list[Row]:
@@ -59,7 +59,7 @@ class Served(Simulator):
 
     def _log(self, user: int, row: Row) -> None:
         key = {"policy": self.policy, "replicate": 0, "user_id": f"user-{user}", "seq": self.learned[user]}
-        self.learnings.append(key | row | {"ts": START})
+        self.learnings.append(key | row | {"ts": START + timedelta(minutes=len(self.decisions))})
         self.learned[user] += 1
 
 
@@ -124,7 +124,8 @@ def test_unknown_policies_are_checked_as_far_as_they_can_be(name: str, extra: di
     right = Simulator("linucb", users=4, rounds=20)
     (found,) = audit_tables(*right.run(), _as(name, right, **extra)).policies
     assert found.wrong == 0
-    assert set(found.checks) == {"order", "features", "learned", "reward", "probs", "propensity", "draw"}
+    assert set(found.checks) == {"order", "id", "features", "learned", "reward", "probs", "propensity", "draw"}
+    assert found.unchecked == ("scores", "probabilities", "learned states")
     assert "features, propensities and draws are checked, scores are not" in found.notes[0]
     for fault, policy, check in (
         (AgeOffByOne, "linucb", "features"),
@@ -135,19 +136,6 @@ def test_unknown_policies_are_checked_as_far_as_they_can_be(name: str, extra: di
         first = audit_tables(*wrong.run(), _as(name, wrong, **extra)).policies[0].first
         assert first is not None
         assert first.check == check
-
-
-def test_thompson_without_propensities_is_checked_but_for_scores() -> None:
-    class Thompson(Simulator):
-        def log_decision(self, row: Row) -> Row:
-            return row | {"probs": None, "propensity": None}
-
-    simulator = Thompson("greedy", users=4, rounds=20)
-    report = audit_tables(*simulator.run(), _as("thompson", simulator))
-    assert report.clean
-    assert report.policies[0].checks["draw"].judged == 0
-    assert report.policies[0].checks["features"].judged == 80
-    assert "scores are not derived again" in report.policies[0].notes[0]
 
 
 def _write(directory: Path, simulator: Simulator, manifest: Row | None = None) -> str:
@@ -164,7 +152,7 @@ def test_the_command_and_its_exit_codes(tmp_path: Path) -> None:
     clean = _write(tmp_path / "clean", Simulator("linucb", users=4, rounds=20))
     result = run(app, [clean])
     assert result.exit_code == 0
-    assert "Clean: every decision that was checked follows from the log." in result.output
+    assert "Clean: every decision follows from the log." in result.output
     wrong = _write(tmp_path / "wrong", PropensityOne("egreedy", users=4, rounds=20))
     result = run(app, [wrong])
     assert result.exit_code == 5
@@ -182,4 +170,4 @@ def test_the_command_and_its_exit_codes(tmp_path: Path) -> None:
     assert "decisions: 10 rows refused, the first is row 0: chosen is not among the candidates" in result.output
     result = run(app, [str(tmp_path / "nowhere")])
     assert result.exit_code == 2
-    assert "is no directory" in result.output
+    assert "is not a directory" in result.output

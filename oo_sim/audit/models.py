@@ -1,0 +1,509 @@
+"""What each policy's model knew at each decision, and how it scored: every regression solved anew, in plain NumPy.
+
+A state is an array (numbers, n) of n lanes, or of n decisions; K candidates, d features. Most states are sums over what
+was learned, to which each lesson is added when it came, and from which it is taken when it is forgotten.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple, Protocol
+
+import numpy as np
+
+from oo_sim.audit import philox
+from oo_sim.audit.arrays import F64, I64, TOLERANCE, U64, Bool
+
+_BLOCK = 2048
+"""Decisions that are scored together: few enough for the caches."""
+_NEVER = np.iinfo(np.int64).max
+
+
+class Lessons(NamedTuple):
+    """What n lanes learned, ordered by lane and then by sequence. `decided` is t_now where it is not known."""
+
+    lane: I64  # (m,)
+    t_now: I64  # (m,), the number of the user's latest decision when it came; not falling within a lane
+    decided: I64  # (m,)
+    reset: Bool  # (m,)
+    x: F64  # (d, m)
+    reward: F64  # (m,)
+    users: U64  # (n,), hashed
+    replicates: I64  # (n,)
+    seed: int | None
+
+
+class Events(NamedTuple):
+    """Changes of states in order of time: lesson `lesson` comes (sign 1) or goes (-1); 0 is a reset of the lane."""
+
+    time: I64
+    lane: I64
+    lesson: I64
+    sign: F64
+    groups: list[tuple[int, int, int]]  # time, first and last event; in a group, no lane has two
+
+
+class Scores(NamedTuple):
+    """Scores (K, n); for shares of wins also their bounds, since a near tie may go either way."""
+
+    scores: F64
+    low: F64 | None = None
+    high: F64 | None = None
+
+
+class Offered(NamedTuple):
+    """Some decisions' candidates: x (d, K, n), `standing` and `later`, the second of two twins, both (K, n)."""
+
+    x: F64
+    standing: Bool
+    later: Bool
+    t: I64  # (n,)
+    users: U64  # (n,)
+    replicates: I64  # (n,)
+
+
+class Model(Protocol):
+    """A policy's model."""
+
+    def fresh(self, n: int) -> F64:
+        """The states (numbers, n) of lanes that have learned nothing."""
+
+    def events(self, lessons: Lessons) -> Events:
+        """What changes the states."""
+
+    def age(self, state: F64, rounds: int) -> None:
+        """So many rounds pass, in place."""
+
+    def learn(self, state: F64, lessons: Lessons, events: Events, part: slice) -> None:
+        """A group of events, in place."""
+
+    def score(self, states: F64, offered: Offered) -> Scores:
+        """The candidates' scores in the states (numbers, n) of their decisions."""
+
+    def blank(self, states: F64) -> Bool:
+        """Where all scores are exactly 0, because nothing but rewards of 0 was learned yet."""
+
+
+def walk(model: Model, lessons: Lessons, lane: I64, t: I64) -> Iterator[tuple[I64, F64]]:
+    """Yields, in blocks, rows of decisions (`lane` and `t` (n,)) and the states (numbers, rows) they were made in.
+
+    A decision knows what came while an earlier decision was the latest one: t_now < t.
+    """
+    events, state = model.events(lessons), model.fresh(len(lessons.users))
+    order = np.lexsort((lane, t))
+    times, starts = np.unique(t[order], return_index=True)
+    ends = [*starts[1:].tolist(), len(order)][: len(times)]
+    held: list[tuple[I64, F64]] = []
+    clock, following, count = -1, 0, 0
+    for time, start, end in zip(times.tolist(), starts.tolist(), ends, strict=True):
+        while following < len(events.groups) and events.groups[following][0] < time:
+            now, first, last = events.groups[following]
+            if now > clock:
+                model.age(state, now - clock)
+                clock = now
+            model.learn(state, lessons, events, slice(first, last))
+            following += 1
+        if time - 1 > clock:
+            model.age(state, time - 1 - clock)
+            clock = time - 1
+        rows = order[start:end]
+        held.append((rows, state[:, lane[rows]]))
+        count += len(rows)
+        if count >= _BLOCK or end == len(order):
+            yield np.concatenate([rows for rows, _ in held]), np.concatenate([part for _, part in held], axis=1)
+            held, count = [], 0
+
+
+def _ordered(time: I64, lane: I64, lesson: I64, sign: F64) -> Events:
+    """Events in groups by time; events of a lane at the same time keep their order, one in each group."""
+    order = np.lexsort((np.arange(len(time)), lane, time))
+    time, lane, lesson, sign = time[order], lane[order], lesson[order], sign[order]
+    first = np.flatnonzero(np.r_[True, (time[1:] != time[:-1]) | (lane[1:] != lane[:-1])]) if len(time) else order
+    turn = np.arange(len(time)) - np.repeat(first, np.diff(np.r_[first, len(time)]))
+    if turn.any():
+        order = np.lexsort((lane, turn, time))
+        time, lane, lesson, sign, turn = time[order], lane[order], lesson[order], sign[order], turn[order]
+    edges = np.flatnonzero((np.diff(time) != 0) | (np.diff(turn) != 0)) + 1
+    edges = np.r_[0, edges, len(time)] if len(time) else np.zeros(1, np.int64)
+    groups = [(int(time[a]), a, b) for a, b in zip(edges[:-1].tolist(), edges[1:].tolist(), strict=True)]
+    return Events(time, lane, lesson, sign, groups)
+
+
+def _next_reset(lessons: Lessons) -> I64:
+    """When each lesson (m,) is forgotten by a reset."""
+    m = len(lessons.lane)
+    if m == 0 or not lessons.reset.any():
+        return np.full(m, _NEVER)
+    at = np.where(lessons.reset, np.arange(m), m)
+    following = np.minimum.accumulate(at[::-1])[::-1]
+    found = np.minimum(following, m - 1)
+    same = (following < m) & (lessons.lane[found] == lessons.lane)
+    return np.where(same, lessons.t_now[found], _NEVER)
+
+
+class Sums:
+    """Ridge regression on sums: A = A0 + sum of x x', b = b0 + sum of r x (Abbasi-Yadkori et al. 2011).
+
+    `until` says when a lesson is forgotten, `discount` how much less it counts with every round. `start` is (A0 (d, d),
+    b0 (d,)).
+    """
+
+    def __init__(self, start: tuple[F64, F64], alpha: float = 0.0) -> None:
+        self.start, self.alpha = start, alpha
+        self.d = len(start[1])
+        self.upper = np.triu_indices(self.d)
+        self.m = len(self.upper[0])
+
+    def fresh(self, n: int) -> F64:
+        """Nothing but the start; the last number counts lessons whose reward was not 0."""
+        A0, b0 = self.start
+        return np.repeat(np.concatenate([A0[self.upper], b0, [0.0]])[:, None], n, axis=1)
+
+    def kept(self, lessons: Lessons) -> tuple[Bool, I64]:
+        """Which lessons (m,) are learned at all, and when they are forgotten."""
+        return ~lessons.reset, _next_reset(lessons)
+
+    def events(self, lessons: Lessons) -> Events:
+        """Each lesson comes and, some day, goes."""
+        learned, until = self.kept(lessons)
+        come = np.flatnonzero(learned & (until > lessons.t_now))
+        go = come[until[come] != _NEVER]
+        index = np.concatenate([come, go])
+        time = np.concatenate([lessons.t_now[come], until[go]])
+        return _ordered(time, lessons.lane[index], index, np.repeat([1.0, -1.0], [len(come), len(go)]))
+
+    def age(self, state: F64, rounds: int) -> None:
+        """Nothing ages."""
+
+    def vectors(self, x: F64) -> F64:
+        """What is learned of x (d, n)."""
+        return x
+
+    def learn(self, state: F64, lessons: Lessons, events: Events, part: slice) -> None:
+        """Add what comes, take away what goes."""
+        take, sign = events.lesson[part], events.sign[part]
+        x, reward = self.vectors(lessons.x[:, take]), lessons.reward[take]
+        change = np.concatenate([x[self.upper[0]] * x[self.upper[1]], reward * x, (reward != 0.0)[None]])
+        _add(state, events.lane[part], change * sign)
+
+    def score(self, states: F64, offered: Offered) -> Scores:
+        """x' theta + alpha sqrt(x' A^-1 x)."""
+        mean, variance = self.moments(states, self.seen(offered.x))
+        return Scores(mean if variance is None else mean + self.alpha * np.sqrt(np.maximum(variance, 0.0)))
+
+    def seen(self, x: F64) -> F64:
+        """What is scored of x (d, K, n)."""
+        return x
+
+    def moments(self, states: F64, x: F64) -> tuple[F64, F64 | None]:
+        """x' theta and, where it is needed, x' A^-1 x, both (K, n)."""
+        A, b = self.matrix(states), states[self.m : self.m + self.d]
+        return moments(A, b, x, self.alpha != 0.0)
+
+    def matrix(self, states: F64) -> F64:
+        """A (d, d, n)."""
+        A = np.empty((self.d, self.d, states.shape[1]))
+        A[self.upper] = A[self.upper[::-1]] = states[: self.m]
+        return A
+
+    def blank(self, states: F64) -> Bool:
+        """Nothing was learned but rewards of 0, and a bonus tells no candidates apart."""
+        return np.asarray((states[-1] == 0.0) & (self.alpha == 0.0) & (not self.start[1].any()))
+
+
+def _add(state: F64, lanes: I64, change: F64) -> None:
+    if len(lanes) == state.shape[1]:
+        state += change
+    else:
+        state[:, lanes] += change
+
+
+class Windowed(Sums):
+    """The last `window` decisions count alone (Cheung, Simchi-Levi & Zhu 2019). A second reward of a decision takes the
+    place of the first."""
+
+    def __init__(self, start: tuple[F64, F64], alpha: float, window: int) -> None:
+        super().__init__(start, alpha)
+        self.window = window
+
+    def kept(self, lessons: Lessons) -> tuple[Bool, I64]:
+        """Lessons leave with their decisions."""
+        learned, until = super().kept(lessons)
+        learned &= lessons.t_now - lessons.decided < self.window
+        until = np.where(lessons.decided >= 0, np.minimum(until, lessons.decided + self.window), until)
+        order = np.lexsort((np.arange(len(until)), lessons.decided, lessons.lane, ~learned))
+        a, b = order[:-1], order[1:]
+        again = (lessons.lane[a] == lessons.lane[b]) & (lessons.decided[a] == lessons.decided[b])
+        again &= learned[a] & learned[b] & (lessons.decided[a] >= 0)
+        until[a[again]] = np.minimum(until[a[again]], lessons.t_now[b[again]])
+        return learned, until
+
+
+class Restarted(Sums):
+    """Everything is forgotten every `period` rounds; what comes after its epoch is not learned (Zhao et al. 2020)."""
+
+    def __init__(self, start: tuple[F64, F64], alpha: float, period: int) -> None:
+        super().__init__(start, alpha)
+        self.period = period
+
+    def kept(self, lessons: Lessons) -> tuple[Bool, I64]:
+        """An epoch is that of the next decision."""
+        learned, until = super().kept(lessons)
+        epoch = (lessons.t_now + 1) // self.period
+        learned &= lessons.decided // self.period == epoch
+        return learned, np.minimum(until, (epoch + 1) * self.period - 1)
+
+
+class Discounted(Sums):
+    """A lesson of a decision k rounds ago has weight gamma^k (Russac, Vernade & Cappe 2019): score = x' V^-1 b +
+    alpha sqrt(x' V^-1 W V^-1 x). A state has V without its start, W without it, b, and a count."""
+
+    def __init__(self, start: tuple[F64, F64], alpha: float, gamma: float) -> None:
+        super().__init__(start, alpha)
+        self.gamma = gamma
+
+    def fresh(self, n: int) -> F64:
+        """Empty sums."""
+        return np.zeros((2 * self.m + self.d + 1, n))
+
+    def age(self, state: F64, rounds: int) -> None:
+        """All weights shrink, but not the start."""
+        factor = self.gamma**rounds
+        state[: self.m] *= factor
+        state[self.m : 2 * self.m] *= factor * factor
+        state[2 * self.m : -1] *= factor
+
+    def learn(self, state: F64, lessons: Lessons, events: Events, part: slice) -> None:
+        """A lesson comes with the weight of its age."""
+        take, sign = events.lesson[part], events.sign[part]
+        x, reward = lessons.x[:, take], lessons.reward[take]
+        weight = self.gamma ** (events.time[part] - lessons.decided[take]).astype(np.float64)
+        outer = x[self.upper[0]] * x[self.upper[1]]
+        change = [weight * outer, weight * weight * outer, weight * reward * x, (reward != 0.0)[None]]
+        _add(state, events.lane[part], np.concatenate(change) * sign)
+
+    def moments(self, states: F64, x: F64) -> tuple[F64, F64 | None]:
+        """The mean and the variance of the weighted sums."""
+        A0, b0 = self.start[0][self.upper][:, None], self.start[1][:, None]
+        V, W = (self.matrix(states[i * self.m : (i + 1) * self.m] + A0) for i in (0, 1))
+        L = cholesky(V)
+        theta = backward(L, forward(L, states[2 * self.m : -1] + b0))
+        mean = np.einsum("akn,an->kn", x, theta)
+        if self.alpha == 0.0:
+            return mean, None
+        z = backward(L, forward(L, x))
+        return mean, np.einsum("akn,abn,bkn->kn", z, W, z, optimize=True)
+
+
+class Kinds(Sums):
+    """One model for tasks and one for tips, which feature `column` tells apart, joined by what they share: the prior
+    covariance of a feature's two weights is (1 / prior) [[1 + s, s], [s, 1 + s]] (Li et al. 2010, Alg. 1 for s = 0 and
+    Alg. 2). They are one regression on (x, 0) and (0, x)."""
+
+    def __init__(self, prior: float, alpha: float, width: int, column: int, sharing: float) -> None:
+        self.column, self.columns = column, np.delete(np.arange(width), column)
+        inside = np.array([[1.0 + sharing, -sharing], [-sharing, 1.0 + sharing]]) * (prior / (1.0 + 2.0 * sharing))
+        A0 = np.asarray(np.kron(inside, np.eye(width - 1)), np.float64)
+        super().__init__((A0, np.zeros(2 * (width - 1))), alpha)
+
+    def vectors(self, x: F64) -> F64:
+        """x in the place of its kind, 0 in that of the other; x may be (d, n) or (d, K, n)."""
+        own, tip = x[self.columns], x[self.column] > 0.5
+        return np.concatenate([np.where(tip, 0.0, own), np.where(tip, own, 0.0)])
+
+    def seen(self, x: F64) -> F64:
+        """Candidates are scored as they are learned."""
+        return self.vectors(x)
+
+
+class Sampled(Sums):
+    """Thompson sampling: theta ~ N(theta, scale^2 A^-1), from the uniforms of the decision's address (Agrawal & Goyal
+    2013). With one sample the score is x' theta, with more it is the share of samples in which a candidate wins."""
+
+    def __init__(self, start: tuple[F64, F64], scale: float, samples: int, seed: int) -> None:
+        super().__init__(start)
+        self.scale, self.samples, self.seed = scale, samples, seed
+
+    def posterior(self, states: F64) -> tuple[F64, F64]:
+        """theta (d, n) and A (d, d, n)."""
+        A = self.matrix(states)
+        L = cholesky(A)
+        return backward(L, forward(L, states[self.m : self.m + self.d])), A
+
+    def score(self, states: F64, offered: Offered) -> Scores:
+        """Under each sample's theta."""
+        theta, A = self.posterior(states)
+        d, n = theta.shape
+        L = cholesky(A)
+        identity = np.repeat(np.eye(d)[:, :, None], n, axis=2)
+        factor = cholesky(backward(L, forward(L, identity)))
+        z = philox.normals(
+            self.seed, offered.replicates, offered.users, offered.t, philox.SCORE, self.samples * d
+        ).reshape(self.samples, d, n)
+        scores = []
+        for each in z:
+            sample = theta + self.scale * np.einsum("abn,bn->an", factor, each)
+            scores.append(np.einsum("akn,an->kn", offered.x, sample))
+        return Scores(scores[0]) if self.samples == 1 else shares(scores, offered)
+
+    def blank(self, states: F64) -> Bool:
+        """Samples differ from the beginning."""
+        return np.asarray((states[-1] == 0.0) & (self.scale == 0.0))
+
+
+class Logistic(Sampled):
+    """Thompson sampling on a logistic regression (Chapelle & Li 2011, Alg. 3): a state holds A and the mode. A reward r
+    is (r + 1) / 2 of a success; theta moves to the mode of posterior times likelihood, A grows by p (1 - p) x x'."""
+
+    def events(self, lessons: Lessons) -> Events:
+        """In order, for what is learned depends on what was learned before."""
+        every = np.arange(len(lessons.lane))
+        return _ordered(lessons.t_now, lessons.lane, every, np.where(lessons.reset, 0.0, 1.0))
+
+    def learn(self, state: F64, lessons: Lessons, events: Events, part: slice) -> None:
+        """One lesson a lane; a reset starts the lane afresh."""
+        lanes, take = events.lane[part], events.lesson[part]
+        gone = events.sign[part] == 0.0
+        if gone.any():
+            state[:, lanes[gone]] = self.fresh(int(gone.sum()))
+            lanes, take = lanes[~gone], take[~gone]
+        x = lessons.x[:, take]
+        target = np.clip((lessons.reward[take] + 1.0) / 2.0, 0.0, 1.0)
+        own = state[:, lanes]
+        L, theta = cholesky(self.matrix(own)), own[self.m : self.m + self.d]
+        v = backward(L, forward(L, x))
+        start, spread = (x * theta).sum(axis=0), (x * v).sum(axis=0)
+        p = logistic(mode(start, spread, target))
+        change = [p * (1.0 - p) * x[self.upper[0]] * x[self.upper[1]], (target - p) * v, (target != 0.5)[None]]
+        state[:, lanes] = own + np.concatenate(change)
+
+    def posterior(self, states: F64) -> tuple[F64, F64]:
+        """The mode and A themselves."""
+        return states[self.m : self.m + self.d], self.matrix(states)
+
+
+class Bootstrapped(Sums):
+    """R ridge regressions that count each lesson twice or not at all, by its address; each starts at a place of its
+    own, the same for all users (Eckles & Kaptein 2014, Osband & Van Roy 2015). Scores are shares of wins."""
+
+    def __init__(self, prior: float, spread: float, replicates: int, d: int, seed: int) -> None:
+        super().__init__((prior * np.eye(d), np.zeros(d)))
+        self.seed, self.R = seed, replicates
+        ids = philox.user_words(f"replicate-{j}" for j in range(replicates))
+        zeros = np.zeros(replicates, np.int64)
+        self.starts = philox.normals(0, zeros, ids, zeros, philox.UPDATE, d).T * (spread / np.sqrt(prior))
+        self.prior = prior
+
+    def fresh(self, n: int) -> F64:
+        """R states, one under the other."""
+        parts = [np.concatenate([self.start[0][self.upper], self.prior * start, [0.0]]) for start in self.starts]
+        return np.repeat(np.concatenate(parts)[:, None], n, axis=1)
+
+    def learn(self, state: F64, lessons: Lessons, events: Events, part: slice) -> None:
+        """Each regression draws whether it counts the lesson."""
+        take, lanes = events.lesson[part], events.lane[part]
+        where = lessons.replicates[lanes], lessons.users[lanes], lessons.decided[take]
+        drawn = philox.uniforms(self.seed, *where, philox.UPDATE, self.R)
+        x, reward = lessons.x[:, take], lessons.reward[take]
+        change = np.concatenate([x[self.upper[0]] * x[self.upper[1]], reward * x, (reward != 0.0)[None]])
+        weight = np.where(drawn < 0.5, 2.0, 0.0) * events.sign[part]
+        _add(state, lanes, (weight[:, None] * change[None]).reshape(-1, len(lanes)))
+
+    def score(self, states: F64, offered: Offered) -> Scores:
+        """The shares of the R regressions in which each candidate has the highest mean."""
+        each = states.reshape(self.R, -1, states.shape[1])
+        return shares([self.moments(one, offered.x)[0] for one in each], offered)
+
+    def blank(self, states: F64) -> Bool:
+        """Starts differ."""
+        return np.zeros(states.shape[1], np.bool_)
+
+
+def shares(samples: Sequence[F64], offered: Offered) -> Scores:
+    """The share of `samples` (K, n) in which each candidate has the first of the highest scores, and its bounds."""
+    low, high, best = (np.zeros(offered.standing.shape) for _ in range(3))
+    open_ = offered.standing & ~offered.later
+    lanes = np.arange(open_.shape[1])
+    for scores in samples:
+        seen = np.where(open_, scores, -np.inf)
+        top = seen.max(axis=0)
+        near = seen >= top - TOLERANCE * np.maximum(1.0, np.abs(top))
+        best[np.argmax(seen, axis=0), lanes] += 1.0
+        high += near
+        low += near & (near.sum(axis=0) == 1)
+    M = len(samples)
+    return Scores(best / M, low / M, high / M)
+
+
+def moments(A: F64, b: F64, x: F64, variance: bool) -> tuple[F64, F64 | None]:
+    """x' A^-1 b and, where asked for, x' A^-1 x (K, n), of A (d, d, n), b (d, n) and x (d, K, n)."""
+    L = cholesky(A)
+    c = forward(L, b)
+    if variance:
+        y = forward(L, x)
+        mean, spread = np.einsum("akn,an->kn", y, c), np.einsum("akn,akn->kn", y, y)
+    else:
+        mean, spread = np.einsum("akn,an->kn", x, backward(L, c)), np.zeros(x.shape[1:])
+    bad = ~(np.isfinite(mean).all(axis=0) & np.isfinite(spread).all(axis=0))
+    if bad.any():  # a start that rounding has swallowed
+        P = np.linalg.pinv(A[:, :, bad].transpose(2, 0, 1), hermitian=True).transpose(1, 2, 0)
+        mean[:, bad] = np.einsum("akn,abn,bn->kn", x[:, :, bad], P, b[:, bad])
+        spread[:, bad] = np.einsum("akn,abn,bkn->kn", x[:, :, bad], P, x[:, :, bad])
+    return mean, spread if variance else None
+
+
+def cholesky(A: F64) -> F64:
+    """The lower factor L of A = L L', both (d, d, n); not a number where A is not positive."""
+    L = np.zeros_like(A)
+    with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
+        for j in range(len(A)):
+            column = A[j:, j] - np.einsum("abn,bn->an", L[j:, :j], L[j, :j])
+            L[j, j] = np.sqrt(column[0])
+            L[j + 1 :, j] = column[1:] / L[j, j]
+    return L
+
+
+def forward(L: F64, y: F64) -> F64:
+    """L^-1 y for y (d, ..., n)."""
+    out = np.empty_like(y)
+    with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
+        for a in range(len(L)):
+            rest = y[a].copy()
+            for b in range(a):
+                rest -= L[a, b] * out[b]
+            out[a] = rest / L[a, a]
+    return out
+
+
+def backward(L: F64, y: F64) -> F64:
+    """L'^-1 y for y (d, ..., n)."""
+    out = np.empty_like(y)
+    with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
+        for a in reversed(range(len(L))):
+            rest = y[a].copy()
+            for b in range(a + 1, len(L)):
+                rest -= L[b, a] * out[b]
+            out[a] = rest / L[a, a]
+    return out
+
+
+def logistic(u: F64) -> F64:
+    """1 / (1 + e^-u)."""
+    return np.asarray(1.0 / (1.0 + np.exp(-np.clip(u, -700.0, 700.0))))
+
+
+def mode(start: F64, spread: F64, target: F64) -> F64:
+    """The root u of u - start = spread (target - logistic(u)), by bisection that Newton's steps finish: the left side
+    less the right one rises, and the root lies within `spread` of the start."""
+    low, high = start - spread, start + spread
+    u = start
+    for _ in range(60):
+        p = logistic(u)
+        gap = u - start - spread * (target - p)
+        low, high = np.where(gap < 0.0, u, low), np.where(gap >= 0.0, u, high)
+        step = u - gap / (1.0 + spread * p * (1.0 - p))
+        after = np.where((step > low) & (step < high), step, (low + high) / 2.0)
+        if np.array_equal(after, u):
+            break
+        u = after
+    return u
