@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import json
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
@@ -23,7 +23,12 @@ class Entrant(NamedTuple):
     label: str
     policy: Policy
     bank: TipBank | None = None
-    built_in: bool = False  # named in the registry: what its functions hold is known
+    made: Literal["registry", "factory", "here"] = "here"  # by name, by module:factory, or handed over as it is
+
+    @property
+    def built_in(self) -> bool:
+        """Whether it is named in the registry, so that what its functions hold is known."""
+        return self.made == "registry"
 
     @property
     def name(self) -> str:
@@ -77,15 +82,16 @@ def with_banks(taking_part: Sequence[Entrant], banks: Sequence[TipBank]) -> list
 
 
 def _entrant(world: World, one: str | Policy) -> Entrant:
+    made: Literal["registry", "factory", "here"]
     if isinstance(one, Policy):
-        label, policy, built_in = one.name, one, False
+        label, policy, made = one.name, one, "here"
     elif isinstance(one, str):
         spec = parse_spec(one)
-        label, policy, built_in = str(spec), _from_spec(world, spec), not spec.private
+        label, policy, made = str(spec), _from_spec(world, spec), "factory" if spec.private else "registry"
     else:
         raise UnknownPolicyError(f"{one!r} is not a policy; give a spec such as 'linucb:alpha=0.5', or a Policy")
     _check(world, label, policy)
-    return Entrant(label, policy if built_in else guarded(policy), built_in=built_in)
+    return Entrant(label, policy if made == "registry" else guarded(policy), made=made)
 
 
 def _from_spec(world: World, spec: PolicySpec) -> Policy:

@@ -42,8 +42,3 @@ def test_kernels_import_nothing_that_the_cache_key_does_not_cover() -> None:
             if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("oo_sim"):
                 assert node.module == "oo_sim.contract" or (node.module or "").startswith("oo_sim.kernels"), source
     assert imported(PACKAGE / "contract.py") <= {"__future__", "collections", "numpy", "typing"}
-
-
-def test_no_source_file_is_long() -> None:
-    long = {str(source): n for source in PACKAGE.rglob("*.py") if (n := len(source.read_text().splitlines())) > 300}
-    assert not long

@@ -1,6 +1,6 @@
 """The one loop over rounds, the blocks of lanes that it runs on, and the threads that run them."""
 
-from oo_sim.engine.blocks import BLOCK, Block, Result, blocks, checkpoints, run_policy
+from oo_sim.engine.blocks import BLOCK, Block, Result, Watch, blocks, checkpoints, run_policy
 from oo_sim.engine.run import InterruptedRunError, Observer, RoundError, simulate
 
 __all__ = [
@@ -10,6 +10,7 @@ __all__ = [
     "Observer",
     "Result",
     "RoundError",
+    "Watch",
     "blocks",
     "checkpoints",
     "run_policy",

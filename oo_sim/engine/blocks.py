@@ -88,8 +88,11 @@ def run_policy(
     watch: Watch | None = None,
     progress: Callable[[int], None] | None = None,
     fork: bool = False,
+    first: int = 0,
+    replicate: int = 0,
 ) -> Result:
-    """Run one policy over all users and replicates, `threads` blocks at a time.
+    """Run one policy over all users and replicates, `threads` blocks at a time; both are counted from `first` and
+    `replicate` on.
 
     They are at work on threads; with `fork`, where the system can, on forked processes, which are about as many times
     faster as there are cores, or on one thread where there is too little to do. Only a world and a policy that hold no
@@ -108,8 +111,9 @@ def run_policy(
     told = _Told(progress or (lambda decisions: None))
 
     def simulated(part: Block, ticked: Callable[[int], None]) -> Tally:
-        with watch(part) if watch else nullcontext() as observer:
-            return simulate(world, policy, part.lanes(seed), part.users, rounds, marks, observer, ticked)
+        placed = Block(replicate + part.replicate, first + part.first, part.users)
+        with watch(placed) if watch else nullcontext() as observer:
+            return simulate(world, policy, placed.lanes(seed), part.users, rounds, marks, observer, ticked)
 
     sums, totals = (replicates, rounds, len(SUMS)), (replicates, len(marks), len(TOTALS), users)
     if fork and min(threads, len(parts)) > 1:

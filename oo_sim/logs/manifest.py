@@ -111,6 +111,9 @@ class Manifest:
     window: float | None = None  # for how long a reward counts: rounds when simulated, seconds when served
     rows: Mapping[str, int] = field(default_factory=dict)  # rows of the event tables
     exported_at: str | None = None  # ISO 8601, when served
+    checkpoints: str = "all"  # of the users table: all, last, off, or numbers of rounds
+    moments: Mapping[str, Any] = field(default_factory=dict)  # label -> exact sums over users, where there is no table
+    unchecked: tuple[str, ...] = ()  # private policies that ran without the check of their lanes
     served: bool = False  # then there is no scenario, and nothing that only a simulation knows
     format: int = FORMATS[-1]
 
@@ -129,6 +132,9 @@ class Manifest:
             "failures": dict(self.failures),
             "timing": {label: dict(rate) for label, rate in self.timing.items()},
             "threads": self.threads,
+            **({} if self.checkpoints == "all" else {"checkpoints": self.checkpoints}),
+            **({"moments": dict(self.moments)} if self.moments else {}),
+            **({"unchecked": list(self.unchecked)} if self.unchecked else {}),
         }
         return {
             "format": self.format,

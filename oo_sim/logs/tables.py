@@ -28,16 +28,22 @@ def curves_table(label: str, sums: I64, scale: float) -> pa.Table:
 
 
 def users_table(
-    label: str, totals: I64, marks: Sequence[int], user_ids: pa.Array, segments: pa.Array, scale: float
+    label: str,
+    totals: I64,
+    marks: Sequence[int],
+    user_ids: pa.Array,
+    segments: pa.Array,
+    scale: float,
+    replicate: int = 0,
 ) -> pa.Table:
     """One policy's users from their totals (replicates, C, TOTALS, users) at the checkpoints `marks` (C,); a user's
-    checkpoints stand together."""
+    checkpoints stand together. Replicates are counted from `replicate` on."""
     replicates, points, _, users = totals.shape
     rows = replicates * points * users
     who = pa.array(np.tile(np.repeat(np.arange(users), points), replicates))
     found: dict[str, Any] = {
         "policy": pa.repeat(label, rows),
-        "replicate": np.repeat(np.arange(replicates, dtype=np.int32), users * points),
+        "replicate": np.repeat(np.arange(replicate, replicate + replicates, dtype=np.int32), users * points),
         "user_id": user_ids.take(who),
         "segment": segments.take(who),
         "round": np.tile(np.array(marks, dtype=np.int32), replicates * users),

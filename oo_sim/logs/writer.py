@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import json
 import os
+import platform
+import re
 import shutil
 import threading
 import uuid
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
@@ -48,26 +51,35 @@ def check_free(out: Path) -> None:
 class RunWriter:
     """A context that writes the run directory `out`; leaving it without `commit` leaves nothing.
 
-    Everything is written beside `out` in `.<name>.oo-sim-partial-<random>`, which survives only a killed
-    process and may then be deleted. `part` may be called, and its sinks written, from several threads, one
-    thread a sink; they must have ended before the context does. Raises `RunLogError` when `out` is taken or
-    cannot be written.
+    The name is reserved at once, by an empty directory. Everything is written beside it in
+    `.<name>.oo-sim-partial-<host>-<process>-<random>`; what a killed process left is removed by the next run there.
+    `part` may be called, and its sinks written, from several threads, one thread a sink; they must have ended before
+    the context does. Raises `RunLogError` when `out` is taken or cannot be written.
     """
 
     def __init__(self, out: Path) -> None:
         check_free(out)
         self.out = out
         self._target = Path(os.path.abspath(out))  # so that a change of the working directory changes nothing
-        self.directory = self._target.parent / f".{self._target.name}.{_PARTIAL}-{uuid.uuid4().hex[:8]}"
-        self._parts: dict[str, dict[PartKey, PartSink]] = {name: {} for name in EVENTS}
+        mark = f"{platform.node()}-{os.getpid()}-{uuid.uuid4().hex[:8]}"
+        self.directory = self._target.parent / f".{self._target.name}.{_PARTIAL}-{mark}"
+        self._parts: dict[str, dict[PartKey, PartSink]] = {name: {} for name in (*EVENTS, "users")}
+        self._reserved = False
         self._dropped: set[int] = set()
         self._lock = threading.Lock()
         self.manifest: Manifest | None = None  # as it was given to `write_manifest`; with row counts once committed
 
     def __enter__(self) -> Self:
         try:
+            self._target.parent.mkdir(parents=True, exist_ok=True)
+            if writing := _forget_dead(self._target):
+                raise RunLogError(self.out, f"is being written by process {writing}; name a new directory")
             (self.directory / "parts").mkdir(parents=True)
+            with suppress(FileExistsError):
+                self._target.mkdir()  # nobody else takes the name while this run computes
+                self._reserved = True
         except OSError as error:
+            shutil.rmtree(self.directory, ignore_errors=True)
             raise RunLogError(self.out, f"cannot be written here: {error.strerror}") from error
         return self
 
@@ -76,8 +88,12 @@ class RunWriter:
     ) -> None:
         for sinks in self._parts.values():
             for sink in list(sinks.values()):
-                sink.abandon()
+                with suppress(OSError):  # of a full disk: what is written is thrown away
+                    sink.abandon()
         shutil.rmtree(self.directory, ignore_errors=True)
+        if self._reserved:
+            with suppress(OSError):
+                self._target.rmdir()
 
     def write_manifest(self, manifest: Manifest) -> None:
         """Say what `manifest.json` will hold, besides the numbers of event rows; must come before `commit`. Raises
@@ -112,8 +128,21 @@ class RunWriter:
             sink = self._parts[table][key] = PartSink(path, SCHEMAS[table])
         return sink
 
+    def users_of(self, policy: int) -> PartSink:
+        """The sink for a policy's rows of the users table (by index); the rows are joined in the policies' order."""
+        key = PartKey(policy, 0, 0)
+        return self._parts["users"].get(key) or self.part("users", policy, 0, 0)
+
+    def join_users(self) -> Path:
+        """Join the parts of the users table, which is then read from the file that is returned."""
+        for sink in self._parts["users"].values():
+            sink.close()
+        self._join("users", {})
+        self._parts["users"].clear()
+        return self.directory / "users.parquet"
+
     def drop(self, policy: int) -> None:
-        """Forget all event parts of a policy (by index) that failed, those to come as well."""
+        """Forget all parts of a policy (by index) that failed, those to come as well."""
         self._dropped.add(policy)
 
     def commit(self) -> Path:
@@ -128,6 +157,7 @@ class RunWriter:
         _sync_directory(self.directory)
         try:
             self.directory.rename(self._target)
+            self._reserved = False
         except OSError as error:
             raise RunLogError(self.out, f"appeared while the run was written: {error.strerror}") from error
         _sync_directory(self._target.parent)
@@ -171,6 +201,31 @@ class _Parquet:
 
 def _json(manifest: Manifest) -> str:
     return json.dumps(manifest.as_dict(), indent=1, ensure_ascii=False, allow_nan=False)
+
+
+def _forget_dead(target: Path) -> str | None:
+    """Remove what killed processes of this machine left beside a run directory; a live one that writes it is named."""
+    for left in target.parent.glob(f".*.{_PARTIAL}-*"):
+        made = re.fullmatch(r"(.+)-(\d+)-[0-9a-f]+", left.name.rpartition(f"{_PARTIAL}-")[2])
+        if made is None or os.name != "posix":
+            continue
+        host, process = made.groups()
+        if host != platform.node() or _alive(int(process)):
+            if left.name.startswith(f".{target.name}.{_PARTIAL}-"):
+                return process if host == platform.node() else f"{process} on {host}"
+        else:
+            shutil.rmtree(left, ignore_errors=True)
+    return None
+
+
+def _alive(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:
+        return True
+    return True
 
 
 def _sync(descriptor: int) -> None:

@@ -37,11 +37,21 @@ class Run:
     `failures` maps the label of each policy that failed to its message.
     """
 
-    def __init__(self, manifest: Manifest, curves: pa.Table, users: pa.Table, path: Path | None = None) -> None:
+    def __init__(
+        self, manifest: Manifest, curves: pa.Table, users: pa.Table | None = None, path: Path | None = None
+    ) -> None:
         self.manifest = manifest
         self.path = path
         self.curves: pd.DataFrame = curves.to_pandas()
-        self.users: pd.DataFrame = users.to_pandas()
+        self._users = users
+
+    @cached_property
+    def users(self) -> pd.DataFrame:
+        """The users table; a large one is read from the run directory when it is first asked for."""
+        table = self._files().table("users") if self._users is None else self._users
+        self._users = None
+        frame: pd.DataFrame = table.to_pandas()
+        return frame
 
     @property
     def failures(self) -> dict[str, str]:
@@ -51,7 +61,7 @@ class Run:
     @cached_property
     def rows(self) -> list[PolicySummary]:
         """The summary of each policy that has results, in order."""
-        return summarise(self.manifest, self.curves, self.users)
+        return summarise(self.manifest, self.curves, None if self.manifest.moments else self.users)
 
     def summary(self) -> pd.DataFrame:
         """The summary as a frame, a row per policy; an interval `a` has columns `a`, `a_lower`, `a_upper`."""
@@ -96,11 +106,12 @@ class Run:
 def load_run(path: str | Path) -> Run:
     """Read a run directory. Raises `RunLogError` where something is missing, damaged or foreign."""
     files = RunFiles(path)
-    tables = {name: files.table(name) for name in ("curves", "users")}
+    read = ("curves",) if files.manifest.moments else ("curves", "users")  # a large users table stays in its file
+    tables = {name: files.table(name) for name in read}
     for name, table in tables.items():
         _check_finite(files.path / f"{name}.parquet", table)
     _check_policies(files.path, files.manifest, tables)
-    return Run(files.manifest, tables["curves"], tables["users"], files.path)
+    return Run(files.manifest, tables["curves"], tables.get("users"), files.path)
 
 
 def _check_finite(path: Path, table: pa.Table) -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from oo_sim.logs import Manifest
 from oo_sim.results import dynamics
 from oo_sim.stats import Interval, mean_interval
+from oo_sim.stats.exact import ExactMoments
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -37,33 +38,60 @@ class PolicySummary(NamedTuple):
     never: int
 
 
-def summarise(manifest: Manifest, curves: pd.DataFrame, users: pd.DataFrame) -> list[PolicySummary]:
-    """One summary per policy that has results, in the manifest's order."""
+def summarise(manifest: Manifest, curves: pd.DataFrame, users: pd.DataFrame | None) -> list[PolicySummary]:
+    """One summary per policy that has results, in the manifest's order; without users, of the manifest's moments."""
     totals = curves.groupby("policy", sort=False)[["users", "none"]].sum()
     ends = curves[curves["round"] == curves["round"].max()].groupby("policy", sort=False)[[*_AT_THE_END]].sum()
-    last = users[users["round"] == users["round"].max()]
-    sums = ["reward", "expected_reward", "regret", "decisions"]
-    per_user = last.groupby(["policy", "user_id"], sort=False, observed=True)[sums].mean()
     found = [label for label in manifest.labels if label in totals.index]
+    intervals = {label: _of_moments(manifest, label) for label in found} if users is None else _of_users(users)
+    regret = curves.groupby("policy", sort=False)["regret"].sum()
     return [
-        _one(label, totals.loc[label], ends.loc[label], per_user.loc[label], manifest)  # type: ignore[arg-type]
+        _one(label, totals.loc[label], ends.loc[label], intervals[label], float(regret[label]), manifest)  # type: ignore[arg-type]
         for label in found
     ]
 
 
+class _Intervals(NamedTuple):
+    expected_reward: Interval
+    reward: Interval
+    regret_per_user: Interval
+    regret_per_decision: float | None  # where users are known one by one
+
+
+def _of_users(users: pd.DataFrame) -> dict[str, _Intervals]:
+    last, found = users[users["round"] == users["round"].max()], {}
+    sums = ["reward", "expected_reward", "regret", "decisions"]
+    per_user = last.groupby(["policy", "user_id"], sort=False, observed=True)[sums].mean()
+    for label in dict.fromkeys(per_user.index.get_level_values("policy")):
+        values = per_user.loc[label]
+        values = values[values["decisions"] > 0]  # who came and left between two rounds has no reward per decision
+        found[label] = _Intervals(
+            mean_interval(values["expected_reward"] / values["decisions"], LEVEL),
+            mean_interval(values["reward"] / values["decisions"], LEVEL),
+            mean_interval(values["regret"], LEVEL),
+            values["regret"].sum() / max(values["decisions"].sum(), 1),
+        )
+    return found
+
+
+def _of_moments(manifest: Manifest, label: str) -> _Intervals:
+    kept = manifest.moments[label]
+    moments = ExactMoments(kept["n"], tuple(kept["sums"]), tuple(kept["squares"]))
+    reward, expected, regret = (moments.interval(i, LEVEL, times) for i, times in enumerate((1, 1, manifest.rounds)))
+    return _Intervals(expected, reward, regret, None)
+
+
 def _one(
-    label: str, totals: pd.Series[Any], end: pd.Series[Any], values: pd.DataFrame, manifest: Manifest
+    label: str, totals: pd.Series[Any], end: pd.Series[Any], found: _Intervals, regret: float, manifest: Manifest
 ) -> PolicySummary:
-    values = values[values["decisions"] > 0]  # who came and left between two rounds has no reward per decision
-    regret = mean_interval(values["regret"], LEVEL)
-    decisions = int(totals["users"])
+    decisions, each = int(totals["users"]), found.regret_per_decision
     return PolicySummary(
         policy=label,
         decisions=decisions,
-        expected_reward=mean_interval(values["expected_reward"] / values["decisions"], LEVEL),
-        reward=mean_interval(values["reward"] / values["decisions"], LEVEL),
-        regret_per_user=regret,
-        regret_per_decision=values["regret"].sum() / max(values["decisions"].sum(), 1),
+        expected_reward=found.expected_reward,
+        reward=found.reward,
+        regret_per_user=found.regret_per_user,
+        regret_per_decision=regret / max(decisions, 1) if each is None else each,
         no_reaction=int(totals["none"]) / decisions if manifest.has_reactions and decisions else None,
         decisions_per_second=manifest.timing.get(label, {}).get("decisions_per_second"),
         users_at_the_end=int(end["users"]) / manifest.replicates,

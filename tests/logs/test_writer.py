@@ -114,7 +114,8 @@ def test_an_exception_leaves_nothing(tmp_path: Path, error: type[BaseException])
         with RunWriter(tmp_path / "run") as writer:
             writer.write_manifest(manifest())
             writer.part("decisions", 0, 0, 0).write(events()[0])
-            assert [p.name.split("-partial-")[0] for p in tmp_path.iterdir()] == [".run.oo-sim"]
+            assert sorted(p.name.split("-partial-")[0] for p in tmp_path.iterdir()) == [".run.oo-sim", "run"]
+            assert not list((tmp_path / "run").iterdir())  # the name alone is reserved
             raise error
 
     with pytest.raises(error):
@@ -149,7 +150,6 @@ def test_a_directory_that_appears_meanwhile_is_kept(tmp_path: Path) -> None:
     def overtaken() -> None:
         with RunWriter(out) as writer:
             writer.write_manifest(manifest())
-            out.mkdir()
             (out / "notes.txt").write_text("mine")
             writer.commit()
 

@@ -1,0 +1,116 @@
+"""A run in pieces: shards for schedulers that only start commands, merged afterwards; and what is there so far."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+from oo_sim.contract import Policy
+from oo_sim.errors import WorkError
+from oo_sim.experiment.plan import Checkpoints, Plan, plan
+from oo_sim.experiment.reducing import Reduction
+from oo_sim.experiment.running import Progress, Working, cores, finished
+from oo_sim.logs import RunWriter
+from oo_sim.results import Run
+from oo_sim.scenario import Scenario, validate
+from oo_sim.work import Store
+
+
+def shard(
+    scenario: str | Path | Scenario,
+    number: int,
+    of: int,
+    out: str | Path,
+    *,
+    policies: Sequence[str | Policy] | None = None,
+    users: int | None = None,
+    rounds: int | None = None,
+    replicates: int | None = None,
+    seed: int | None = None,
+    workers: int | None = None,
+    checkpoints: Checkpoints = "all",
+    unit: int | None = None,
+    progress: Progress | None = None,
+) -> Path:
+    """Do every `of`th unit of a run, from the `number`th on, in the work directory `out`, which is returned.
+
+    `merge` makes one run of all shards. Started again, it goes on. Raises what `run` raises, and WorkError where a
+    policy fails.
+    """
+    sizes = {"users": users, "rounds": rounds, "replicates": replicates, "seed": seed}
+    planned = plan(scenario, policies=policies, checkpoints=checkpoints, unit=unit, shard=(number, of), sizes=sizes)
+    with Store(Path(out)) as store:
+        planned.open(store)
+        reduction = Reduction(planned, None)
+        Working(planned, store, None, workers or cores(), None, progress, None).into(reduction)
+    for j, failure in sorted(reduction.failures.items()):
+        raise WorkError(f"policy {planned.taking_part[j].label} failed: {failure.what}; mend it, or leave it out")
+    return Path(out)
+
+
+def merge(directories: Sequence[str | Path], *, out: str | Path | None = None, plot: bool = True) -> Run:
+    """One run out of the work directories of its shards, equal to a run without shards bit for bit.
+
+    Raises WorkError where a shard is missing, doubled or of something else.
+    """
+    if not directories:
+        raise WorkError("nothing to merge; name the directories of all shards")
+    stores = [Store(Path(each), writes=False) for each in directories]
+    asked = [store.about().get("asked") or _not_work(store) for store in stores]
+    numbers = [tuple(each["shard"] or (1, 1)) for each in asked]
+    for directory, number, each in zip(directories, numbers, asked, strict=True):
+        if each | {"shard": None} != asked[0] | {"shard": None} or number[1] != numbers[0][1]:
+            raise WorkError(f"{directory}: was made for something else than {directories[0]}")
+        if numbers.count(number) > 1:
+            raise WorkError(f"shard {number[0]}/{number[1]} is there {numbers.count(number)} times; leave one out")
+    missing = sorted({(i, numbers[0][1]) for i in range(1, numbers[0][1] + 1)} - set(numbers))
+    if missing:
+        raise WorkError(f"shard {', '.join(f'{i}/{n}' for i, n in missing)} is missing; name its directory too")
+    planned = _again(asked[0])
+    store = Store(*(Path(each) for each in directories), writes=False)
+    _complete(planned, store)
+    with ExitStack() as stack:
+        writer = stack.enter_context(RunWriter(Path(out))) if out is not None else None
+        return finished(Working(planned, store, None, 1, None, None, None), writer, plot=plot)
+
+
+def _not_work(store: Store) -> dict[str, Any]:
+    raise WorkError(f"{store.directory}: is not a work directory; make one with --shard i/n --out, or --resume")
+
+
+def _again(asked: dict[str, Any]) -> Plan:
+    """The plan that a work directory was asked for."""
+    scenario = validate(asked["scenario"])
+    return plan(scenario, checkpoints=asked["checkpoints"], unit=asked["unit"])
+
+
+def _complete(planned: Plan, store: Store) -> None:
+    """Refuse a store that lacks a unit, or holds a damaged one."""
+    for j, unit, path in planned.units(store):
+        if path is None or store.read(unit, path) is None:
+            label, last = planned.taking_part[j].label, unit.first + unit.users - 1
+            where = f"of {label}, users {unit.first} to {last}, replicate {unit.replicate}"
+            what = "a unit is missing" if path is None else f"{path} is damaged"
+            raise WorkError(f"{what} ({where}): run its shard again with the same --out, then merge")
+
+
+def partial(directory: str | Path) -> Run:
+    """What a work directory holds so far: of the first users whose units are there for every policy and replicate.
+
+    Raises WorkError where there are none yet.
+    """
+    store = Store(Path(directory), writes=False)
+    planned = _again(store.about().get("asked") or _not_work(store))
+    ready, at = planned.scenario.users, dict[tuple[int, int], int]()
+    for j, unit, path in planned.units(store):
+        reached = at.setdefault((j, unit.replicate), 0)
+        if path is not None and unit.first == reached:
+            at[j, unit.replicate] = unit.first + unit.users
+    ends = sorted({0, *(unit.first + unit.users for _, unit, path in planned.units(store) if path is not None)})
+    ready = max(end for end in ends if end <= min(at.values()))
+    if not ready:
+        raise WorkError(f"{directory}: no users are done by every policy yet; look again later")
+    smaller = _again(planned.asked() | {"scenario": planned.asked()["scenario"] | {"users": ready}})
+    return finished(Working(smaller, store, None, cores(), None, None, None), None, plot=False)

@@ -1,0 +1,155 @@
+"""What is to be run: a scenario, who takes part in it, and the units of work that it takes."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from numbers import Integral
+from pathlib import Path
+from typing import Any, NamedTuple, TypeAlias
+
+from oo_sim.contract import Policy, World
+from oo_sim.engine import BLOCK, checkpoints
+from oo_sim.entrants import Entrant, entrants, with_banks
+from oo_sim.errors import WorkError
+from oo_sim.scenario import Scenario, load
+from oo_sim.work import Recipe, Store, Unit, cut, recipe, remember, versions
+from oo_sim.work.unit import apart
+from oo_sim.worlds import build
+
+Checkpoints: TypeAlias = str | Sequence[int]
+CHECKPOINTS = ("all", "last", "off")
+"""What the users table holds, by word: log-spaced checkpoints, the last round alone, or nothing."""
+UNIT_DECISIONS = 4_000_000
+"""Decisions in a unit, if not told otherwise: about a second on one core."""
+
+
+class Plan(NamedTuple):
+    """An experiment before it is run. `marks` are the users table's checkpoints; `unit` is how many users a unit has;
+    `shard` is (i, n) where only every nth unit, from the ith on, is to be done."""
+
+    scenario: Scenario
+    world: World
+    taking_part: tuple[Entrant, ...]
+    recipes: tuple[Recipe, ...]
+    checkpoints: str
+    marks: tuple[int, ...]
+    unit: int
+    shard: tuple[int, int] | None = None
+
+    @property
+    def decisions(self) -> int:
+        """How many decisions there are at most."""
+        return self.each * len(self.taking_part)
+
+    @property
+    def each(self) -> int:
+        """How many decisions each policy makes at most."""
+        return self.scenario.users * self.scenario.rounds * self.scenario.replicates
+
+    def world_of(self, entrant: Entrant) -> World:
+        """The world that a policy meets: with a bank of tips, one of its own."""
+        return build(self.scenario, entrant.bank) if entrant.bank else self.world
+
+    def units(self, store: Store | None = None) -> Iterator[tuple[int, Unit, Path | None]]:
+        """All units in order: by policy, replicate and first user; each with its file, where the store has it."""
+        scenario = self.scenario
+        for j, each in enumerate(self.recipes):
+            for replicate in range(scenario.replicates):
+                sizes = (self.marks, scenario.rounds)
+                if store is None and self.unit >= scenario.users:
+                    if replicate == 0:
+                        yield (
+                            j,
+                            Unit(each, 0, 0, scenario.users, scenario.rounds, self.marks, scenario.replicates),
+                            None,
+                        )
+                elif store is None:
+                    fresh = cut(each, *sizes, replicate, 0, scenario.users, self.unit)
+                    yield from ((j, unit, None) for unit in fresh)
+                else:
+                    for found in store.missing(each, *sizes, scenario.users, replicate, self.unit):
+                        yield (j, found, None) if isinstance(found, Unit) else (j, *found)
+
+    def own(self, units: Iterable[tuple[int, Unit, Path | None]]) -> Iterator[tuple[int, Unit, Path | None]]:
+        """Those of the units that belong to this shard: every nth."""
+        i, n = self.shard or (1, 1)
+        return itertools.islice(units, i - 1, None, n)
+
+    def remember(self) -> None:
+        """Keep all worlds and policies for the units that are done in this process."""
+        for each, entrant in zip(self.recipes, self.taking_part, strict=True):
+            remember(each, self.world_of(entrant), entrant)
+
+    def open(self, store: Store) -> None:
+        """Note in a work directory what is asked. Raises WorkError where it was made for something else."""
+        for each, entrant in zip(self.recipes, self.taking_part, strict=True):
+            if not each.stays:
+                raise WorkError(
+                    f"policy {entrant.label} was handed over in Python, so nobody can tell later whether it is the "
+                    "same; name it module:factory to keep its work"
+                )
+        store.made_for(apart(self.scenario), dict(versions()), self.asked())
+
+    def asked(self) -> dict[str, Any]:
+        """What was asked, as plain data: enough to ask it again."""
+        return {
+            "scenario": self.scenario.canonical() | {"policies": [e.name for e in self.taking_part]},
+            "checkpoints": self.checkpoints,
+            "unit": self.unit,
+            "shard": self.shard and list(self.shard),
+        }
+
+
+def plan(
+    scenario: str | Path | Scenario,
+    *,
+    policies: Sequence[str | Policy] | None = None,
+    llm: Sequence[str | Path] | None = None,
+    checkpoints: Checkpoints = "all",
+    unit: int | None = None,
+    shard: tuple[int, int] | None = None,
+    sizes: Mapping[str, int | None] = {},
+) -> Plan:
+    """What a run of a scenario would do; `sizes` are users, rounds, replicates and seed, in place of the file's.
+
+    Raises ScenarioError, SpecError, UnknownPolicyError, GeneratorInputError, WorkError and ValueError.
+    """
+    if isinstance(policies, str | Policy) or (policies is not None and not policies):
+        raise ValueError(f"policies must be a list of specs or policies, such as ['linucb'], not {policies!r}")
+    source = scenario if isinstance(scenario, Scenario) else load(scenario)
+    source = source.with_(**{name: int(n) if isinstance(n, Integral) else n for name, n in sizes.items()})
+    world = build(source)
+    taking_part = entrants(world, policies or source.policies)
+    if llm is not None:
+        from oo_sim.tipbanks import tip_banks  # noqa: PLC0415 (slow to import)
+
+        taking_part = with_banks(taking_part, tip_banks(source, llm))
+    words, marks = _marks(checkpoints, source)
+    if shard is not None and not 1 <= shard[0] <= shard[1]:
+        raise WorkError(f"shard {shard[0]}/{shard[1]}: must be i/n with i from 1 to n")
+    recipes = tuple(recipe(source, each) for each in taking_part)
+    size = unit or max(BLOCK, UNIT_DECISIONS // source.rounds // BLOCK * BLOCK)
+    return Plan(source, world, tuple(taking_part), recipes, words, marks, size, shard)
+
+
+def _marks(wanted: Checkpoints, scenario: Scenario) -> tuple[str, tuple[int, ...]]:
+    """The users table's checkpoints, in words and as ascending numbers of rounds."""
+    known = {"all": tuple(checkpoints(scenario.rounds)), "last": (scenario.rounds,), "off": ()}
+    if isinstance(wanted, str) and wanted in known:
+        if wanted == "off" and scenario.replicates > 1:
+            raise WorkError(
+                f"checkpoints off: intervals average each user over {scenario.replicates} replicates, which takes a "
+                "users table; take checkpoints last, or one replicate of more users"
+            )
+        return wanted, known[wanted]
+    parts = [part.strip() for part in wanted.split(",")] if isinstance(wanted, str) else list(wanted)
+    try:
+        marks = sorted({int(part) for part in parts} | {scenario.rounds})
+    except ValueError:
+        marks = [0]
+    if not marks[0] >= 1 or marks[-1] > scenario.rounds:
+        raise WorkError(
+            f"checkpoints {wanted!r}: must be all, last, off, or numbers from 1 to {scenario.rounds} such as 10,100"
+        )
+    return ",".join(map(str, marks)), tuple(marks)

@@ -1,0 +1,283 @@
+"""The Python entry point: a scenario and some policies in, a `Run` out."""
+
+from __future__ import annotations
+
+import os
+import platform
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from functools import partial
+from importlib.metadata import version
+from numbers import Integral
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from oo_sim.contract import Policy, World
+from oo_sim.engine import Block, InterruptedRunError, Observer, run_policy
+from oo_sim.entrants import Entrant
+from oo_sim.experiment.plan import Checkpoints, Plan, plan
+from oo_sim.experiment.reducing import Reduction, collected
+from oo_sim.logs import EventSource, LoggedPolicy, Manifest, Recorder, RunWriter, content_hash
+from oo_sim.results import drawing
+from oo_sim.results.run import CURVES_PNG, Run
+from oo_sim.scenario import Scenario
+from oo_sim.work import Executor, Played, Store, Unit, done, play
+
+Progress = Callable[[str, int, int], None]
+"""Hears, from any thread: the policy's label, decisions made so far, decisions in all."""
+
+_EVENT_BLOCK = 256  # smaller blocks while events are written, so that fewer parts are open at a time
+_MANY = 2_000_000  # rows of the users table from which on a summary is made of moments, and rows stay in their file
+
+
+def run(
+    scenario: str | Path | Scenario,
+    *,
+    policies: Sequence[str | Policy] | None = None,
+    llm: Sequence[str | Path] | None = None,
+    users: int | None = None,
+    rounds: int | None = None,
+    replicates: int | None = None,
+    seed: int | None = None,
+    workers: int | None = None,
+    threads: int | None = None,
+    executor: Executor | None = None,
+    resume: str | Path | None = None,
+    events: bool = False,
+    checkpoints: Checkpoints = "all",
+    out: str | Path | None = None,
+    block: int | None = None,
+    unit: int | None = None,
+    progress: Progress | None = None,
+    plot: bool = True,
+) -> Run:
+    """Run a scenario (a path, the name of a shipped one, or a Scenario) and return what came of it.
+
+    What is given replaces what stands in the file. With `out`, a new run directory is written there, with `events` also
+    the tables of all decisions and learnings. With `llm`, tip banks made for the scenario, every policy meets every
+    bank's tips in turn, as `policy+bank`; the word `none` stands for no tips at all. A policy that fails is listed in
+    `Run.failures`; the others finish.
+
+    The work is done on `workers` processes of this machine (`threads` is the same by its older name), or by any
+    `executor` with `concurrent.futures`' `submit`. With `resume`, a work directory, each unit of work is kept there as
+    soon as it is done, and what is there already is not done again: a run that was interrupted goes on, one with more
+    users, policies or replicates computes what is new. `checkpoints` thins the users table: all (log-spaced), last,
+    off, or numbers of rounds. Results depend on the scenario and the seed alone: not on workers, executor, `block`
+    (lanes in a block) or `unit` (users in a unit of work).
+
+    Raises ScenarioError, SpecError, UnknownPolicyError, RunLogError, WorkError, GeneratorInputError and ValueError,
+    each with what would be right.
+    """
+    if events and out is None:
+        raise ValueError("events are streamed to files: name a new run directory with out=")
+    if events and (executor is not None or resume is not None):
+        raise ValueError("events are written where they are made: run without an executor and without resume")
+    for name, value in (("workers", workers), ("threads", threads), ("block", block), ("unit", unit)):
+        if value is not None and (isinstance(value, bool) or not isinstance(value, Integral) or value < 1):
+            raise ValueError(f"{name} must be a whole number of at least 1, not {value!r}")
+    sizes = {"users": users, "rounds": rounds, "replicates": replicates, "seed": seed}
+    unit = unit or (None if executor is not None or resume is not None else WHOLE)
+    planned = plan(scenario, policies=policies, llm=llm, checkpoints=checkpoints, unit=unit, sizes=sizes)
+    count = workers or threads or cores()
+    with ExitStack() as stack:
+        writer = stack.enter_context(RunWriter(Path(out))) if out is not None else None
+        store = stack.enter_context(Store(Path(resume))) if resume is not None else None
+        if store is not None:
+            planned.open(store)
+        work = Working(planned, store, executor, count, block, progress, writer if events else None)
+        return finished(work, writer, plot=plot)
+
+
+WHOLE = 1 << 18  # users in a unit where nothing is kept or sent: a few units at most, each over all workers
+
+
+class Working:
+    """A plan's units, done one way or the other, and what came of them."""
+
+    def __init__(
+        self,
+        plan: Plan,
+        store: Store | None,
+        executor: Executor | None,
+        workers: int,
+        block: int | None,
+        progress: Progress | None,
+        log: RunWriter | None,
+    ) -> None:
+        self.plan, self.store, self.workers = plan, store, workers
+        self._executor, self._block, self._progress, self._log = executor, block, progress, log
+
+    def into(self, reduction: Reduction) -> None:
+        """Do all units, or take what is kept of them, in the plan's order as far as they are done here."""
+        self.plan.remember()
+        units = self.plan.own(self.plan.units(self.store))
+        if self._executor is not None:
+            self._send(units, reduction, self._executor)
+            units = self.plan.own(self.plan.units(self.store)) if self.store is not None else iter(())
+        warm: set[int] = set()
+        for j, unit, path in units:
+            played = self.store.read(unit, path) if self.store is not None and path is not None else None
+            if played is None:
+                if j not in warm:
+                    warm.add(j)
+                    _warm_up(self.plan.world_of(self.plan.taking_part[j]), self.plan.taking_part[j].policy)
+                played = self._played(j, unit, reduction)
+                self._keep(unit, played)
+            reduction.take(j, unit, played)
+
+    def _send(self, units: Iterable[tuple[int, Unit, Path | None]], reduction: Reduction, executor: Executor) -> None:
+        """Let the executor do all that is not kept. Where there is a store it goes there, and is read again in order:
+        memory holds no more than what is under way."""
+        whose, made = dict[Unit, int](), 0
+        for j, unit, path in units:
+            if self.store is None or path is None or self.store.read(unit, path) is None:
+                whose[unit] = j
+            else:
+                made += unit.decisions
+        for unit, played in done(list(whose), executor):
+            if self.store is None or played.failure is not None:
+                reduction.take(whose[unit], unit, played)
+            self._keep(unit, played)
+            made += unit.decisions
+            if self._progress is not None:
+                self._progress(self.plan.taking_part[whose[unit]].label, made, self.plan.decisions)
+
+    def _keep(self, unit: Unit, played: Played) -> None:
+        if self.store is not None and played.failure is None:
+            self.store.write(unit, played)
+
+    def _played(self, j: int, unit: Unit, reduction: Reduction) -> Played:
+        watch = _watch(self._log, j, self.plan.taking_part[j]) if self._log else None
+        block = self._block or (_EVENT_BLOCK if self._log else None)
+        return play(unit, self.workers, block, watch, self._heard(reduction, j))
+
+    def _heard(self, reduction: Reduction, j: int) -> Callable[[int], None] | None:
+        if self._progress is None:
+            return None
+        progress, done, label = self._progress, sum(reduction.done), self.plan.taking_part[j].label
+
+        def more(decisions: int) -> None:
+            nonlocal done
+            done += decisions
+            progress(label, done, self.plan.decisions)
+
+        return more
+
+
+def finished(work: Working, writer: RunWriter | None, *, plot: bool) -> Run:
+    """Do the work, and write the run directory where there is to be one."""
+    planned = work.plan
+    if writer is None:
+        tables: list[list[pa.Table]] = [[] for _ in planned.taking_part]
+        reduction = Reduction(planned, lambda j, rows: tables[j].append(rows))
+        work.into(reduction)
+        curves, people = reduction.curves(), collected(tables, reduction.failures)
+        return Run(_manifest(reduction, (curves, people), people.num_rows, work.workers), curves, people)
+    reduction = Reduction(planned, partial(_append, writer))
+    work.into(reduction)
+    for j in reduction.failures:
+        writer.drop(j)
+    curves, file = reduction.curves(), writer.join_users()
+    rows = planned.scenario.users * planned.scenario.replicates * len(planned.marks)
+    manifest = _manifest(reduction, (curves, file), rows * len(planned.taking_part), work.workers)
+    writer.write_table("curves", curves)
+    writer.write_manifest(manifest)
+    path = writer.commit()
+    result = Run(writer.manifest or manifest, curves, None, path)
+    if plot and result.rows:
+        drawing.save(result.plot(), path / CURVES_PNG)
+    return result
+
+
+def _append(writer: RunWriter, j: int, rows: pa.Table) -> None:
+    sink = writer.users_of(j)
+    for batch in rows.combine_chunks().to_batches():
+        sink.write(batch)
+
+
+def cores() -> int:
+    """Cores that this process may use, where the system can tell."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _warm_up(world: World, policy: Policy) -> None:
+    """Load or compile the kernels that the policy needs, so that compiling does not count as deciding."""
+    try:
+        run_policy(world, policy, seed=0, users=1, rounds=1, threads=1)
+    except Exception:  # it will fail again, and then be listed
+        return
+
+
+def _watch(log: RunWriter, index: int, entrant: Entrant) -> Callable[[Block], Any]:
+    @contextmanager
+    def watch(block: Block) -> Iterator[Observer]:
+        source = EventSource.of(entrant.label, entrant.policy, entrant.hash, block.replicate)
+        if entrant.bank is not None:
+            source = source._replace(prompt_version=entrant.bank.prompt_version, models=entrant.bank.models)
+        recorder = Recorder(log, index, source, block.first, block.user_ids)
+
+        yield _Careful(recorder)
+        recorder.close()
+
+    return watch
+
+
+class _Careful:
+    """A recorder whose failures stop the run: they are the log's, not the policy's."""
+
+    def __init__(self, recorder: Recorder) -> None:
+        self._recorder = recorder
+
+    def decided(self, *seen: Any) -> None:
+        try:
+            self._recorder.decided(*seen)
+        except Exception as error:
+            raise InterruptedRunError from error
+
+    def learned(self, *seen: Any) -> None:
+        try:
+            self._recorder.learned(*seen)
+        except Exception as error:
+            raise InterruptedRunError from error
+
+
+def _manifest(reduction: Reduction, tables: tuple[pa.Table, pa.Table | Path], rows: int, workers: int) -> Manifest:
+    planned = reduction.plan
+    scenario, world, taking_part = planned.scenario, planned.world, planned.taking_part
+    names = list(dict.fromkeys(e.name for e in taking_part))
+    sound = [(j, e.label) for j, e in enumerate(taking_part) if j not in reduction.failures]
+    large = rows > _MANY or not planned.marks
+    return Manifest(
+        name=scenario.name,
+        policies=tuple(
+            LoggedPolicy.of(e.label, e.policy, e.hash, {"bank": e.bank.label, **e.bank.facts} if e.bank else None)
+            for e in taking_part
+        ),
+        seed=scenario.seed,
+        users=scenario.users,
+        rounds=scenario.rounds,
+        replicates=scenario.replicates,
+        # with a bank, what is on offer is that bank's too: regret does not compare banks
+        own_trajectory=world.own_trajectory or any(e.bank is not None for e in taking_part),
+        has_reactions=world.has_reactions,
+        scenario=scenario.canonical() | {"policies": names},
+        scenario_hash=scenario.content_hash(),
+        content_hash=content_hash(*tables),
+        window=world.feedback.window if world.feedback else 0,
+        versions={name: version(name) for name in ("oo-sim", "numpy", "numba")} | {"python": platform.python_version()},
+        failures={taking_part[j].label: failure.what for j, failure in sorted(reduction.failures.items())},
+        timing={
+            label: {"seconds": reduction.seconds[j], "decisions_per_second": planned.each / reduction.seconds[j]}
+            for j, label in sound
+        },
+        threads=workers,
+        checkpoints=planned.checkpoints,
+        moments={label: reduction.moments[j]._asdict() for j, label in sound}
+        if large and scenario.replicates == 1
+        else {},
+    )
+
+
+__all__ = ["Progress", "Run", "run"]

@@ -1,0 +1,21 @@
+"""Work that travels: units that can be done in this process, in another one or on another machine, and kept."""
+
+from oo_sim.work.executors import Executor, done
+from oo_sim.work.store import Store
+from oo_sim.work.unit import NOBODY, Failure, Played, Recipe, Unit, cut, play, recipe, remember, versions
+
+__all__ = [
+    "NOBODY",
+    "Executor",
+    "Failure",
+    "Played",
+    "Recipe",
+    "Store",
+    "Unit",
+    "cut",
+    "done",
+    "play",
+    "recipe",
+    "remember",
+    "versions",
+]
