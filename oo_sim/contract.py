@@ -216,4 +216,4 @@ class World(NamedTuple):
     segments: tuple[str, ...] = ()
     segment_of: Callable[[Lanes], I64] | None = None
     scale: float = 2.0**36
-    feedback: Feedback | None = None  # None: every reaction is heard of at once
+    feedback: Feedback | None = None  # None: every reaction arrives at once

@@ -34,7 +34,7 @@ class LogNormal(Frozen):
 
 
 class Delay(Frozen):
-    """How many rounds later a reward is heard of: one of four distributions."""
+    """How many rounds later a reward arrives: one of four distributions."""
 
     constant: Annotated[int, Field(ge=0, le=MAX_WINDOW)] | None = None
     geometric: Geometric | None = None
@@ -53,7 +53,7 @@ def _exactly_one(model: Frozen, names: tuple[str, ...]) -> Iterator[Fault]:
     if len(given) != 1:
         found = " and ".join(given) or "none"
         advice = "keep one" if given else "write one"
-        yield Fault((), f"wants exactly one of {', '.join(names)}, and has {found}; {advice}")
+        yield Fault((), f"requires exactly one of {', '.join(names)}, and has {found}; {advice}")
 
 
 def _known_keys(what: str, known: tuple[str, ...]) -> BeforeValidator:
@@ -62,7 +62,7 @@ def _known_keys(what: str, known: tuple[str, ...]) -> BeforeValidator:
             refuse(
                 Fault(
                     (key,),
-                    f"'{key}' is no {what}{did_you_mean(str(key), known) or '; write ' + ', '.join(known)}",
+                    f"'{key}' is not a {what}{did_you_mean(str(key), known) or '; write ' + ', '.join(known)}",
                     True,
                 )
                 for key in value
@@ -83,7 +83,7 @@ class Missing(Frozen):
 
 
 class Feedback(Frozen):
-    """When rewards are heard of. A reward that has not arrived after `window` rounds is lost."""
+    """When rewards arrive. A reward that has not arrived after `window` rounds is lost."""
 
     delay: Delay | None = None
     window: int = Field(200, ge=0, le=MAX_WINDOW)
@@ -154,7 +154,7 @@ class Drift(Frozen):
             yield Fault((targets[0],), "has no meaning for a random_walk, which has no target; leave it out", True)
         elif self.random_walk is None and len(targets) != 1:
             has = "both; keep one" if targets else "neither; write one"
-            yield Fault((), f"wants one of preferences or become, and has {has}")
+            yield Fault((), f"requires one of preferences or become, and has {has}")
 
 
 class Fatigue(Frozen):

@@ -1,4 +1,4 @@
-"""Warnings about valid scenarios that can't show what they vary. Never an error: it may be what is wanted."""
+"""Warnings about valid scenarios that can't show what they vary. Never an error: it may be intended."""
 
 from __future__ import annotations
 

@@ -41,7 +41,7 @@ def _under(path: Path, faults: Iterator[Fault]) -> Iterator[Fault]:
 def _feedback(feedback: Feedback, scenario: Scenario) -> Iterator[Fault]:
     missing, world = feedback.missing, scenario.world
     if feedback.delay is None and feedback.window != Feedback.model_fields["window"].default:
-        yield Fault(("window",), "has no effect without a delay: rewards are heard of at once", on_key=True)
+        yield Fault(("window",), "has no effect without a delay: rewards arrive at once", on_key=True)
     if feedback.delay is not None:
         yield from _delay(feedback.delay, feedback.window, scenario.rounds)
     heard = max(1 - missing.by_reaction.get(reaction, 0.0) for reaction in REACTIONS) * (1 - missing.rate)
@@ -58,7 +58,7 @@ def _feedback(feedback: Feedback, scenario: Scenario) -> Iterator[Fault]:
 
 def _delay(delay: Delay, window: int, rounds: int) -> Iterator[Fault]:
     if delay.constant == 0 or delay.uniform == (0, 0):
-        yield Fault(("delay",), "is always 0: rewards are heard of at once; leave it out", on_key=True)
+        yield Fault(("delay",), "is always 0: rewards arrive at once; leave it out", on_key=True)
     elif _arrived(delay, window) < HARDLY:
         yield Fault(("window",), f"is {window}, and hardly any delay is that short: nearly all rewards are lost")
     elif _arrived(delay, rounds - 1) < HARDLY:

@@ -12,7 +12,7 @@ from oo_sim.scenario.reader import read
 from oo_sim.scenario.scenario import Scenario, check
 from oo_sim.scenario.text import did_you_mean, plain
 
-_NO_PATH = "is no path that can be looked up; name a scenario file"
+_NO_PATH = "is not a path that can be looked up; name a scenario file"
 _BARE_NAME = re.compile(r"[A-Za-z0-9_-]+")
 
 
@@ -65,7 +65,7 @@ def _not_a_file(path: Path, text: str) -> str:
         if path.is_dir():
             return "is a directory; name a scenario file in it"
         if path.exists():
-            return "is no regular file; save the scenario to one"
+            return "is not a regular file; save the scenario to one"
     except (OSError, ValueError):
         return _NO_PATH
     return f"there is no such {'scenario or file' if _BARE_NAME.fullmatch(text) else 'file'}{_hint(path)}"

@@ -43,7 +43,7 @@ class TipsWorld(Frozen):
         if self.tips.features == "task" and self.tasks.count.max == 0:
             yield Fault(("tips", "features"), "is task, and there are no tasks; write default, or offer tasks")
         if self.fatigue and self.fatigue.task and self.tasks.mode == "iid":
-            yield Fault(("fatigue", "task"), "wants mode: backlog under tasks; fresh tasks are never shown twice")
+            yield Fault(("fatigue", "task"), "requires mode: backlog under tasks; fresh tasks are never shown twice")
         yield from self._segment_faults()
         yield from self._drift_faults()
 
@@ -54,7 +54,7 @@ class TipsWorld(Frozen):
             for place, name in [*named, *([(("become",), drift.become)] if drift.become else [])]:
                 if name not in known:
                     hint = did_you_mean(name, known) or f"; there are {', '.join(known)}"
-                    yield Fault(("drift", i, *place), f"'{name}' is no segment{hint}")
+                    yield Fault(("drift", i, *place), f"'{name}' is not a segment{hint}")
 
     def _segment_faults(self) -> Iterator[Fault]:
         first: dict[str, int] = {}

@@ -33,7 +33,7 @@ class Due(Frozen):
         given = [name for name in ("uniform", "normal", "weights") if getattr(self, name) is not None]
         if len(given) != 1:
             found = " and ".join(given) or "none of them"
-            yield Fault((), f"wants one of uniform, normal and weights, and has {found}; keep one")
+            yield Fault((), f"requires one of uniform, normal and weights, and has {found}; keep one")
         elif self.uniform and self.uniform[0] > self.uniform[1]:
             low, high = self.uniform
             yield Fault(("uniform",), f"starts at {low:g}, after its end {high:g}; write [{high:g}, {low:g}]")

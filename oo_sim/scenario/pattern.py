@@ -56,7 +56,7 @@ def _values(match: re.Match[str]) -> list[str]:
     if kind is None:
         return [word.strip() for word in items.split(",")]
     if kind not in _RANGES:
-        raise SpecError(f"'{clip(kind)}' is no range; {_ADVICE}")
+        raise SpecError(f"'{clip(kind)}' is not a range; {_ADVICE}")
     return _range(kind, f"{kind}({ends.strip()})", [word.strip() for word in ends.split(",")])
 
 
@@ -66,7 +66,7 @@ def _range(kind: str, text: str, words: Sequence[str]) -> list[str]:
     except ScalarError as error:
         raise SpecError(f"{clip(text)}: {error}") from None
     if len(numbers) != 3 or any(number is None for number in numbers):
-        raise SpecError(f"{clip(text)} wants three numbers: from, to and how many; {_ADVICE}")
+        raise SpecError(f"{clip(text)} requires three numbers: from, to and how many; {_ADVICE}")
     first, last, count = (number or 0 for number in numbers)
     if not isinstance(count, int) or not 2 <= count <= MAX_GRID:
         raise SpecError(f"{clip(text)}: how many must be a whole number from 2 to {MAX_GRID:,}, not {words[2]}")

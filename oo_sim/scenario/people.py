@@ -49,7 +49,7 @@ class Reactions(Frozen):
 
 
 def _in_order(value: Any) -> Any:
-    """Preferences in the order of `TERMS`, refusing what is no term."""
+    """Preferences in the order of `TERMS`, refusing what is not a term."""
     if not isinstance(value, Mapping):
         refuse([Fault((), f"must be a mapping {{term: coefficient}}, not {describe(value)}")])
     refuse(Fault((term,), _unknown_term(str(term)), True) for term in value if term not in TERMS)
@@ -59,7 +59,7 @@ def _in_order(value: Any) -> Any:
 def _unknown_term(term: str) -> str:
     meant = normalised(term)
     hint = f"; write {meant}" if meant in TERMS else did_you_mean(term, TERMS)
-    return f"'{clip(term)}' is no term{hint or _ALL_TERMS}"
+    return f"'{clip(term)}' is not a term{hint or _ALL_TERMS}"
 
 
 Preferences: TypeAlias = Annotated[

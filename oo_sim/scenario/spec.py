@@ -65,15 +65,15 @@ def parse_spec(text: str) -> PolicySpec:
         factory, more, parameters = rest.partition(":")
         return PolicySpec(_private(head, factory), _parameters(parameters, bool(more)))
     if not _NAME.fullmatch(head):
-        raise SpecError(f"'{clip(head)}' is no policy name; {_EXAMPLE}")
+        raise SpecError(f"'{clip(head)}' is not a policy name; {_EXAMPLE}")
     return PolicySpec(head, _parameters(rest, bool(colon)))
 
 
 def _private(module: str, factory: str) -> str:
     if not _MODULE.fullmatch(module):
-        raise SpecError(f"'{clip(module)}' is no Python module; {_EXAMPLE}")
+        raise SpecError(f"'{clip(module)}' is not a Python module; {_EXAMPLE}")
     if not _IDENTIFIER.fullmatch(factory):
-        raise SpecError(f"'{clip(factory)}' is no name of a policy factory; write {clip(module)}:factory")
+        raise SpecError(f"'{clip(factory)}' is not a name of a policy factory; write {clip(module)}:factory")
     return f"{module}:{factory}"
 
 
@@ -94,9 +94,9 @@ def _parameters(text: str, expected: bool) -> tuple[tuple[str, Parameter], ...]:
 def _parameter(part: str) -> tuple[str, Parameter]:
     key, equals, word = (piece.strip() for piece in part.partition("="))
     if not equals or not _IDENTIFIER.fullmatch(key):
-        raise SpecError(f"'{clip(part)}' is no parameter; write key=value, such as alpha=0.5")
+        raise SpecError(f"'{clip(part)}' is not a parameter; write key=value, such as alpha=0.5")
     if not _VALUE.fullmatch(word):
-        raise SpecError(f"'{clip(word)}' is no value of {key}; write a number or a plain word")
+        raise SpecError(f"'{clip(word)}' is not a value of {key}; write a number or a plain word")
     try:
         value = read_scalar(word)
     except ScalarError as error:

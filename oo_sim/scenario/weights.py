@@ -64,7 +64,7 @@ def _mapping_faults(value: Mapping[Any, Any], keys: Mapping[str, int], what: str
     low, *_, high = keys
     for key in value:
         if str(key) not in keys:
-            yield Fault((key,), f"'{clip(str(key))}' is no {what}; write {low} to {high}", on_key=True)
+            yield Fault((key,), f"'{clip(str(key))}' is not a valid {what}; write {low} to {high}", on_key=True)
     yield from weight_faults(((key,), weight) for key, weight in value.items() if str(key) in keys)
 
 
@@ -94,7 +94,7 @@ def _days(key: str) -> float | str:
     except ScalarError as error:
         return str(error)
     if number is None:
-        return f"'{clip(key)}' is no number of days; write a plain decimal number such as -3 or 0.5"
+        return f"'{clip(key)}' is not a number of days; write a plain decimal number such as -3 or 0.5"
     if abs(number) > MAX_DAYS:
         return f"{clip(key)} days is out of range; write -{MAX_DAYS} to {MAX_DAYS}"
     return float(number) + 0.0

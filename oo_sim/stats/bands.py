@@ -37,7 +37,7 @@ def sup_t_band(curves: ArrayLike, level: float = 0.95, *, seed: Seed, samples: i
     check_level(level)
     array = np.asarray(curves, dtype=np.float64)
     if array.ndim != 2 or len(array) < 2 or array.shape[1] == 0:
-        raise ValueError(f"curves: shape {array.shape} given; (users, points) with at least 2 users is wanted")
+        raise ValueError(f"curves: shape {array.shape} received; (users, points) with at least 2 users expected")
     if not np.isfinite(array).all():
         raise ValueError(f"curves: {int((~np.isfinite(array)).sum())} of {array.size} values are not finite")
     n, mean = len(array), array.mean(axis=0)

@@ -1,6 +1,6 @@
 """Intervals for means over users and for shares: Student's t, Wilson, Clopper-Pearson.
 
-The unit is always the cluster (the user): rounds of one user depend on each other, so they are no sample.
+The unit is always the cluster (the user): rounds of one user depend on each other, so they are not a sample.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ def column(values: ArrayLike, what: str = "values") -> F64:
     """`values` as a float64 vector; ValueError when they are none, or hold nan or infinity."""
     array = np.asarray(values, dtype=np.float64)
     if array.ndim != 1:
-        raise ValueError(f"{what}: shape {array.shape} given; one value per user is wanted, a vector")
+        raise ValueError(f"{what}: shape {array.shape} received; one value per user expected, a vector")
     bad = np.flatnonzero(~np.isfinite(array))
     if len(bad):
         raise ValueError(f"{what}: {len(bad)} of {len(array)} are not finite, the first at {bad[0]} ({array[bad[0]]})")

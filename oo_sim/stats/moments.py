@@ -38,7 +38,7 @@ def moments(values: ArrayLike) -> Moments:
     """The moments of `values` (n, ...) over its first axis. ValueError when there is none, or on nan."""
     array = np.asarray(values, dtype=np.float64)
     if array.ndim == 0:
-        raise ValueError("values: a single number given; an array whose first axis is the cluster is wanted")
+        raise ValueError("values: a single number received; an array whose first axis is the cluster expected")
     if not np.isfinite(array).all():
         raise ValueError(f"values: {int((~np.isfinite(array)).sum())} of {array.size} are not finite")
     if len(array) == 0:

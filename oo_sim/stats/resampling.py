@@ -27,7 +27,7 @@ def stratified_bootstrap(
     with replacement within it. Source: Agarwal et al. (2021), section 4.1.
     """
     if not strata or any(len(stratum) == 0 for stratum in strata):
-        raise ValueError("strata: at least one scenario, each with at least one user, is wanted")
+        raise ValueError("strata: at least one scenario, each with at least one user, expected")
     rng = generator(seed)
     drawn = ([stratum[rng.integers(0, len(stratum), len(stratum))] for stratum in strata] for _ in range(samples))
     return np.stack([np.asarray(statistic(sample)) for sample in drawn])

@@ -21,7 +21,7 @@ def mixture_scale(n_best: int, level: float = 0.95, side: Side = "both") -> floa
     """
     check_level(level)
     if n_best < 1:
-        raise ValueError(f"n_best: {n_best} given; at least 1 cluster is wanted")
+        raise ValueError(f"n_best: {n_best} received; at least 1 cluster expected")
     alpha = (1 - level) * (1 if side == "both" else 2)
     alpha = min(alpha, 0.999)
     u = -float(np.real(special.lambertw(-(alpha**2) / math.e, -1))) - 1

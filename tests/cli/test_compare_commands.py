@@ -98,7 +98,7 @@ def test_compare_of_regret_on_own_trajectories_is_refused_before_any_run(call: C
         (["compare", "nowhere"], "nowhere: there is no such"),
         (["compare", "quickstart", "quickstart"], "scenario quickstart is named twice"),
         (["compare", "quickstart", "--policy", "greedy", *SMALL], "greedy alone can't be compared"),
-        (["compare", "quickstart", "--policy", "[", *SMALL], "is no policy name"),
+        (["compare", "quickstart", "--policy", "[", *SMALL], "is not a policy name"),
         (["compare", "quickstart", *PAIR, "--until", "-1"], "until must be a width above 0"),
         (["compare", "quickstart", "--metric", "profit"], "--metric"),
         (["compare", "quickstart", "--out", "a.pdf"], "must end in .png"),

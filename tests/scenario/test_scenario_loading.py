@@ -62,8 +62,8 @@ def test_a_file_beside_a_missing_one(tmp_path: Path) -> None:
 def test_what_is_no_file(tmp_path: Path) -> None:
     assert refusal(tmp_path) == f"{tmp_path}: is a directory; name a scenario file in it"
     os.mkfifo(tmp_path / "pipe")
-    assert "is no regular file" in refusal(tmp_path / "pipe")
-    assert refusal("").startswith(": is no path")
+    assert "is not a regular file" in refusal(tmp_path / "pipe")
+    assert refusal("").startswith(": is not a path")
     assert refusal("a\x00b").startswith("a\\x00b: ")
     assert refusal("x" * 5000).startswith("x")
     assert "\\x1b" in refusal("\x1b[31m.yaml")
