@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import threading
+from collections import Counter
 from pathlib import Path
 from time import perf_counter
 from typing import IO, Any, NamedTuple
@@ -17,7 +18,8 @@ from typing import IO, Any, NamedTuple
 import httpx
 
 from oo_sim.errors import GeneratorInputError
-from oo_sim.generator.client import OCCURRENCE, AnyTransport, Gateway, LostError
+from oo_sim.generator.client import AGAIN, OCCURRENCE, AnyTransport, Gateway, LostError
+from oo_sim.generator.conversation import HTTP_OK
 from oo_sim.generator.live import LiveTransport, UnusableAnswerError
 from oo_sim.generator.mock.transport import Occurrences
 from oo_sim.generator.settings import Address
@@ -26,6 +28,7 @@ FORMAT = 1
 KEPT_HEADERS = (
     "content-type",
     "llm_provider-retry-after",
+    "retry-after",
     "x-litellm-attempted-fallbacks",
     "x-litellm-attempted-retries",
     "x-litellm-model-group",
@@ -51,6 +54,11 @@ class Take(NamedTuple):
     latency_ms: float
     failure: str | None = None
 
+    @property
+    def is_good(self) -> bool:
+        """Whether an answer came, and not an error."""
+        return self.failure is None and self.status == HTTP_OK
+
 
 def request_key(path: str, body: bytes) -> str:
     """The address of a request, whatever its occurrence."""
@@ -64,30 +72,43 @@ def read_cassette(path: Path) -> dict[tuple[str, int], Take]:
     except OSError as error:
         raise GeneratorInputError(f"cassette {path}: cannot be read: {error.strerror}") from None
     except UnicodeDecodeError:
-        raise GeneratorInputError(f"cassette {path}: is no UTF-8 text") from None
+        raise GeneratorInputError(f"cassette {path}: is not UTF-8 text") from None
     takes: dict[tuple[str, int], Take] = {}
     for number, line in enumerate(text.split("\n")[:-1], 1):
         take = _take(path, number, line)
-        if takes.setdefault((take.key, take.occurrence), take) is not take:
+        before = takes.get((take.key, take.occurrence))
+        if before is not None and before.is_good:
             raise GeneratorInputError(f"cassette {path}: line {number} records a request that came before")
+        takes[take.key, take.occurrence] = take
     return takes
 
 
 class PlayerTransport(httpx.BaseTransport, httpx.AsyncBaseTransport):
-    """Replays a cassette; what it does not hold is a `CassetteMissError`."""
+    """Replays a cassette; what it does not hold is a `CassetteMissError`.
 
-    def __init__(self, path: Path) -> None:
+    A failure is replayed only where `failures`; else the answer that came when the same was asked again stands for it.
+    """
+
+    def __init__(self, path: Path, failures: bool = False) -> None:
         self._path = path
+        self._failures = failures
         self._takes = read_cassette(path)
         self._occurrences = Occurrences()
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         """The recorded answer, or the recorded failure."""
         path, body, occurrence = _address(request, self._occurrences)
-        take = self._takes.get((request_key(path, body), occurrence))
+        take = self._take(request_key(path, body), occurrence)
         if take is None:
             raise CassetteMissError(self._missing(path, body, occurrence))
-        return replayed(take, request)
+        return replayed(take, request, from_tape=True)
+
+    def _take(self, key: str, occurrence: int) -> Take | None:
+        take = self._takes.get((key, occurrence))
+        if self._failures or (take is not None and take.is_good):
+            return take
+        later = (at for known, at in self._takes if known == key and at > occurrence and not (at - occurrence) % AGAIN)
+        return next((self._takes[key, at] for at in sorted(later) if self._takes[key, at].is_good), None)
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """As `handle_request`."""
@@ -95,15 +116,21 @@ class PlayerTransport(httpx.BaseTransport, httpx.AsyncBaseTransport):
 
     def _missing(self, path: str, body: bytes, occurrence: int) -> str:
         key = request_key(path, body)
+        if (key, occurrence) in self._takes:
+            return (
+                f"cassette {self._path}: holds only a failure as the answer to request {key}, occurrence {occurrence}; "
+                "replay failures too with --replay-failures, or ask again with --gateway live --record and --continue"
+            )
         others = sorted(at for known, at in self._takes if known == key)
         why = f"it holds occurrences {others} of it" if others else "contexts, prompt or options have changed since"
         return f"cassette {self._path}: holds no answer to request {key}, occurrence {occurrence}: {why}"
 
 
 class RecorderTransport(httpx.BaseTransport):
-    """Passes requests on to `inner` and records what comes of them; what the cassette holds it replays.
+    """Passes requests on to `inner` and records what comes of them; the answers that the cassette holds it replays.
 
-    So a recording that was interrupted goes on where it stopped. For sync clients.
+    So a recording that was interrupted goes on where it stopped; failures are asked about again. `counts` are the
+    requests replayed and made. For sync clients.
     """
 
     def __init__(self, inner: AnyTransport, path: Path, address: Address) -> None:
@@ -113,17 +140,22 @@ class RecorderTransport(httpx.BaseTransport):
         self._occurrences = Occurrences()
         self._lock = threading.Lock()
         self._file = _opened(path)
+        self.counts: Counter[str] = Counter()
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         """The answer, recorded before it is handed on."""
         path, body, occurrence = _address(request, self._occurrences)
         take = self._takes.get((request_key(path, body), occurrence))
-        if take is None:
-            take = self._made(request, path, body, occurrence)
-            line = json.dumps(take._asdict(), ensure_ascii=False)
+        if take is not None and take.is_good:
             with self._lock:
-                self._file.write(f"{line}\n".encode())
-                self._file.flush()
+                self.counts["replayed"] += 1
+            return replayed(take, request, from_tape=True)
+        take = self._made(request, path, body, occurrence)
+        line = json.dumps(take._asdict(), ensure_ascii=False)
+        with self._lock:
+            self.counts["made"] += 1
+            self._file.write(f"{line}\n".encode())
+            self._file.flush()
         return replayed(take, request)
 
     def close(self) -> None:
@@ -161,7 +193,7 @@ class RecorderTransport(httpx.BaseTransport):
         return self._address.redact(text.encode("utf-8", "replace")).decode()
 
 
-def replayed(take: Take, request: httpx.Request) -> httpx.Response:
+def replayed(take: Take, request: httpx.Request, *, from_tape: bool = False) -> httpx.Response:
     """The take as httpx has it. Raises what was raised when it was recorded."""
     if take.failure == "timeout":
         raise httpx.ReadTimeout("recorded", request=request)
@@ -169,14 +201,13 @@ def replayed(take: Take, request: httpx.Request) -> httpx.Response:
         raise LostError(take.body, take.latency_ms)
     if take.failure is not None:
         raise UnusableAnswerError(take.status, take.failure, take.body)
-    return httpx.Response(
-        take.status, headers=take.headers, content=take.body.encode(), extensions={"latency_ms": take.latency_ms}
-    )
+    extensions = {"latency_ms": take.latency_ms, "replayed": from_tape}
+    return httpx.Response(take.status, headers=take.headers, content=take.body.encode(), extensions=extensions)
 
 
-def cassette_gateway(path: Path) -> Gateway:
+def cassette_gateway(path: Path, failures: bool = False) -> Gateway:
     """A gateway that replays a cassette."""
-    return Gateway("cassette", Address("http://cassette.invalid"), PlayerTransport(path), "recorded")
+    return Gateway("cassette", Address("http://cassette.invalid"), PlayerTransport(path, failures), "recorded")
 
 
 def recording_gateway(path: Path, address: Address, connections: int = 16) -> Gateway:
@@ -207,7 +238,7 @@ def _take(path: Path, number: int, line: str) -> Take:
     try:
         take = Take(**json.loads(line))
     except (ValueError, TypeError, RecursionError):
-        raise GeneratorInputError(f"cassette {path}: line {number} is no recorded exchange") from None
+        raise GeneratorInputError(f"cassette {path}: line {number} is not a recorded exchange") from None
     if not all(isinstance(value, kind) for value, kind in zip(take, _KINDS, strict=True)):
         raise GeneratorInputError(f"cassette {path}: line {number} holds a field of the wrong type")
     return take

@@ -6,6 +6,8 @@ proxies from the environment, and a log line with the whole URL.
 
 from __future__ import annotations
 
+import math
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -23,6 +25,8 @@ from oo_sim.generator.settings import Address, Options
 
 OCCURRENCE = "x-oo-occurrence"
 """The request header that tells equal requests apart, for gateways that answer repeatably."""
+AGAIN = 1 << 20
+"""What a call that is made again adds to its occurrence, so that it is a request of its own."""
 DEADLINE = "x-oo-deadline-ms"
 """The request header that says for how long the client waits, for gateways whose time is simulated."""
 
@@ -87,18 +91,30 @@ class _Base:
             "User-Agent": "oo-sim",
         }
         if occurrence is not None:
-            headers[OCCURRENCE] = str(occurrence)
+            headers[OCCURRENCE] = str(occurrence + AGAIN * call.again)
             headers[DEADLINE] = str(int(call.timeout * 1000))
         extensions = {"timeout": dict.fromkeys(("connect", "read", "write", "pool"), call.timeout)}
         return httpx.Request("POST", self._urls[call.path], headers=headers, content=call.body, extensions=extensions)
 
     def _answer(self, response: httpx.Response, watch: _Watch) -> Answer:
         body = self.gateway.address.redact(response.content)
-        return Answer(response.status_code, body, response.extensions.get("latency_ms", watch.ms))
+        latency = response.extensions.get("latency_ms", watch.ms)
+        seconds, replayed = _retry_after(response.headers), bool(response.extensions.get("replayed"))
+        return Answer(response.status_code, body, latency, retry_after=seconds, replayed=replayed)
 
 
 class TipGenerator(_Base):
-    """The sync client; safe to use from several threads, and where a loop is running."""
+    """The sync client; safe to use from several threads, and where a loop is running. `rpm`: calls a minute at most."""
+
+    def __init__(
+        self,
+        gateway: Gateway,
+        prompt: Prompt | None = None,
+        options: Options | None = None,
+        rpm: float | None = None,
+    ) -> None:
+        super().__init__(gateway, prompt, options)
+        self._pace = _Pace(rpm)
 
     def generate(
         self,
@@ -120,6 +136,8 @@ class TipGenerator(_Base):
 
     def exchange(self, call: Call, occurrence: int | None = None) -> Answer:
         """The answer to one call, or why there is none; it never raises for what the other side does."""
+        if self.gateway.latency == "measured":
+            time.sleep(max(call.wait, self._pace.turn()))
         with _watched(call, self.gateway) as watch:
             response = self.gateway.transport.handle_request(self._request(call, occurrence))
             response.read()
@@ -179,6 +197,37 @@ class AsyncTipGenerator(_Base):
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         await self.aclose()
+
+
+class _Pace:
+    """Turns that are evenly spaced, whoever takes them."""
+
+    def __init__(self, rpm: float | None) -> None:
+        self._gap = 60.0 / rpm if rpm else 0.0
+        self._next = 0.0
+        self._lock = threading.Lock()
+
+    def turn(self) -> float:
+        """The seconds to wait from now until one's turn."""
+        if not self._gap:
+            return 0.0
+        with self._lock:
+            now = time.monotonic()
+            mine = max(now, self._next)
+            self._next = mine + self._gap
+        return mine - now
+
+
+def _retry_after(headers: httpx.Headers) -> float | None:
+    """Seconds, as the gateway or, behind a LiteLLM, the provider gives them; of dates, which need a clock, None."""
+    for name in ("retry-after", "llm_provider-retry-after"):
+        try:
+            seconds = float(headers.get(name, ""))
+        except ValueError:
+            continue
+        if 0 <= seconds < math.inf:
+            return seconds
+    return None
 
 
 class _Watch:

@@ -6,6 +6,12 @@ from oo_sim.errors import OoSimError
 from oo_sim.generator.exchange import Try, Usage, summed
 
 
+class StoppedError(OoSimError):
+    """Work that was given up before its end; what was done is kept, and the message says how to go on."""
+
+    exit_code = 1
+
+
 class GenerationError(OoSimError):
     """No tips came. `status` is what an HTTP caller should answer with; `model` may be the alias."""
 

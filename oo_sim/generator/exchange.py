@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from typing import NamedTuple
 
 
 class Call(NamedTuple):
-    """A request to make: path, JSON body, and the seconds that the whole exchange may take."""
+    """A request to make: path, JSON body, and the seconds that the whole exchange may take.
+
+    A call that is made `again`, for the so many-th time, waits so many seconds first.
+    """
 
     path: str
     body: bytes
     timeout: float
+    again: int = 0
+    wait: float = 0.0
 
 
 class Answer(NamedTuple):
@@ -26,6 +32,28 @@ class Answer(NamedTuple):
     failure: str | None = None
     retry_after: float | None = None
     replayed: bool = False
+
+    @property
+    def is_transient(self) -> bool:
+        """Whether there is no answer now, and may well be one in a while."""
+        return self.failure in ("timeout", "unreachable") or self.status in TRANSIENT
+
+
+TRANSIENT = (408, 429, 500, 502, 503, 504)
+"""The statuses with which a gateway says that it could not, this time."""
+MAX_WAIT = 60.0
+"""The most seconds between two calls."""
+
+
+def again(call: Call, answer: Answer) -> Call:
+    """The call once more: after what the other side says, or 1, 2, 4, ... seconds, and half as much more or less.
+
+    The jitter keeps clients apart that were refused together; it is a hash of the call, so that runs repeat.
+    """
+    digest = hashlib.blake2b(call.body, digest_size=2, key=b"%d" % call.again).digest()
+    jitter = 0.5 + int.from_bytes(digest, "little") / 65536
+    seconds = max(answer.retry_after or 0.0, 2.0**call.again * jitter)
+    return call._replace(again=call.again + 1, wait=min(seconds, MAX_WAIT))
 
 
 class Usage(NamedTuple):

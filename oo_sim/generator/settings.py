@@ -25,7 +25,11 @@ MAX_BYTES = 16 << 20
 
 @dataclass(frozen=True)
 class Options:
-    """How tips are asked for. `retries` counts further tries after a malformed reply; times are seconds."""
+    """How tips are asked for. `retries` counts further tries after a malformed reply; times are seconds.
+
+    `gateway_retries` counts further calls after one that a gateway could not answer, each behind a pause; a server
+    that answers people has none. Without `max_tokens` the length of a reply is the model's own affair.
+    """
 
     retries: int = 2
     parser: ParserPolicy = "faithful"
@@ -34,6 +38,8 @@ class Options:
     temperature: float = 0.7
     call_timeout: float = 30.0
     total_timeout: float = 90.0
+    gateway_retries: int = 0
+    max_tokens: int | None = None
 
 
 @dataclass(frozen=True)

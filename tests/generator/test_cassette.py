@@ -14,6 +14,7 @@ from oo_sim.generator.client import Gateway, TipGenerator
 from oo_sim.generator.context import GenerationContext, Task
 from oo_sim.generator.errors import GenerationError
 from oo_sim.generator.live import UnusableAnswerError
+from oo_sim.generator.settings import Options
 
 from .conftest import ADDRESS, CONTEXT, KEY, TIPS, Script, completion
 
@@ -37,9 +38,11 @@ def outcomes(gateway: Gateway, contexts: list[GenerationContext]) -> list[object
         for context in contexts:
             try:
                 got = client.generate(context, 1)
-                found.append((got.candidates, got.model, [one._replace(latency_ms=0) for one in got.tries]))
+                found.append(
+                    (got.candidates, got.model, [one._replace(latency_ms=0, replayed=False) for one in got.tries])
+                )
             except GenerationError as error:
-                tries = [one._replace(latency_ms=0, message="") for one in error.tries]
+                tries = [one._replace(latency_ms=0, message="", replayed=False) for one in error.tries]
                 found.append((error.status, tries))
     return found
 
@@ -60,8 +63,31 @@ CONTEXTS = [CONTEXT, CONTEXT, OTHER, OTHER, CONTEXT, OTHER]
 def test_a_replay_gives_what_the_recording_gave(tmp_path: Path) -> None:
     path = tmp_path / "tape.jsonl"
     made = outcomes(recording(Script(*SCRIPT), path), CONTEXTS)
-    assert outcomes(cassette_gateway(path), CONTEXTS) == made
-    assert outcomes(cassette_gateway(path), CONTEXTS) == made
+    assert outcomes(cassette_gateway(path, failures=True), CONTEXTS) == made
+    assert outcomes(cassette_gateway(path, failures=True), CONTEXTS) == made
+
+
+def test_failures_are_not_replayed_unless_asked_for(tmp_path: Path) -> None:
+    """What was asked again and answered stands for the failure; a failure alone is a miss that says what to do."""
+    path = tmp_path / "tape.jsonl"
+    busy = httpx.Response(429, json={"error": {"message": "slow down"}})
+    options = Options(gateway_retries=1)
+    with TipGenerator(recording(Script(busy, TIPS), path)._replace(latency="simulated"), None, options) as client:
+        made = client.generate(CONTEXT, 1, occurrence=0)
+    assert [one.failure for one in made.tries] == ["http_429", None]
+    with TipGenerator(cassette_gateway(path), None, options) as client:
+        (only,) = client.generate(CONTEXT, 1, occurrence=0).tries
+    assert (only.failure, only.replayed) == (None, True)
+    with TipGenerator(cassette_gateway(path, failures=True), None, options) as client:
+        assert [one.failure for one in client.generate(CONTEXT, 1, occurrence=0).tries] == ["http_429", None]
+    outcomes(recording(Script(busy), tmp_path / "lost.jsonl"), [CONTEXT])
+    with pytest.raises(CassetteMissError, match="--replay-failures"):
+        outcomes(cassette_gateway(tmp_path / "lost.jsonl"), [CONTEXT])
+    again = Script(TIPS)
+    recorder = recording(again, tmp_path / "lost.jsonl")
+    assert outcomes(recorder, [CONTEXT])[0] is not None
+    assert len(again.requests) == 1
+    assert outcomes(cassette_gateway(tmp_path / "lost.jsonl"), [CONTEXT])[0] is not None
 
 
 def test_no_secrets_and_few_headers_are_kept(tmp_path: Path) -> None:
@@ -82,12 +108,11 @@ def test_an_interrupted_recording_goes_on_without_paying_twice(tmp_path: Path) -
     lines = path.read_bytes().splitlines(keepends=True)
     path.write_bytes(b"".join(lines[:3]) + lines[3][:40])
     assert len(read_cassette(path)) == 3
-    rest = Script(*SCRIPT[3:])
+    rest = Script(*SCRIPT[2:])  # the third is a failure, and asked about again
     assert outcomes(recording(rest, path), CONTEXTS) == made
-    assert len(rest.requests) == 4
-    assert [json.loads(line)["key"] for line in path.read_text().splitlines()] == [
-        json.loads(line)["key"] for line in lines
-    ]
+    assert len(rest.requests) == 5
+    keys = [json.loads(line)["key"] for line in lines]
+    assert [json.loads(line)["key"] for line in path.read_text().splitlines()] == [*keys[:3], *keys[2:]]
 
 
 def test_a_miss_fails_loudly(tmp_path: Path) -> None:
@@ -108,9 +133,9 @@ def test_an_empty_cassette_misses_everything(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "says"),
     [
-        (b"{}\n", "line 1 is no recorded exchange"),
-        (b"5\n", "line 1 is no recorded exchange"),
-        (b"[" * 100_000 + b"\n", "line 1 is no recorded exchange"),
+        (b"{}\n", "line 1 is not a recorded exchange"),
+        (b"5\n", "line 1 is not a recorded exchange"),
+        (b"[" * 100_000 + b"\n", "line 1 is not a recorded exchange"),
         (b"\xff\n", "UTF-8"),
     ],
 )

@@ -1,6 +1,6 @@
 """The tip bank: generations for many contexts, made once, kept with every try, and scored again offline."""
 
-from oo_sim.generator.bank.batch import generate_bank
+from oo_sim.generator.bank.batch import Limits, generate_bank
 from oo_sim.generator.bank.files import Bank, read_bank, write_bank
 from oo_sim.generator.bank.record import BankInfo, Record, Work
 from oo_sim.generator.bank.rescore import rescore
@@ -9,6 +9,7 @@ from oo_sim.generator.bank.sources import contexts_from_tasks, read_contexts
 __all__ = [
     "Bank",
     "BankInfo",
+    "Limits",
     "Record",
     "Work",
     "contexts_from_tasks",

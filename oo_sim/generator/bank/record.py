@@ -42,6 +42,11 @@ class Record(NamedTuple):
     tries: tuple[Try, ...]
 
     @property
+    def is_answered(self) -> bool:
+        """Whether the model answered in the end, be it with something that is not a list of tips."""
+        return self.status == OK or (bool(self.tries) and is_answered(self.tries[-1]) and self.status != UNREACHABLE)
+
+    @property
     def usage(self) -> Usage:
         """The reported tokens of all tries."""
         return summed(self.tries)
@@ -69,6 +74,14 @@ class BankInfo(NamedTuple):
     call_timeout: float
     total_timeout: float
     contexts: str
+    max_tokens: int | None = None
+    gateway_retries: int = 0
+
+
+def is_answered(one: Try) -> bool:
+    """Whether a completion came, however malformed."""
+    unanswered = ("http_", "timeout", "unreachable", "no_completion", "too_large", "undecodable")
+    return one.failure is None or not one.failure.startswith(unanswered)
 
 
 def context_text(context: GenerationContext) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from oo_sim.generator.bank.files import Bank
-from oo_sim.generator.bank.record import OK, UNREACHABLE, Record
+from oo_sim.generator.bank.record import OK, UNREACHABLE, Record, is_answered
 from oo_sim.generator.conversation import read_reply, task_ids
 from oo_sim.generator.exchange import Try
 from oo_sim.generator.parser import MalformedError, Parsed, ParserPolicy
@@ -30,7 +30,9 @@ def rescore(bank: Bank, *, parser: ParserPolicy, salvage: bool = False, retries:
 def _rescored(record: Record, options: Options) -> Record:
     tries: tuple[Try, ...] = ()
     taken = task_ids(record.parsed_context)
-    for one in record.tries[: options.retries + 1]:
+    for one in record.tries:
+        if one.attempt > options.retries + 1:
+            continue
         scored, parsed = _tried(one, record.n, options, taken)
         tries = (*tries, scored)
         if parsed is not None:
@@ -42,7 +44,7 @@ def _rescored(record: Record, options: Options) -> Record:
 
 def _tried(one: Try, n: int, options: Options, taken: frozenset[str]) -> tuple[Try, Parsed | None]:
     """The try as the options' parser sees it. A try that the gateway failed stays as it is."""
-    if not _answered(one):
+    if not is_answered(one):
         return one, None
     try:
         parsed = read_reply(one.reply, one.failure == "refusal", n, options, taken)
@@ -54,14 +56,8 @@ def _tried(one: Try, n: int, options: Options, taken: frozenset[str]) -> tuple[T
 def _unsuccessful(record: Record, tries: tuple[Try, ...], options: Options) -> Record:
     lost = record._replace(flags=(), tips=(), tries=tries)
     all_tried = len(tries) == len(record.tries)
-    if not _answered(tries[-1]) or (all_tried and record.status == UNREACHABLE):
+    if not is_answered(tries[-1]) or (all_tried and record.status == UNREACHABLE):
         return lost
-    if all_tried and len(tries) <= options.retries:
+    if all_tried and tries[-1].attempt <= options.retries:
         return lost._replace(status=502, failure=NOT_RECORDED, message=f"the recorded tries end after {len(tries)}")
     return lost._replace(status=502, failure=tries[-1].failure, message=f"no valid JSON after {len(tries)} tries")
-
-
-def _answered(one: Try) -> bool:
-    """Whether a completion came, however malformed."""
-    unanswered = ("http_", "timeout", "unreachable", "no_completion", "too_large", "undecodable")
-    return one.failure is None or not one.failure.startswith(unanswered)

@@ -112,10 +112,11 @@ def _model(path: str, raw: bytes, profile: Profile, draws: Draws) -> MockAnswer:
     messages = body.get("messages")
     if not isinstance(messages, list) or not all(isinstance(one, dict) for one in messages):
         return _error(400, "messages: a list of messages is wanted", "invalid_request_error")
-    return _chat(model, messages, profile, draws)
+    room = body.get("max_tokens")
+    return _chat(model, messages, profile, draws, room if type(room) is int and room > 0 else None)
 
 
-def _chat(model: str, messages: list[dict[str, Any]], profile: Profile, draws: Draws) -> MockAnswer:
+def _chat(model: str, messages: list[dict[str, Any]], profile: Profile, draws: Draws, room: int | None) -> MockAnswer:
     attempt = 1 + sum(one.get("role") == "assistant" for one in messages)
     faulty = draws.chance("fault", profile.fault_probability(attempt))
     name = draws.weighted("which", profile.faults) if faulty else ""
@@ -123,12 +124,20 @@ def _chat(model: str, messages: list[dict[str, Any]], profile: Profile, draws: D
     if fault.status != 200 or fault.hangs:
         return _failed(name, fault, profile, draws)
     text = verdict(messages, profile.judge, draws) if model == "judge" else _reply(name, messages, profile, draws)
+    if room is not None:  # what a model had no room for is cut, and what it had room for is not
+        name, fault = ("", GatewayFault()) if name in _CUT else (name, fault)
+        whole = _reply(name, messages, profile, draws) if model not in _OTHERS else text
+        text, name = (whole[: 4 * room], "truncated") if estimate(whole) > room else (whole, name)
     tokens = (sum(estimate(str(one.get("content") or "")) for one in messages), estimate(text))
     latency = _latency(profile, draws, tokens[1])
     changes = {"finish_reason": "length"} if name == "truncated" else fault.changes
     body = bodies.completion(draws.hex, model, text, tokens, changes)
     headers = bodies.headers(draws.hex, model, latency, fallbacks=int(name == "fallback"))
     return MockAnswer(200, headers, bodies.encoded(body), latency, name)
+
+
+_CUT = ("length", "truncated")
+_OTHERS = ("judge",)
 
 
 def _reply(fault: str, messages: list[dict[str, Any]], profile: Profile, draws: Draws) -> str:
