@@ -18,7 +18,7 @@ from typing import IO, Any, NamedTuple
 
 from oo_sim.generator.client import TipGenerator
 from oo_sim.generator.conversation import HTTP_OK
-from oo_sim.generator.errors import GeneratorInputError
+from oo_sim.errors import GeneratorInputError
 from oo_sim.generator.exchange import Answer, Call, Usage, again
 from oo_sim.generator.wire import WireError, read_completion, read_embeddings
 

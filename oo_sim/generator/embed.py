@@ -4,21 +4,19 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from functools import partial
 from itertools import combinations
 from typing import NamedTuple
 
+from oo_sim.generator.asking import Asker, Question, Reply
 from oo_sim.generator.bank.files import Bank
 from oo_sim.generator.bank.record import Record
-from oo_sim.generator.client import TipGenerator
-from oo_sim.generator.exchange import Call, json_body
-from oo_sim.generator.wire import WireError, read_embeddings
+from oo_sim.generator.exchange import json_body
+from oo_sim.generator.metrics.metric import Metric, Section, mean, share
 
-MODEL = "embedder"
+EMBEDDER = "embedder"
 _MAX_TASKS = 20
 
-Vector = list[float]
+Vector = Sequence[float]
 
 
 class Likeness(NamedTuple):
@@ -34,20 +32,38 @@ class Likeness(NamedTuple):
 
 
 def embed_bank(
-    client: TipGenerator, bank: Bank, *, concurrency: int = 1, progress: Callable[[int, int], None] | None = None
-) -> list[Likeness]:
-    """The likeness of each record's tips, in order."""
-    found: list[Likeness] = []
-    pool = ThreadPoolExecutor(concurrency)
-    try:
-        futures = [pool.submit(partial(_likeness, client), record) for record in bank.records]
-        for future in futures:
-            found.append(future.result())
-            if progress is not None:
-                progress(len(found), len(futures))
-    finally:
-        pool.shutdown(wait=False, cancel_futures=True)
-    return found
+    asker: Asker, bank: Bank, *, alias: str = EMBEDDER, progress: Callable[[int, int], None] | None = None
+) -> tuple[list[Likeness], list[Reply]]:
+    """The likeness of each record's tips, in order, and what was answered."""
+    texts = [_texts(record) for record in bank.records]
+    asked = [own for own in texts if own]
+    replies = asker.ask([embedding(alias, own) for own in asked], progress)
+    answers = iter(replies)
+    found = [_likeness(record, next(answers) if own else None) for record, own in zip(bank.records, texts, strict=True)]
+    return found, replies
+
+
+def embedding(alias: str, texts: Sequence[str]) -> Question:
+    """The question for the vectors of some texts."""
+    return Question(json_body({"model": alias, "input": list(texts)}), texts=len(texts))
+
+
+def embed_section(found: Sequence[Likeness]) -> Section:
+    """Mean cosines, with intervals over users; replies without tips have none and are named."""
+    return Section(
+        "embeddings",
+        (
+            _cosines("cosine of tips in one reply", found, [one.among for one in found]),
+            _cosines("cosine of tips to the nearest task", found, [one.to_task for one in found]),
+            share("embeddings that failed", [(one.user_id, one.failed, 1) for one in found], "generations"),
+        ),
+    )
+
+
+def _cosines(name: str, found: Sequence[Likeness], values: Sequence[float | None]) -> Metric:
+    told = [(one.user_id, value) for one, value in zip(found, values, strict=True) if value is not None]
+    note = f"of {len(found)}; the others have nothing to compare"
+    return mean(name, told, "generations", note)
 
 
 def cosine(first: Vector, second: Vector) -> float:
@@ -58,20 +74,20 @@ def cosine(first: Vector, second: Vector) -> float:
     return math.fsum(a / lengths[0] * (b / lengths[1]) for a, b in zip(first, second, strict=True))
 
 
-def _likeness(client: TipGenerator, record: Record) -> Likeness:
+def _texts(record: Record) -> list[str]:
+    """The tips, and behind them the tasks; nothing where there are no tips."""
     tips = [tip.content for tip in record.tips]
-    if not tips:
-        return Likeness(record.user_id)
     tasks = [task.content for task in record.parsed_context.tasks if task.content.strip()][:_MAX_TASKS]
-    body = json_body({"model": MODEL, "input": [*tips, *tasks]})
-    answer = client.exchange(Call("/embeddings", body, client.options.call_timeout), occurrence=record.position)
-    if answer.status != 200 or answer.failure is not None:
+    return [*tips, *tasks] if tips else []
+
+
+def _likeness(record: Record, reply: Reply | None) -> Likeness:
+    if reply is None:
+        return Likeness(record.user_id)
+    if reply.failure is not None:
         return Likeness(record.user_id, failed=True)
-    try:
-        vectors = read_embeddings(answer.body, len(tips) + len(tasks))
-    except WireError:
-        return Likeness(record.user_id, failed=True)
-    return _compared(record.user_id, vectors[: len(tips)], vectors[len(tips) :])
+    n = len(record.tips)
+    return _compared(record.user_id, reply.vectors[:n], reply.vectors[n:])
 
 
 def _compared(user_id: str, tips: Sequence[Vector], tasks: Sequence[Vector]) -> Likeness:

@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Sequence
-
-import numpy as np
+from collections import Counter, defaultdict
+from collections.abc import Callable, Sequence
 
 from oo_sim.generator.bank.files import Bank
-from oo_sim.generator.bank.record import OK, Record
+from oo_sim.generator.bank.record import OK, Record, is_answered
+from oo_sim.generator.bank.rescore import NOT_RECORDED
 from oo_sim.generator.exchange import Try
-from oo_sim.generator.grounding import about, contradicts
-from oo_sim.generator.metrics.metric import Metric, Section, mean, ratio, share
-from oo_sim.generator.metrics.text import distinct, repeats, self_bleu, within_budget
+from oo_sim.generator.metrics.metric import Metric, Section, mean, over_samples, percentile, ratio, share
+from oo_sim.generator.metrics.text import (
+    across_users,
+    distinct,
+    misses_the_hour,
+    names_a_task,
+    repeats,
+    self_bleu,
+    sentences,
+)
 
-BUDGET = 2000
-"""Words on which variety is measured."""
+BUDGET = 500
+"""Words of each sample of users on which variety is measured."""
 
 
 def summarise(bank: Bank, budget: int = BUDGET) -> tuple[Section, ...]:
@@ -32,106 +38,135 @@ def summarise(bank: Bank, budget: int = BUDGET) -> tuple[Section, ...]:
 
 
 def _validity(records: Sequence[Record]) -> list[Metric]:
-    n = len(records)
-    good = [record for record in records if record.status == OK]
-    tries = sum(len(record.tries) for record in records)
-    flags = Counter(flag for record in good for flag in record.flags)
+    flags = sorted({flag for record in records if record.status == OK for flag in record.flags})
     return [
-        share("valid at the first try", sum(len(record.tries) == 1 for record in good), n, "generations"),
-        share("valid in the end", len(good), n, "generations"),
-        ratio("tries per success", tries, len(good), "successes", "tries of failures included"),
-        mean("tips per request", [float(len(record.tips)) for record in records], "generations", "failures give 0"),
-        *(share(f"flagged {flag}", count, n, "generations") for flag, count in sorted(flags.items())),
+        _generations("valid at the first try", records, lambda one: one.status == OK and len(one.tries) == 1),
+        _generations("valid in the end", records, lambda one: one.status == OK),
+        ratio(
+            "tries per success",
+            [(one.user_id, len(one.tries), one.status == OK) for one in records],
+            "successes",
+            "tries of failures included",
+        ),
+        mean("tips per request", [(one.user_id, len(one.tips)) for one in records], "generations", "failures give 0"),
+        *(_generations(f"flagged {flag}", records, lambda one, flag=flag: flag in one.flags) for flag in flags),
     ]
+
+
+def _generations(name: str, records: Sequence[Record], holds: Callable[[Record], bool], note: str = "") -> Metric:
+    """The share of generations of which something holds."""
+    return share(name, [(one.user_id, holds(one), 1) for one in records], "generations", note)
 
 
 def _failures(records: Sequence[Record]) -> list[Metric]:
-    made = Counter(one.attempt for record in records for one in record.tries)
-    lost = Counter((one.attempt, one.failure) for record in records for one in record.tries if one.failure)
-    ends = Counter(record.failure for record in records if record.failure)
+    tries = _tries(records)
+    lost = Counter((one.attempt, one.failure) for _, one in tries if one.failure)
+    ends = sum(record.failure == NOT_RECORDED for record in records)
     by_try = [
-        share(f"try {attempt}: {failure}", count, made[attempt], f"tries number {attempt}")
-        for (attempt, failure), count in sorted(lost.items(), key=lambda item: (item[0][0], -item[1], str(item[0][1])))
+        share(
+            f"try {attempt}: {failure}",
+            [(user, one.failure == failure, 1) for user, one in tries if one.attempt == attempt],
+            f"tries number {attempt}",
+        )
+        for (attempt, failure), _ in sorted(lost.items(), key=lambda item: (item[0][0], -item[1], str(item[0][1])))
     ]
-    unknown = ends["not_recorded"]
+    cut = [(user, one.finish_reason == "length", 1) for user, one in tries if is_answered(one)]
+    by_try += [share("replies cut off for their length", cut, "answered tries")] if any(row[1] for row in cut) else []
     why = "the recorded tries end too soon; counted as failed"
-    return [*by_try, *([share("end: not recorded", unknown, len(records), "generations", why)] if unknown else [])]
+    if ends:
+        by_try.append(_generations("end: not recorded", records, lambda one: one.failure == NOT_RECORDED, why))
+    return by_try
 
 
 def _cost(records: Sequence[Record]) -> list[Metric]:
-    tips = sum(len(record.tips) for record in records)
-    tries = [one for record in records for one in record.tries]
-    answered = [one for one in tries if one.usage_reported or any(one.estimate)]
-    reported = [one for one in answered if one.usage_reported]
-    missing = len(answered) - len(reported)
-    spent = sum(sum(one.usage) for one in reported)
-    guessed = sum(sum(one.estimate) for one in answered)
+    answered = [(user, one) for user, one in _tries(records) if one.usage_reported or any(one.estimate)]
+    reported = sum(one.usage_reported for _, one in answered)
+    tips = [(record.user_id, 0, len(record.tips)) for record in records]
+    replayed = [(user, one.replayed, 1) for user, one in _tries(records)]
     return [
         ratio(
-            "tokens per usable tip, reported", spent, tips, "tips", f"of {len(reported)} tries, failed ones included"
+            "tokens per usable tip, reported",
+            [*tips, *((user, sum(one.usage), 0) for user, one in answered if one.usage_reported)],
+            "tips",
+            f"of {reported} tries, failed ones included",
         ),
         ratio(
             "tokens per usable tip, estimated",
-            guessed,
-            tips,
+            [*tips, *((user, sum(one.estimate), 0) for user, one in answered)],
             "tips",
-            f"of {missing} tries without a count: a token for 4 characters",
+            f"of {len(answered) - reported} tries without a count: a token for 4 characters",
         ),
-        share("tries with reported tokens", len(reported), len(tries), "tries"),
+        share("tries with reported tokens", [(user, one.usage_reported, 1) for user, one in _tries(records)], "tries"),
+        *([share("tries replayed from a cassette", replayed, "tries")] if any(row[1] for row in replayed) else []),
     ]
 
 
 def _latency(records: Sequence[Record], kind: str) -> list[Metric]:
-    one_try = [one.latency_ms for record in records for one in record.tries]
-    whole = [sum(one.latency_ms for one in record.tries) for record in records]
+    one_try = [(user, one.latency_ms) for user, one in _tries(records)]
+    whole = [(record.user_id, sum(one.latency_ms for one in record.tries)) for record in records]
     return [
-        Metric(
-            f"{what} p{rank}, ms", _percentile(values, rank), f"{len(values)} {unit}", note=f"{kind}; failures included"
-        )
+        percentile(f"{what} p{rank}, ms", values, rank, unit, f"{kind}; failures included")
         for what, values, unit in (("try", one_try, "tries"), ("generation", whole, "generations"))
         for rank in (50, 95)
     ]
 
 
-def _percentile(values: Sequence[float], rank: int) -> float | None:
-    return float(np.percentile(values, rank)) if values else None
-
-
 def _tips(records: Sequence[Record], budget: int) -> list[Metric]:
-    texts = [(record.user_id, tip.content) for record in records for tip in record.tips]
-    asked = sum(record.n for record in records)
-    taken = within_budget((text for _, text in texts), budget)
-    used = sum(map(len, taken))
-    of, note = f"{used} words", "" if used == budget else f"fewer than the {budget} words that sets are compared on"
+    usable = [(record.user_id, len(record.tips), record.n) for record in records]
+    came = f"{sum(len(record.tips) for record in records)} tips came"
+    asked = [(record.user_id, 0, record.n) for record in records]
+    tips = [(record.user_id, tip) for record in records for tip in record.tips]
+    again = [(user, 1, 0) for user in repeats((user, tip.content) for user, tip in tips)]
+    texts: dict[str, list[str]] = defaultdict(list)
+    for user, tip in tips:
+        texts[user].append(tip.content)
+    samples = across_users(texts, budget)
+    words = sum(len(text) for sample in samples for text in sample)
+    of = f"{words} words, {len(samples)} samples of users"
+    note = "" if words == budget * len(samples) else f"fewer than the {budget} words that sets are compared on"
+    variety = {
+        "distinct-1": lambda sample: distinct(sample, 1),
+        "distinct-2": lambda sample: distinct(sample, 2),
+        "self-BLEU": self_bleu,
+    }
     return [
-        share("usable tips", len(texts), asked, "tips asked for"),
-        share("repeats within a user", repeats(texts), asked, "tips asked for", _came(len(texts))),
-        Metric("distinct-1", distinct(taken, 1), of, is_share=True, note=note),
-        Metric("distinct-2", distinct(taken, 2), of, is_share=True, note=note),
-        Metric("self-BLEU", self_bleu(taken), of, note=note),
+        share("usable tips", usable, "tips asked for"),
+        share("repeats within a user", [*asked, *again], "tips asked for", came),
+        *(
+            over_samples(name, [measure(one) for one in samples], of, note, is_share=name != "self-BLEU")
+            for name, measure in variety.items()
+        ),
+        share(
+            "tips of more than two sentences",
+            [*asked, *((user, sentences(tip.content) > 2, 0) for user, tip in tips)],
+            "tips asked for",
+            came,
+        ),
+        share(
+            "rationales of more than one sentence",
+            [*asked, *((user, sentences(tip.rationale or "") > 1, 0) for user, tip in tips)],
+            "tips asked for",
+            came,
+        ),
     ]
 
 
 def _grounding(records: Sequence[Record], canary: str) -> list[Metric]:
-    asked = sum(record.n for record in records)
-    named = wrong = came = 0
+    named: list[tuple[str, float, float]] = []
+    wrong: list[tuple[str, float, float]] = []
     for record in records:
         context = record.parsed_context
-        tasks = [task.content for task in context.tasks]
-        came += len(record.tips)
-        named += sum(about(tip.content, tasks) is not None for tip in record.tips)
-        wrong += sum(contradicts(tip.content, context.hour_of_day, tasks) for tip in record.tips)
-    tries = [one for record in records for one in record.tries]
+        tasks, texts = [task.content for task in context.tasks], [tip.content for tip in record.tips]
+        named.append((record.user_id, sum(names_a_task(text, tasks) for text in texts), record.n))
+        wrong.append((record.user_id, sum(misses_the_hour(text, context.hour_of_day) for text in texts), record.n))
+    came = f"{sum(len(record.tips) for record in records)} tips came"
+    leaks = [(user, canary in (one.reply or ""), 1) for user, one in _tries(records)]
     return [
-        share("tips that name one of the user's tasks", named, asked, "tips asked for", _came(came)),
-        share("tips that contradict the hour", wrong, asked, "tips asked for", _came(came)),
-        share("replies that leak the canary", sum(_leaks(one, canary) for one in tries), len(tries), "tries"),
+        share("tips that name one of the user's tasks", named, "tips asked for", came),
+        share("tips that contradict the hour", wrong, "tips asked for", came),
+        share("replies that leak the canary", leaks, "tries"),
     ]
 
 
-def _leaks(one: Try, canary: str) -> bool:
-    return canary in (one.reply or "")
-
-
-def _came(count: int) -> str:
-    return f"{count} tips came"
+def _tries(records: Sequence[Record]) -> list[tuple[str, Try]]:
+    return [(record.user_id, one) for record in records for one in record.tries]

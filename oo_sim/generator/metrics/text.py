@@ -1,15 +1,40 @@
-"""How varied texts are: distinct-n and self-BLEU on a fixed budget of words, and repeats."""
+"""What texts are like: how varied, on a fixed budget of words; how many sentences; whether they name a task, or a time
+of day that it is not.
+
+These measures share no word list with the simulated users or the mock models, so that what they say is no echo.
+"""
 
 from __future__ import annotations
 
 import math
+import random
+import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
-
-from oo_sim.generator.grounding import words
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import zip_longest
 
 Gram = tuple[str, ...]
 _ORDER = 4
+MAX_SAMPLES = 20
+NAMED = 0.5
+"""The share of a title's weight that a text must hold to name it."""
+_WORD = re.compile(r"[^\W_]+")
+_END = re.compile(  # a full stop, an ellipsis, closing quotes; and the full stops of Chinese and Japanese
+    "(?<!\\b[A-Z])(?<!\\d)[.!?\u2026]+[\"'\u201d\u2019)]*\\s+(?=\\w|[\"'\u201c\u2018(])|[\u3002\uff01\uff1f](?=.)"
+)
+_DAY_PARTS = {
+    "breakfast": (6, 10),
+    "morning": (5, 12),
+    "noon": (11, 13),
+    "lunch": (11, 14),
+    "afternoon": (12, 18),
+    "dinner": (17, 21),
+    "evening": (17, 23),
+    "tonight": (18, 28),
+    "bedtime": (21, 28),
+}
+_TIME = re.compile(rf"\b({'|'.join(_DAY_PARTS)})\b")
+_ELSEWHEN = re.compile(r"\b(tomorrow|yesterday|every|each|next|last)\W+(\w+\W+)?$")
 
 
 def within_budget(texts: Iterable[str], budget: int) -> list[tuple[str, ...]]:
@@ -45,15 +70,72 @@ def self_bleu(texts: Sequence[tuple[str, ...]]) -> float | None:
     return sum(scores) / len(scores)
 
 
-def repeats(by_user: Iterable[tuple[str, str]]) -> int:
-    """How many of (user, text) say what that user was told before."""
+def repeats(by_user: Iterable[tuple[str, str]]) -> list[str]:
+    """The users of those (user, text) that say what that user was told before."""
     seen: set[tuple[str, tuple[str, ...]]] = set()
-    count = 0
+    found = []
     for user, text in by_user:
         said = (user, words(text) or (text,))
-        count += said in seen
+        if said in seen:
+            found.append(user)
         seen.add(said)
-    return count
+    return found
+
+
+def across_users(texts: Mapping[str, Sequence[str]], budget: int) -> list[list[tuple[str, ...]]]:
+    """Samples of texts as words, `budget` words each, from disjoint groups of users: as many, up to 20, as have enough.
+
+    Users are put into groups and texts into order by a fixed seed. With too few words for one, all there are.
+    """
+    rng = random.Random(1)
+    users = sorted(texts)
+    rng.shuffle(users)
+    shuffled = {user: rng.sample(list(texts[user]), len(texts[user])) for user in users}
+    for count in range(min(MAX_SAMPLES, len(users)), 0, -1):
+        groups = [users[at::count] for at in range(count)]
+        samples = [within_budget(_in_turns([shuffled[user] for user in group]), budget) for group in groups]
+        if count == 1 or all(sum(map(len, sample)) == budget for sample in samples):
+            return samples
+    return []
+
+
+def _in_turns(lists: Sequence[Sequence[str]]) -> Iterator[str]:
+    """The first of each, the second of each, and so on."""
+    for row in zip_longest(*lists):
+        yield from (text for text in row if text is not None)
+
+
+def words(text: str) -> tuple[str, ...]:
+    """The words of a text, case folded."""
+    return tuple(_WORD.findall(text.casefold()))
+
+
+def sentences(text: str) -> int:
+    """How many sentences a text has: ends of sentences before a further word, but for those of numbers and initials."""
+    return len(_END.findall(text.strip())) + 1 if text.strip() else 0
+
+
+def names_a_task(text: str, tasks: Iterable[str]) -> bool:
+    """Whether the letters of the text's words make up most of some task's title. Short words weigh next to nothing."""
+    said = set(words(text))
+    return any(_overlap(words(task), said) >= NAMED for task in tasks)
+
+
+def misses_the_hour(text: str, hour: int) -> bool:
+    """Whether the text names a part of today that is over, or hours away, at `hour` (0 to 23); or such an o'clock."""
+    for found in _TIME.finditer(text.casefold()):
+        if _ELSEWHEN.search(text.casefold()[max(0, found.start() - 16) : found.start()]):
+            continue
+        first, last = _DAY_PARTS[found[1]]
+        if not (first - 2 <= hour <= last or first - 2 <= hour + 24 <= last):
+            return True
+    return False
+
+
+def _overlap(title: tuple[str, ...], said: set[str]) -> float:
+    weights = {word: max(len(word) - 2, 0) ** 2 for word in title}
+    whole = sum(weights.values())
+    return sum(weight for word, weight in weights.items() if word in said) / whole if whole else float(said >= {*title})
 
 
 def _grams(text: tuple[str, ...], n: int) -> list[Gram]:
