@@ -2,50 +2,51 @@
 
 from __future__ import annotations
 
-import json
+import re
 import signal
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
-from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from oo_sim.cli.tips import (
+    INCOMPLETE,
+    AsJson,
+    Concurrency,
+    EmbedOption,
+    GatewayOption,
+    GoOn,
+    JudgeAlias,
+    JudgeOption,
+    Labels,
+    Parser,
+    ParserOption,
+    Prices,
+    RecordOption,
+    ReplayFailures,
+    RubricOption,
+    Salvage,
+    Seed,
+    Wishes,
+    assess,
+    input_errors,
+    print_banks,
+    progress,
+    salvaged,
+    shown,
+)
+
 if TYPE_CHECKING:
-    from oo_sim.generator import TipGenerator
+    from oo_sim.generator import Gateway
     from oo_sim.generator.bank import Bank, Work
-    from oo_sim.generator.bank.batch import Progress
-    from oo_sim.generator.metrics import Metric, Section
 
 app = typer.Typer(add_completion=False)
 
-INVALID = 2
-WIDE = 140
 _FEW = 200
 _MANY = 20_000
-
-
-class Parser(StrEnum):
-    """The parser policies."""
-
-    faithful = "faithful"
-    lenient = "lenient"
-
-
-ParserOption = Annotated[Parser, typer.Option(help="faithful: the contract; lenient: lossless repairs too.")]
-Salvage = Annotated[bool, typer.Option("--salvage", help="With lenient: keep the whole items of a cut array.")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print the table as JSON.")]
-JudgeOption = Annotated[
-    Path | None, typer.Option(metavar="TIPS", help="Let the judge model compare with this tip bank, both orders.")
-]
-EmbedOption = Annotated[bool, typer.Option("--embed", help="Measure likeness with the embedder model.")]
-GatewayOption = Annotated[
-    str, typer.Option(metavar="GATEWAY", help="mock, mock:PROFILE, live (LITELLM_URL), a URL, or cassette:FILE.")
-]
-Seed = Annotated[int, typer.Option(min=0, max=2**32 - 1, help="The mock gateway's seed.")]
-Concurrency = Annotated[int, typer.Option(min=1, max=256, help="Calls at once; results do not depend on it.")]
 
 
 @app.command()
@@ -63,44 +64,105 @@ def generate(
     rounds: Annotated[
         int | None, typer.Option(metavar="N", help="Instead of the scenario's decisions per user.")
     ] = None,
+    model: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME", help="The model's alias at the gateway. Repeatable: a bank for each."),
+    ] = None,
+    temperature: Annotated[float, typer.Option(min=0, max=2, help="How freely the model chooses its words.")] = 0.7,
+    max_tokens: Annotated[int | None, typer.Option(min=1, help="The most tokens of a reply.")] = None,
+    timeout: Annotated[float, typer.Option(min=0.1, max=600, help="Seconds that a call may take.")] = 30.0,
     parser: ParserOption = Parser.faithful,
     salvage: Salvage = False,
     retries: Annotated[int, typer.Option(min=0, max=10, help="Tries after a malformed reply.")] = 2,
+    gateway_retries: Annotated[
+        int, typer.Option(min=0, max=10, help="Calls after one that the gateway could not answer, behind a pause.")
+    ] = 2,
+    retry_failed: Annotated[
+        bool, typer.Option("--retry-failed", help="Of a bank that exists, ask again only what failed.")
+    ] = False,
+    give_up: Annotated[
+        int, typer.Option(metavar="N", min=1, help="Stop when the gateway has failed for so many contexts in a row.")
+    ] = 5,
+    rpm: Annotated[float | None, typer.Option(min=0.1, help="At most so many calls a minute.")] = None,
+    budget_tokens: Annotated[
+        int | None, typer.Option(min=1, help="Stop, to go on later, when so many tokens are used.")
+    ] = None,
     out: Annotated[Path, typer.Option(metavar="FILE", help="The tip bank, with every try.")] = Path("tips.parquet"),
     prompt: Annotated[Path | None, typer.Option(metavar="FILE", help="A prompt template of your own.")] = None,
-    record: Annotated[Path | None, typer.Option(metavar="FILE", help="Record a live gateway to a cassette.")] = None,
+    record: RecordOption = None,
+    go_on: GoOn = False,
+    replay_failures: ReplayFailures = False,
     seed: Seed = 1,
     concurrency: Concurrency = 4,
     judge: JudgeOption = None,
+    judge_alias: JudgeAlias = None,
+    labels: Labels = None,
+    rubric: RubricOption = None,
     embed: EmbedOption = False,
+    prices: Prices = None,
     as_json: AsJson = False,
 ) -> None:
     """Ask a gateway for tips about each context, keep every try, and print what they are worth.
 
     A scenario's contexts are what its users are offered, all rounds of one user after the other, as
-    `oo-sim run SCENARIO --llm FILE` wants them. A run that is stopped goes on where it stopped when the same command
-    is given again. The key of a live gateway comes from LITELLM_MASTER_KEY alone. Exit codes: 0 done, 1 no generation
-    succeeded, 2 usage or invalid input.
+    `oo-sim run SCENARIO --llm FILE` requires them. A run that is stopped goes on where it stopped when the same command
+    is given again. The key of a live gateway comes from LITELLM_MASTER_KEY alone. Exit codes: 0 the gateway answered
+    for every context, 1 it did not, or no generation succeeded, or most of a judge's answers are missing; 2 usage or
+    invalid input.
 
     Example: oo-sim generate contexts.jsonl --gateway mock:typical_small_model --out tips.parquet
     """
-    with _input_errors():
-        from oo_sim.generator import Options, load_prompt  # noqa: PLC0415
-        from oo_sim.generator.bank import generate_bank, read_bank  # noqa: PLC0415
+    wishes = Wishes(judge, judge_alias or (), labels, rubric, embed)
+    wishes.check()
+    with input_errors():
+        from oo_sim.generator import Options, TipGenerator, load_prompt  # noqa: PLC0415
+        from oo_sim.generator.asking import Asker, beside  # noqa: PLC0415
+        from oo_sim.generator.bank import Limits, generate_bank, read_bank  # noqa: PLC0415
+        from oo_sim.generator.metrics import summarise  # noqa: PLC0415
+        from oo_sim.generator.metrics.prices import read_prices  # noqa: PLC0415
 
-        other = read_bank(judge) if judge else None
+        if judge is not None:
+            read_bank(judge)
+        costs = read_prices(prices) if prices else None
         work = _work(source, contexts, users, rounds)
         template = load_prompt(prompt) if prompt else None
-        options = Options(retries=retries, parser=parser.value, salvage=_salvage(salvage, parser))
-        with _client(gateway, seed, record, concurrency, options, template) as client:
-            with _progress("tips") as progress:
-                bank = generate_bank(client, work, n, out, seed=seed, concurrency=concurrency, progress=progress)
-            sections = _more(client, bank, other, embed, concurrency)
-        _print(bank, sections, as_json)
-    if bank.records and all(record.status != 200 for record in bank.records):
-        first = bank.records[0]
-        typer.echo(f"No generation succeeded, so {out} holds no tip. The first failed with: {first.message}", err=True)
-        raise typer.Exit(1)
+        options = Options(
+            retries=retries,
+            parser=parser.value,
+            salvage=salvaged(salvage, parser),
+            temperature=temperature,
+            max_tokens=max_tokens,
+            call_timeout=timeout,
+            total_timeout=3 * timeout,
+            gateway_retries=gateway_retries,
+        )
+        aliases = list(dict.fromkeys(model or [options.model]))
+        made, problems = {}, []
+        with _opened(gateway, seed, record, go_on, replay_failures, concurrency) as found:
+            for alias in aliases:
+                path = out if len(aliases) == 1 else out.with_name(f"{out.stem}-{_slug(alias)}{out.suffix}")
+                client = TipGenerator(found, template, options.with_(model=alias), rpm)
+                with progress(f"tips by {alias}") as bar:
+                    bank = generate_bank(
+                        client,
+                        work,
+                        n,
+                        path,
+                        seed=seed,
+                        concurrency=concurrency,
+                        progress=bar,
+                        retry_failed=retry_failed,
+                        limits=Limits(give_up, budget_tokens),
+                    )
+                problems += _unanswered(bank, path)
+                if _is_empty(bank):
+                    continue
+                assessed = assess(Asker(client, beside(path), concurrency=concurrency), bank, wishes)
+                problems += assessed.problems
+                made[path.stem] = bank, [*summarise(bank, prices=costs), *assessed.sections]
+        if made:
+            print_banks(made, as_json)
+    _end(problems)
 
 
 @app.command()
@@ -111,33 +173,49 @@ def rescore(
     retries: Annotated[int | None, typer.Option(min=0, max=10, help="Default: as recorded.")] = None,
     out: Annotated[Path | None, typer.Option(metavar="FILE", help="Write the rescored bank.")] = None,
     judge: JudgeOption = None,
+    judge_alias: JudgeAlias = None,
+    labels: Labels = None,
+    rubric: RubricOption = None,
     embed: EmbedOption = False,
     gateway: GatewayOption = "mock",
-    record: Annotated[Path | None, typer.Option(metavar="FILE", help="Record a live gateway to a cassette.")] = None,
+    record: RecordOption = None,
+    go_on: GoOn = False,
+    replay_failures: ReplayFailures = False,
     seed: Seed = 1,
     concurrency: Concurrency = 4,
+    prices: Prices = None,
     as_json: AsJson = False,
 ) -> None:
     """Print what a tip bank would be worth under another parser or with fewer retries, without asking again.
 
-    The gateway is asked for --judge and --embed only.
+    The gateway is asked for --judge, --rubric and --embed only, and what it answers is kept beside the bank. Exit
+    codes: 0 done, 1 most of a judge's answers are missing, 2 usage or invalid input.
 
     Example: oo-sim rescore tips.parquet --parser lenient --retries 1
     """
-    with _input_errors():
-        from oo_sim.generator import Options  # noqa: PLC0415
+    wishes = Wishes(judge, judge_alias or (), labels, rubric, embed)
+    wishes.check()
+    with input_errors():
+        from oo_sim.generator import Options, TipGenerator  # noqa: PLC0415
+        from oo_sim.generator.asking import Asker, beside  # noqa: PLC0415
         from oo_sim.generator.bank import read_bank, write_bank  # noqa: PLC0415
         from oo_sim.generator.bank import rescore as rescored  # noqa: PLC0415
+        from oo_sim.generator.metrics import summarise  # noqa: PLC0415
+        from oo_sim.generator.metrics.prices import read_prices  # noqa: PLC0415
 
-        bank = rescored(read_bank(tips), parser=parser.value, salvage=_salvage(salvage, parser), retries=retries)
-        other = read_bank(judge) if judge else None
-        sections: list[Section] = []
-        if other or embed:
-            with _client(gateway, seed, record, concurrency, Options(), None) as client:
-                sections = _more(client, bank, other, embed, concurrency)
+        costs = read_prices(prices) if prices else None
+        bank = rescored(read_bank(tips), parser=parser.value, salvage=salvaged(salvage, parser), retries=retries)
+        sections, problems = list(summarise(bank, prices=costs)), []
+        if wishes.asks:
+            with _opened(gateway, seed, record, go_on, replay_failures, concurrency) as found:
+                client = TipGenerator(found, None, Options(gateway_retries=2))
+                assessed = assess(Asker(client, beside(tips), concurrency=concurrency), bank, wishes)
+            sections += assessed.sections
+            problems = assessed.problems
         if out is not None:
             write_bank(out, bank)
-        _print(bank, sections, as_json)
+        print_banks({tips.stem: (bank, sections)}, as_json)
+    _end(problems)
 
 
 @app.command()
@@ -155,7 +233,7 @@ def gateway(
 
     Example: oo-sim gateway --port 0 --profile typical_small_model
     """
-    with _input_errors():
+    with input_errors():
         from oo_sim.generator import Address  # noqa: PLC0415
         from oo_sim.generator.mock import MockServer, load_profile  # noqa: PLC0415
 
@@ -168,19 +246,6 @@ def gateway(
                 server.serve_forever()
             except KeyboardInterrupt:
                 typer.echo("stopped", err=True)
-
-
-@contextmanager
-def _input_errors() -> Iterator[None]:
-    """Ends with exit code 2 and one message where the input is to blame."""
-    from oo_sim.errors import GeneratorInputError  # noqa: PLC0415
-    from oo_sim.scenario import ScenarioError  # noqa: PLC0415
-
-    try:
-        yield
-    except (GeneratorInputError, ScenarioError) as error:
-        typer.echo(_shown(str(error)), err=True)
-        raise typer.Exit(INVALID) from None
 
 
 def _work(source: str, limit: int | None, users: int | None, rounds: int | None) -> list[Work]:
@@ -203,96 +268,56 @@ def _work(source: str, limit: int | None, users: int | None, rounds: int | None)
     return scenario_work(scenario, limit)
 
 
-def _salvage(salvage: bool, parser: Parser) -> bool:
-    if salvage and parser is not Parser.lenient:
-        raise typer.BadParameter("--salvage wants --parser lenient")
-    return salvage
-
-
 @contextmanager
-def _client(gateway: str, seed: int, record: Path | None, concurrency: int, *rest: Any) -> Iterator[TipGenerator]:
-    from oo_sim.generator import TipGenerator, open_gateway  # noqa: PLC0415
+def _opened(
+    gateway: str, seed: int, record: Path | None, go_on: bool, replay_failures: bool, concurrency: int
+) -> Iterator[Gateway]:
+    """The gateway; what came out of an old recording is said at the end."""
+    from oo_sim.generator import open_gateway  # noqa: PLC0415
+    from oo_sim.generator.cassette import RecorderTransport  # noqa: PLC0415
 
-    options, prompt = rest
-    found = open_gateway(gateway, seed=seed, record=record, connections=concurrency)
-    with TipGenerator(found, prompt, options) as client:
-        yield client
-
-
-def _more(client: TipGenerator, bank: Bank, other: Bank | None, embed: bool, concurrency: int) -> list[Section]:
-    """The tables of the judge and the embedder, where asked for."""
-    from oo_sim.generator.embed import embed_bank  # noqa: PLC0415
-    from oo_sim.generator.judge import judge_banks  # noqa: PLC0415
-    from oo_sim.generator.metrics.others import embed_section, judge_section  # noqa: PLC0415
-
-    sections = []
-    if other is not None:
-        with _progress("judge") as progress:
-            pairs = judge_banks(client, bank, other, concurrency=concurrency, progress=progress)
-        sections.append(judge_section(pairs))
-    if embed:
-        with _progress("embed") as progress:
-            found = embed_bank(client, bank, concurrency=concurrency, progress=progress)
-        sections.append(embed_section(found))
-    return sections
+    found = open_gateway(
+        gateway,
+        seed=seed,
+        record=record,
+        go_on=go_on,
+        replay_failures=replay_failures,
+        connections=concurrency,
+    )
+    try:
+        yield found
+        if isinstance(found.transport, RecorderTransport) and go_on:
+            counts = found.transport.counts
+            typer.echo(f"{record}: {counts['replayed']} answers replayed, {counts['made']} new", err=True)
+    finally:
+        found.transport.close()
 
 
-@contextmanager
-def _progress(what: str) -> Iterator[Progress]:
-    from rich.console import Console  # noqa: PLC0415
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn  # noqa: PLC0415
-
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task(what, total=None)
-        yield lambda done, total: bar.update(task, completed=done, total=total)
+def _is_empty(bank: Bank) -> bool:
+    return bool(bank.records) and all(record.status != 200 for record in bank.records)
 
 
-def _print(bank: Bank, more: Sequence[Section], as_json: bool) -> None:
-    from oo_sim.generator.metrics import summarise  # noqa: PLC0415
-
-    sections = [*summarise(bank), *more]
-    if as_json:
-        values = {section.title: [metric._asdict() for metric in section.metrics] for section in sections}
-        typer.echo(json.dumps({"made_with": bank.info._asdict(), "metrics": values}, allow_nan=False))
-        return
-    _print_table(bank, sections)
-
-
-def _print_table(bank: Bank, sections: Sequence[Section]) -> None:
-    from rich import box  # noqa: PLC0415
-    from rich.console import Console  # noqa: PLC0415
-    from rich.table import Table  # noqa: PLC0415
-    from rich.text import Text  # noqa: PLC0415
-
-    info = bank.info
-    models = ", ".join(sorted({record.llm_model for record in bank.records}))[:200]
-    title = f"{info.prompt_version} by {models} at {info.gateway}, {info.parser}, {info.retries} retries"
-    table = Table(title=Text(_shown(title)), box=box.SIMPLE_HEAD, title_justify="left")
-    for name, justify in (("metric", "left"), ("value", "right"), ("95 % interval", "right"), ("of", "left")):
-        table.add_column(name, justify=justify, overflow="fold")  # type: ignore[arg-type]
-    for section in sections:
-        table.add_section()
-        table.add_row(Text(section.title, style="bold"))
-        for metric in section.metrics:
-            table.add_row(*(Text(_shown(cell)) for cell in _cells(metric)))
-    Console(width=None if sys.stdout.isatty() else WIDE).print(table)
+def _unanswered(bank: Bank, out: Path) -> list[str]:
+    """What to say where the gateway did not answer for every context, or nothing came of it."""
+    lost = [record for record in bank.records if not record.is_answered]
+    again = f"ask again only what failed with --retry-failed --out {out}"
+    if _is_empty(bank):
+        first = bank.records[0].message
+        return [f"No generation succeeded, so {out} holds no tip. The first failed with: {first}. Then {again}."]
+    if lost:
+        return [
+            f"{len(bank.records) - len(lost)} of {len(bank.records)} contexts were answered, {len(lost)} were not, the "
+            f"first with: {lost[0].message}. In a while, {again}."
+        ]
+    return []
 
 
-def _cells(metric: Metric) -> tuple[str, str, str, str]:
-    of = f"{metric.of} ({metric.note})" if metric.note else metric.of
-    if metric.lower is None or metric.upper is None:
-        return metric.name, _number(metric.value, metric.is_share), "", of
-    bounds = f"{_number(metric.lower, metric.is_share)} to {_number(metric.upper, metric.is_share)}"
-    return metric.name, _number(metric.value, metric.is_share), bounds, of
+def _end(problems: list[str]) -> None:
+    for problem in problems:
+        typer.echo(shown(problem), err=True)
+    if problems:
+        raise typer.Exit(INCOMPLETE)
 
 
-def _number(value: float | None, is_share: bool) -> str:
-    if value is None:
-        return "not known"
-    return f"{100 * value:.1f} %" if is_share else f"{value:.4g}"
-
-
-def _shown(text: str) -> str:
-    """The text with whatever a terminal might obey made visible."""
-    return "".join(char if char.isprintable() else char.encode("unicode_escape", "replace").decode() for char in text)
+def _slug(alias: str) -> str:
+    return re.sub(r"[^\w.-]+", "_", alias)

@@ -16,9 +16,9 @@ from functools import partial
 from pathlib import Path
 from typing import IO, Any, NamedTuple
 
+from oo_sim.errors import GeneratorInputError
 from oo_sim.generator.client import TipGenerator
 from oo_sim.generator.conversation import HTTP_OK
-from oo_sim.errors import GeneratorInputError
 from oo_sim.generator.exchange import Answer, Call, Usage, again
 from oo_sim.generator.wire import WireError, read_completion, read_embeddings
 
@@ -96,13 +96,19 @@ class Asker:
             for key, reply in self._asked(list(fresh.items())):
                 found[key] = reply
                 if reply.failure is None:
-                    file.write(_line(key, reply))
-                    file.flush()
+                    self._keep(file, _line(key, reply))
                     self._known[key] = reply._replace(kept=True)
                 if progress is not None:
                     progress(len(found), len(fresh))
         nothing = Reply(failure=NOT_ASKED)
         return [found.pop(key) if key in found else self._known.get(key, nothing) for key in keys]
+
+    def _keep(self, file: IO[bytes] | _Nowhere, line: bytes) -> None:
+        try:
+            file.write(line)
+            file.flush()
+        except OSError as error:
+            raise GeneratorInputError(f"{self._path}: cannot be written: {error.strerror}") from None
 
     def _key(self, question: Question) -> str:
         label = self._client.gateway.label

@@ -134,7 +134,7 @@ class RecorderTransport(httpx.BaseTransport):
     """
 
     def __init__(self, inner: AnyTransport, path: Path, address: Address) -> None:
-        self._inner = inner
+        self._inner, self._path = inner, path
         self._address = address
         self._takes = read_cassette(path) if path.exists() else {}
         self._occurrences = Occurrences()
@@ -154,8 +154,11 @@ class RecorderTransport(httpx.BaseTransport):
         line = json.dumps(take._asdict(), ensure_ascii=False)
         with self._lock:
             self.counts["made"] += 1
-            self._file.write(f"{line}\n".encode())
-            self._file.flush()
+            try:
+                self._file.write(f"{line}\n".encode())
+                self._file.flush()
+            except OSError as error:
+                raise GeneratorInputError(f"cassette {self._path}: cannot be written: {error.strerror}") from None
         return replayed(take, request)
 
     def close(self) -> None:

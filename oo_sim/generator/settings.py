@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
+from typing import Any
 
 import httpx
 from pydantic import SecretStr
@@ -40,6 +41,10 @@ class Options:
     total_timeout: float = 90.0
     gateway_retries: int = 0
     max_tokens: int | None = None
+
+    def with_(self, **changes: Any) -> Options:
+        """These options with some of them changed."""
+        return replace(self, **changes)
 
 
 @dataclass(frozen=True)

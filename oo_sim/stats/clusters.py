@@ -23,9 +23,10 @@ class Clusters(NamedTuple):
         """The sums of `top` and `bottom` (n,) over equal `labels` (n,); clusters with nothing below are left out."""
         above, below = column(top, "top"), column(bottom, "bottom")
         _, which = np.unique(np.asarray(labels), return_inverse=True)
-        sums = np.bincount(which, above), np.bincount(which, below)
-        kept = sums[1] > 0
-        return cls(sums[0][kept], sums[1][kept])
+        tops: F64 = np.bincount(which, above).astype(np.float64)
+        bottoms: F64 = np.bincount(which, below).astype(np.float64)
+        kept = bottoms > 0
+        return cls(tops[kept], bottoms[kept])
 
 
 def ratio_interval(clusters: Clusters, level: float = 0.95) -> Interval:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 from scipy import special
 
 from oo_sim.stats.intervals import F64, Interval, check_level, column
@@ -21,9 +21,9 @@ def predicted_mean(
 ) -> tuple[Interval, float]:
     """The mean of what `labels` (n,) are a sample of, and the weight that was given to the predictions.
 
-    `predictions` (n,) are those of the labelled units and `more` (N,) those of further ones, each in a cluster; a
-    cluster may have units of both kinds. The estimate is mean(labels) + w (mean(more) - mean(predictions)) with the w in
-    -1 to 1 that makes its variance, over clusters, least: 0 where predictions say nothing, so that they can do no harm.
+    `predictions` (n,) are those of the labelled units and `more` (N,) those of further ones, each in a cluster;
+    a cluster may have units of both kinds. The estimate is mean(labels) + w (mean(more) - mean(predictions)) with the
+    w in -1 to 1 that makes its variance, over clusters, least: 0 where predictions say nothing, and do no harm.
     Student's t with one degree of freedom less than there are labelled clusters. Sources: Angelopoulos et al. (2023);
     the weight, their PPI++ (2023), section 6; clusters as Liang and Zeger (1986).
     """
@@ -32,7 +32,7 @@ def predicted_mean(
     if not len(y):
         return Interval(math.nan, math.nan, math.nan, 0), 0.0
     names, which = np.unique(np.concatenate([np.asarray(clusters), np.asarray(more_clusters)]), return_inverse=True)
-    here, there = which[: len(y)], which[len(y) :]
+    here, there = which[: len(y)].astype(np.int64), which[len(y) :].astype(np.int64)
     labelled = _shares(y, here, len(names))
     helped = _shares(g, there, len(names)) - _shares(f, here, len(names)) if len(g) else np.zeros(len(names))
     spread = float(helped @ helped)
@@ -46,6 +46,7 @@ def predicted_mean(
     return Interval(estimate, estimate - half, estimate + half, n), weight
 
 
-def _shares(values: F64, which: F64, count: int) -> F64:
+def _shares(values: F64, which: NDArray[np.int64], count: int) -> F64:
     """What each cluster contributes to the deviation of the mean of `values` from its expectation."""
-    return np.bincount(which, values - values.mean(), count) / len(values)
+    sums: F64 = np.bincount(which, values - values.mean(), count) / len(values)
+    return sums

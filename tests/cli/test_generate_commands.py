@@ -99,10 +99,20 @@ def test_judge_and_embeddings(contexts: Path, tmp_path: Path) -> None:
     call("generate", contexts, "--out", tmp_path / "other", "--gateway", "mock:hostile")
     more = ("--judge", tmp_path / "other", "--embed", "--json")
     found = metrics(call("generate", contexts, "--out", tmp_path / "t", *more))
-    assert found["win rate"]["of"] == "3 users"
+    assert found["win rate"]["of"].startswith("12 of 12 pairs")
     assert found["win rate"]["value"] > 0.5
     assert found["cosine of tips to the nearest task"]["value"] > 0
-    assert metrics(call("rescore", tmp_path / "t", *more)) == found
+    assert found["verdicts that are missing"]["value"] == 0
+    # what was answered is kept beside the bank, so the same questions are not asked again
+    again = call("rescore", tmp_path / "t", *more)
+    tokens = [
+        one for section in json.loads(again.stdout)["metrics"].values() for one in section if one["name"] == "tokens"
+    ]
+    assert [(one["value"], one["of"].split(",")[0]) for one in tokens] == [(0.0, "0 questions asked now")] * 2
+    known = metrics(again)
+    assert {name: one for name, one in known.items() if name != "tokens"} == {
+        name: one for name, one in found.items() if name != "tokens"
+    }
 
 
 def test_live_recorded_and_replayed(contexts: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -136,17 +146,146 @@ def test_live_recorded_and_replayed(contexts: Path, tmp_path: Path, monkeypatch:
     assert "holds no answer to request" in missed.stderr
 
 
-def test_a_gateway_that_is_down_fails_every_generation_and_says_so(contexts: Path, tmp_path: Path) -> None:
+def test_a_gateway_that_is_down_is_said_at_once_without_a_table_of_zeros(contexts: Path, tmp_path: Path) -> None:
     with MockServer(load_profile("perfect")) as server:
         url = server.url
-    result = call("generate", contexts, "--gateway", url, "--out", tmp_path / "t", "--json")
+    command = ("generate", contexts, "--gateway", url, "--gateway-retries", 0, "--out", tmp_path / "t")
+    result = call(*command, "--concurrency", 1)
     assert result.exit_code == 1
-    assert "No generation succeeded, so" in result.stderr
-    assert f"The first failed with: the gateway at {url}" in result.stderr
-    assert (tmp_path / "t").exists()
-    found = metrics(result)
-    assert found["valid in the end"]["of"] == "0 of 12 generations"
-    assert found["try 1: unreachable"]["value"] == 1.0
+    assert "the gateway failed for 5 contexts in a row" in result.stderr
+    assert f"the gateway at {url} cannot be reached" in result.stderr
+    assert "give the same command again" in result.stderr
+    assert result.stdout == ""
+    assert not (tmp_path / "t").exists()
+    few = call(*command, "--contexts", 3)
+    assert few.exit_code == 1
+    assert "No generation succeeded, so" in few.stderr
+    assert "--retry-failed" in few.stderr
+    assert few.stdout == ""
+
+
+def busy(path: Path, rate: float) -> str:
+    """The gateway of a profile that is refused so often."""
+    path.write_text(f"version: 1\nfault_rate: {rate}\nrecovery: [{1 - rate}]\nfaults: {{rate_limit: 1}}\n")
+    return f"mock:{path}"
+
+
+def test_contexts_that_were_not_answered_end_with_1_and_are_asked_about_again(contexts: Path, tmp_path: Path) -> None:
+    gateway = busy(tmp_path / "busy.yaml", 0.7)
+    patience = ("--gateway-retries", 0, "--give-up", 50)
+    command = ("generate", contexts, "--gateway", gateway, *patience, "--out", tmp_path / "t", "--json")
+    first = call(*command)
+    assert first.exit_code == 1
+    answered = int(metrics(first)["valid in the end"]["of"].split()[0])
+    assert 0 < answered < 12
+    assert (
+        f"{answered} of 12 contexts were answered, {12 - answered} were not, the first with: the gateway answered"
+        in (first.stderr)
+    )
+    assert "slow" not in first.stderr
+    assert "--retry-failed" in first.stderr
+    same = call(*command)
+    assert (same.exit_code, same.stdout) == (1, first.stdout)
+    second = call(*command, "--retry-failed")
+    assert int(metrics(second)["valid in the end"]["of"].split()[0]) > answered
+    for _ in range(12):
+        last = call(*command, "--retry-failed")
+        if last.exit_code == 0:
+            break
+    assert last.exit_code == 0
+    assert metrics(last)["valid in the end"]["value"] == 1.0
+    patient = ("generate", contexts, "--gateway", gateway, "--gateway-retries", 8, "--give-up", 50)
+    assert call(*patient, "--out", tmp_path / "patient").exit_code == 0
+
+
+def test_a_budget_stops_the_batch_and_it_can_go_on(contexts: Path, tmp_path: Path) -> None:
+    command = ("generate", contexts, "--out", tmp_path / "t", "--concurrency", 1)
+    stopped = call(*command, "--budget-tokens", 1000)
+    assert stopped.exit_code == 1
+    assert "tokens of the 1,000 allowed are used" in stopped.stderr
+    assert not (tmp_path / "t").exists()
+    assert call(*command).exit_code == 0
+    assert call("generate", contexts, "--out", tmp_path / "u").exit_code == 0
+    assert (tmp_path / "t").read_bytes() == (tmp_path / "u").read_bytes()
+
+
+def test_a_dead_judge_is_said_and_ends_with_1(contexts: Path, tmp_path: Path) -> None:
+    """It used to print 50.0 % [50.0, 50.0] and exit with 0."""
+    for name, profile in (("a", "perfect"), ("b", "typical_small_model")):
+        call("generate", contexts, "--out", tmp_path / name, "--gateway", f"mock:{profile}")
+    gateway = busy(tmp_path / "busy.yaml", 1.0)
+    result = call("rescore", tmp_path / "a", "--judge", tmp_path / "b", "--gateway", gateway, "--json")
+    assert result.exit_code == 1
+    assert metrics(result)["win rate"]["value"] is None
+    assert "judge: 100% of its verdicts are missing (http_429)" in result.stderr
+    deaf = tmp_path / "deaf.yaml"
+    deaf.write_text("version: 1\njudge: {unparsable: 1}\n")
+    result = call("rescore", tmp_path / "a", "--judge", tmp_path / "b", "--gateway", f"mock:{deaf}")
+    assert result.exit_code == 1
+    assert "answers that could not be read" in result.stderr
+
+
+def test_two_models_behind_one_gateway_in_one_command(contexts: Path, tmp_path: Path) -> None:
+    prices = tmp_path / "prices.yaml"
+    prices.write_text(
+        "currency: EUR\nmodels:\n  perfect: {prompt: 1, completion: 3}\n  hostile: {prompt: 1, completion: 3}\n"
+    )
+    models = ("--model", "perfect", "--model", "hostile", "--give-up", 50)
+    result = call("generate", contexts, "--out", tmp_path / "t.parquet", *models, "--prices", prices)
+    assert result.exit_code in (0, 1), result.output
+    assert (tmp_path / "t-perfect.parquet").exists()
+    assert (tmp_path / "t-hostile.parquet").exists()
+    table = result.stdout[result.stdout.index("Side by side") :]
+    assert "t-perfect" in table
+    assert "cost of 1,000 usable tips, EUR" in table
+    both = json.loads(call("generate", contexts, "--out", tmp_path / "t.parquet", *models, "--json").stdout)["banks"]
+    assert [one["made_with"]["model"] for one in both] == ["perfect", "hostile"]
+
+
+def test_an_old_tape_is_never_silently_replayed(
+    contexts: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LITELLM_MASTER_KEY", KEY)
+    with MockServer(load_profile("perfect"), key=KEY) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        command = ("generate", contexts, "--gateway", server.url, "--record", tmp_path / "tape", "--json")
+        try:
+            first = call(*command, "--contexts", 5, "--out", tmp_path / "a")
+            refused = call(*command, "--out", tmp_path / "b")
+            more = call(*command, "--out", tmp_path / "b", "--continue")
+            other = call(*command, "--out", tmp_path / "c", "--continue", "--model", "typical_small_model")
+        finally:
+            server.shutdown()
+            thread.join()
+    assert first.exit_code == 0
+    assert refused.exit_code == 2
+    assert "exists, and its answers would be replayed" in refused.stderr
+    assert "5 answers replayed, 7 new" in more.stderr
+    assert metrics(more)["tries replayed from a cassette"]["of"] == "5 of 12 tries"
+    assert "0 answers replayed" in other.stderr
+    assert "tries replayed from a cassette" not in metrics(other)
+
+
+FULL = """
+import resource, sys
+resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[1]), resource.RLIM_INFINITY))
+from oo_sim.cli import main
+sys.argv = ["oo-sim", *sys.argv[2:]]
+main()
+"""
+
+
+@pytest.mark.parametrize("room", [0, 3000, 9000])
+def test_a_full_disk_is_one_message(contexts: Path, tmp_path: Path, room: int) -> None:
+    command = ("generate", str(contexts), "--out", str(tmp_path / "t"), "--embed")
+    found = subprocess.run(
+        [sys.executable, "-c", FULL, str(room), *command], capture_output=True, text=True, check=False
+    )
+    assert found.returncode == 2, found.stderr
+    assert "cannot be written: File too large" in found.stderr
+    assert "Traceback" not in found.stderr
+    assert call(*command).exit_code == 0
 
 
 @pytest.mark.parametrize(
@@ -157,7 +296,7 @@ def test_a_gateway_that_is_down_fails_every_generation_and_says_so(contexts: Pat
         (["generate", "CONTEXTS", "--gateway", f"http://u:{KEY}@h"], "user name or password"),
         (["generate", "CONTEXTS", "--gateway", "mock:nope"], "flaky_gateway"),
         (["generate", "CONTEXTS", "--gateway", "cassette:none"], "cannot be read"),
-        (["generate", "CONTEXTS", "--record", "x"], "wants a live gateway"),
+        (["generate", "CONTEXTS", "--record", "x"], "expected a live gateway"),
         (["generate", "CONTEXTS", "--salvage"], "--parser lenient"),
         (["generate", "CONTEXTS", "--n", "65"], "64"),
         (["generate", "CONTEXTS", "--prompt", "none.txt"], "cannot be read"),

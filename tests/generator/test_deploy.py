@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 import yaml
 
-from oo_sim.generator.embed import MODEL as EMBEDDER
-from oo_sim.generator.judge import MODEL as JUDGE
+from oo_sim.generator.embed import EMBEDDER
+from oo_sim.generator.judging import JUDGE
 from oo_sim.generator.mock.bodies import ALIASES
 from oo_sim.generator.settings import DEFAULT_KEY, DEFAULT_URL, Address, Options
 
@@ -55,10 +55,21 @@ def test_the_gateway_listens_on_this_machine_only(compose: Any) -> None:
 
 
 def test_mounted_files_exist(compose: Any) -> None:
-    for service in compose["services"].values():
-        for volume in service.get("volumes", []):
-            source = volume.split(":")[0]
-            assert (ROOT / "deploy" / source).is_file() if source.startswith(".") else source in compose["volumes"]
+    sources = {
+        volume.split(":")[0] for service in compose["services"].values() for volume in service.get("volumes", [])
+    }
+    files = {source for source in sources if source.startswith(".")}
+    assert files
+    assert sources - files == set(compose["volumes"])
+    for source in files:
+        assert (ROOT / "deploy" / source).is_file()
+
+
+def test_no_key_but_that_of_development_stands_in_the_files() -> None:
+    keys = set()
+    for name in ("deploy/compose.yaml", "deploy/litellm.yaml", ".env.example"):
+        keys |= set(re.findall(r"\bsk-[\w-]+", (ROOT / name).read_text("utf-8")))
+    assert keys == {DEFAULT_KEY}
 
 
 def test_the_three_aliases_are_those_of_the_client(litellm: Any) -> None:

@@ -12,7 +12,17 @@ from oo_sim.generator.bank.record import context_text
 from oo_sim.generator.context import GenerationContext, Task
 from oo_sim.generator.exchange import Try, Usage
 from oo_sim.generator.metrics import Metric, summarise
-from oo_sim.generator.metrics.text import distinct, repeats, self_bleu, within_budget
+from oo_sim.generator.metrics.prices import Prices
+from oo_sim.generator.metrics.text import (
+    across_users,
+    distinct,
+    misses_the_hour,
+    names_a_task,
+    repeats,
+    self_bleu,
+    sentences,
+    within_budget,
+)
 from oo_sim.generator.parser import Tip
 
 INFO = BankInfo(
@@ -92,12 +102,32 @@ def test_no_metric_is_ever_nan(records: tuple[Record, ...]) -> None:
 
 def test_a_failure_lowers_every_share_and_hides_nothing() -> None:
     before, after = metrics(*BANK), metrics(*BANK, LOST)
-    for name, metric in before.items():
-        value = after[name].value
-        if metric.is_share and "of" in metric.of and "words" not in metric.of and "http_500" not in name:
-            assert metric.value is not None
-            assert value is not None
-            assert value < metric.value
+    lowered = {
+        "valid at the first try",
+        "valid in the end",
+        "try 1: prose",
+        "tries with reported tokens",
+        "usable tips",
+        "repeats within a user",
+        "tips that name one of the user's tasks",
+        "tips that contradict the hour",
+        "replies that leak the canary",
+    }
+    unmoved = {  # 0 of anything stays 0, variety is of the tips that came, and a failure is no answer to be cut off
+        "tips of more than two sentences",
+        "rationales of more than one sentence",
+        "distinct-1",
+        "distinct-2",
+    }
+    assert {name for name, metric in before.items() if metric.is_share} == lowered | unmoved | {"try 1: http_500"}
+    for name in lowered:
+        first, second = before[name].value, after[name].value
+        assert first is not None
+        assert second is not None
+        assert second < first, name
+    for name in unmoved:
+        assert after[name].value == before[name].value
+    assert after["try 1: http_500"].value == 2 / 5
 
 
 def test_distinct() -> None:
@@ -130,5 +160,77 @@ def test_the_budget_is_exact() -> None:
 
 
 def test_repeats_ignore_case_and_punctuation_but_not_the_user() -> None:
-    assert repeats([("u", "Go!"), ("u", "go"), ("v", "Go"), ("u", "stay")]) == 1
-    assert repeats([("u", "!"), ("u", "?")]) == 0
+    assert repeats([("u", "Go!"), ("u", "go"), ("v", "Go"), ("u", "stay")]) == ["u"]
+    assert repeats([("u", "!"), ("u", "?")]) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "count"),
+    [
+        ("", 0),
+        ("Go", 1),
+        ("Go.", 1),
+        ("Go. Now!", 2),
+        ("Wait... Then go. Really?", 3),
+        ("Pay 3.50 at 10.30 a.m. today.", 1),
+        ("Ask J. Smith.", 1),
+        ('Say "no." Then rest.', 2),
+        ("休む。歩く。", 2),
+    ],
+)
+def test_sentences(text: str, count: int) -> None:
+    assert sentences(text) == count
+
+
+@pytest.mark.parametrize(
+    ("text", "named"),
+    [
+        ("Water the ferns now.", True),
+        ("FERNS: give them water", True),
+        ("Give the ferns a drink.", True),  # most of the title's weight
+        ("Rest a bit.", False),
+        ("The tax is due.", False),
+        ("", False),
+    ],
+)
+def test_a_task_is_named_by_most_of_its_letters(text: str, named: bool) -> None:
+    assert names_a_task(text, ["Water the ferns", "Open the tax letter"]) is named
+
+
+@pytest.mark.parametrize(
+    ("text", "hour", "misses"),
+    [
+        ("Do it this morning.", 9, False),
+        ("Do it this morning.", 20, True),
+        ("Plan tomorrow morning.", 20, False),
+        ("Before bedtime.", 23, False),
+        ("Before bedtime.", 1, False),
+        ("Before bedtime.", 12, True),
+        ("Any time.", 3, False),
+    ],
+)
+def test_hours_that_are_not(text: str, hour: int, misses: bool) -> None:
+    assert misses_the_hour(text, hour) is misses
+
+
+def test_variety_is_over_samples_of_users_whatever_their_order() -> None:
+    texts = {f"u{at}": [f"word{at} is said to user {at} again", "the same for all"] * 3 for at in range(40)}
+    samples = across_users(texts, 50)
+    assert len(samples) == 20
+    assert all(sum(map(len, sample)) == 50 for sample in samples)
+    assert across_users(dict(reversed(texts.items())), 50) == samples
+    assert len(across_users(texts, 500)) == 2
+    assert len(across_users(texts, 10**6)) == 1
+    assert across_users({}, 50) == []
+
+
+def test_money() -> None:
+    prices = Prices.model_validate({"currency": "EUR", "models": {"m": {"prompt": 2, "completion": 10}}})
+    bank = Bank(INFO, BANK)
+    (cost,) = [one for section in summarise(bank, prices=prices) for one in section.metrics if "cost of" in one.name]
+    # three tries of 10 + 5 tokens with a count: 3 (10 * 2 + 5 * 10) / 10^6 for four tips
+    assert cost.value == pytest.approx(3 * 70 / 1e6 / 4 * 1000)
+    assert cost.note == "1 tries without a count are not in it"
+    unknown = prices.model_copy(update={"models": {}})
+    (cost,) = [one for section in summarise(bank, prices=unknown) for one in section.metrics if "cost of" in one.name]
+    assert (cost.value, cost.note) == (None, "no price for m")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import IO, NamedTuple, Self
@@ -148,7 +149,6 @@ class Journal:
             self._write(self._info._asdict())
             self._empty = False
         self._write(as_row(record))
-        self._file.flush()
         self.done[record.position] = record
 
     def remove(self) -> None:
@@ -156,7 +156,20 @@ class Journal:
         self.path.unlink(missing_ok=True)
 
     def _write(self, value: object) -> None:
-        self._file.write(json.dumps(value).encode() + b"\n")
+        try:
+            self._file.write(json.dumps(value).encode() + b"\n")
+            self._file.flush()
+        except OSError as error:
+            self._discard()
+            raise GeneratorInputError(
+                f"{self.path}: cannot be written: {error.strerror}. Make room, and give the same command again: "
+                f"{len(self.done)} contexts are kept."
+            ) from None
+
+    def _discard(self) -> None:
+        """Closes the file without what could not be written, which would fail again."""
+        with suppress(OSError):
+            self._file.close()
 
     def _read(self, lines: Iterable[bytes]) -> None:
         for number, line in enumerate(lines, 1):

@@ -17,13 +17,16 @@ import numpy as np
 from oo_sim.errors import GeneratorInputError
 from oo_sim.generator.judging.pairs import Pair
 from oo_sim.generator.metrics.metric import Metric, Section, known, mean, share
-from oo_sim.stats import Interval, mean_interval, t_interval
+from oo_sim.stats import Interval, t_interval
 from oo_sim.stats.predicted import predicted_mean
 
 _WORDS = {"a": 1.0, "first": 1.0, "ours": 1.0, "b": 0.0, "second": 0.0, "theirs": 0.0, "tie": 0.5}
 _STEPS = {-2: 0.0, -1: 0.25, 0: 0.5, 1: 0.75, 2: 1.0}
 COLUMNS = ("position", "user_id", "label", "rater")
 _SIDES = ("theirs", "tie", "ours")
+
+
+Ratings = tuple[str | None, ...]
 
 
 class Label(NamedTuple):
@@ -76,9 +79,7 @@ def agreement_section(pairs: Sequence[Pair], labels: Sequence[Label], alias: str
     scores = {pair.position: pair.score for pair in pairs}
     strange = next((label for label in labels if label.position not in scores), None)
     if strange is not None:
-        raise GeneratorInputError(
-            f"--labels: a label is of context {strange.position}, which the tip bank does not have"
-        )
+        raise GeneratorInputError(f"--labels: one is of context {strange.position}, which the tip bank does not have")
     by_context = _by_context(labels)
     users = {pair.position: pair.user_id for pair in pairs}
     both = [(at, users[at], value, score) for at, value in by_context.items() if (score := scores[at]) is not None]
@@ -111,7 +112,7 @@ def judges_section(by_alias: Mapping[str, Sequence[Pair]]) -> Section:
     return Section("judges among themselves", (_jackknifed("Krippendorff's alpha", told, _alpha_of, of),))
 
 
-def cohen_kappa(rows: Sequence[tuple[str | None, ...]]) -> float:
+def cohen_kappa(rows: Sequence[Ratings]) -> float:
     """Agreement beyond chance of two raters; nan where chance alone agrees always. Source: Cohen (1960)."""
     n = len(rows)
     if not n:
@@ -133,7 +134,7 @@ def mean_interval_of(rows: Sequence[tuple[str, float]]) -> Interval:
     return predicted_mean(values, values, names, [], [])[0]
 
 
-def _alpha_of(rows: Sequence[tuple[str | None, ...]]) -> float:
+def _alpha_of(rows: Sequence[Ratings]) -> float:
     """Source: Krippendorff (2011); nominal, with whatever is missing left out."""
     data = [
         [math.nan if value is None else _SIDES.index(value) for value in rater] for rater in zip(*rows, strict=True)
@@ -146,12 +147,12 @@ def _alpha_of(rows: Sequence[tuple[str | None, ...]]) -> float:
 
 def _jackknifed(
     name: str,
-    rows: Sequence[tuple[str | None, ...]],
-    measure: Callable[[Sequence[tuple[str | None, ...]]], float],
+    rows: Sequence[Ratings],
+    measure: Callable[[Sequence[Ratings]], float],
     of: str,
 ) -> Metric:
     """A measure of rows (user, ratings ...) with the interval of its jackknife over users. Source: Tukey (1958)."""
-    by_user: dict[str | None, list[tuple[str | None, ...]]] = defaultdict(list)
+    by_user: dict[str | None, list[Ratings]] = defaultdict(list)
     for user, *ratings in rows:
         by_user[user].append(tuple(ratings))
     whole = measure([row for own in by_user.values() for row in own]) if rows else math.nan
@@ -230,14 +231,3 @@ def _label(path: Path, number: int, row: Mapping[str, object]) -> Label:
             f"received {str(position)!r:.30} and {given!r:.30}"
         )
     return Label(int(str(position)), str(row.get("user_id") or ""), value, str(row.get("rater") or ""))
-
-
-__all__ = [
-    "Label",
-    "agreement_section",
-    "cohen_kappa",
-    "judges_section",
-    "mean_interval",
-    "read_labels",
-    "write_labels",
-]

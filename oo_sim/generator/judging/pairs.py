@@ -8,10 +8,10 @@ from importlib.resources import files
 from string import Template
 from typing import NamedTuple
 
+from oo_sim.errors import GeneratorInputError
 from oo_sim.generator.asking import Asker, Question, Reply
 from oo_sim.generator.bank.files import Bank
 from oo_sim.generator.bank.record import Record
-from oo_sim.errors import GeneratorInputError
 from oo_sim.generator.exchange import json_body
 from oo_sim.generator.metrics.metric import Metric, Section, mean, share
 from oo_sim.generator.prompt import capped, data_block
@@ -19,6 +19,8 @@ from oo_sim.generator.prompt import capped, data_block
 JUDGE = "judge"
 _WINNERS = {"A": "first", "B": "second", "TIE": "tie"}
 UNREADABLE = "unreadable"
+MOST = 0.5
+"""The share of missing verdicts from which on there is no win rate."""
 
 
 class Pair(NamedTuple):
@@ -109,6 +111,8 @@ def judge_section(pairs: Sequence[Pair], alias: str = JUDGE) -> Section:
     flips = [(pair.user_id, pair.score == 0.5 and set(both) != {"tie"}, 1) for pair, both in whole]
     scored = [(pair.user_id, pair.score) for pair in pairs if pair.score is not None]
     lost = len(asked) - len(whole)
+    if missing(pairs) > MOST:  # what is left says nothing about the tips
+        scored = []
     note = f"{len(pairs) - len(asked)} decided unasked: a side had no tips; {lost} missing"
     return Section(
         f"judge {alias}",
@@ -118,9 +122,7 @@ def judge_section(pairs: Sequence[Pair], alias: str = JUDGE) -> Section:
             share("pairs tied", [(user, value == 0.5, 1) for user, value in scored], "pairs"),
             share("verdicts that flip with the order", flips, "pairs with two verdicts"),
             share("verdicts for the first position", decided, "verdicts for one side"),
-            share(
-                "verdicts that are missing", _lost(verdicts), "verdicts", "failed or unreadable; their pairs count not"
-            ),
+            share("verdicts that are missing", _lost(verdicts), "verdicts", "failed or unreadable"),
             *_verbosity(pairs),
         ),
     )

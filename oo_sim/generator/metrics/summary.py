@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
+from functools import partial
 
 from oo_sim.generator.bank.files import Bank
 from oo_sim.generator.bank.record import OK, Record, is_answered
 from oo_sim.generator.bank.rescore import NOT_RECORDED
 from oo_sim.generator.exchange import Try
 from oo_sim.generator.metrics.metric import Metric, Section, mean, over_samples, percentile, ratio, share
+from oo_sim.generator.metrics.prices import Prices, cost
 from oo_sim.generator.metrics.text import (
     across_users,
     distinct,
@@ -24,13 +26,13 @@ BUDGET = 500
 """Words of each sample of users on which variety is measured."""
 
 
-def summarise(bank: Bank, budget: int = BUDGET) -> tuple[Section, ...]:
+def summarise(bank: Bank, budget: int = BUDGET, prices: Prices | None = None) -> tuple[Section, ...]:
     """All metrics of a bank. Shares of tips are over the tips asked for, so that who fails gains nothing."""
     records = bank.records
     return (
         Section("validity", tuple(_validity(records))),
         Section("failed tries", tuple(_failures(records))),
-        Section("cost", tuple(_cost(records))),
+        Section("cost", (*_cost(records), *([cost(records, bank.info.model, prices)] if prices else []))),
         Section("latency", tuple(_latency(records, bank.info.latency))),
         Section("tips", tuple(_tips(records, budget))),
         Section("grounding", tuple(_grounding(records, bank.info.canary))),
@@ -49,8 +51,12 @@ def _validity(records: Sequence[Record]) -> list[Metric]:
             "tries of failures included",
         ),
         mean("tips per request", [(one.user_id, len(one.tips)) for one in records], "generations", "failures give 0"),
-        *(_generations(f"flagged {flag}", records, lambda one, flag=flag: flag in one.flags) for flag in flags),
+        *(_generations(f"flagged {flag}", records, partial(_flagged, flag)) for flag in flags),
     ]
+
+
+def _flagged(flag: str, record: Record) -> bool:
+    return flag in record.flags
 
 
 def _generations(name: str, records: Sequence[Record], holds: Callable[[Record], bool], note: str = "") -> Metric:

@@ -20,7 +20,7 @@ NAMED = 0.5
 """The share of a title's weight that a text must hold to name it."""
 _WORD = re.compile(r"[^\W_]+")
 _END = re.compile(  # a full stop, an ellipsis, closing quotes; and the full stops of Chinese and Japanese
-    "(?<!\\b[A-Z])(?<!\\d)[.!?\u2026]+[\"'\u201d\u2019)]*\\s+(?=\\w|[\"'\u201c\u2018(])|[\u3002\uff01\uff1f](?=.)"
+    "(?<!\\b[A-Z])(?<!\\d)[.!?\u2026]+[\"'\u201d\u2019)]*\\s+(?=[^\\W_a-z]|[\"'\u201c\u2018(])|[\u3002\uff01\uff1f](?=.)"
 )
 _DAY_PARTS = {
     "breakfast": (6, 10),

@@ -15,7 +15,7 @@ from oo_sim.generator.mock import bodies
 from oo_sim.generator.mock.catalogue import CANARY, GATEWAY_FAULTS, REPLY_FAULTS, GatewayFault, cut, dumps
 from oo_sim.generator.mock.draws import Draws
 from oo_sim.generator.mock.others import embed, verdict
-from oo_sim.generator.mock.profile import Profile
+from oo_sim.generator.mock.profile import Profile, load_profile, profile_names
 from oo_sim.generator.mock.tips import read_prompt, write_tips
 from oo_sim.generator.wire import estimate
 
@@ -105,6 +105,8 @@ def _model(path: str, raw: bytes, profile: Profile, draws: Draws) -> MockAnswer:
     except (ValueError, RecursionError):
         return _error(400, "Invalid JSON payload", "invalid_request_error")
     model = body.get("model") if isinstance(body, dict) else None
+    if isinstance(model, str) and model in profile_names():  # a model of its own behind the same gateway
+        return _behind(model, path, body, draws)
     if not isinstance(model, str) or model not in bodies.ALIASES:
         return _error(400, f"{path}: Invalid model name passed in model={model!r:.80}", "invalid_request_error")
     if path == "/embeddings":
@@ -134,6 +136,14 @@ def _chat(model: str, messages: list[dict[str, Any]], profile: Profile, draws: D
     body = bodies.completion(draws.hex, model, text, tokens, changes)
     headers = bodies.headers(draws.hex, model, latency, fallbacks=int(name == "fallback"))
     return MockAnswer(200, headers, bodies.encoded(body), latency, name)
+
+
+def _behind(model: str, path: str, body: dict[str, Any], draws: Draws) -> MockAnswer:
+    """The answer of the model that errs as the profile of its name says."""
+    messages = body.get("messages")
+    if path != "/chat/completions" or not isinstance(messages, list):
+        return _error(400, "messages: a list of messages is expected", "invalid_request_error")
+    return _chat(model, messages, load_profile(model), draws, None)
 
 
 _CUT = ("length", "truncated")

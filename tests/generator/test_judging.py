@@ -11,16 +11,17 @@ import httpx
 import pytest
 
 from oo_sim.errors import GeneratorInputError
+from oo_sim.generator.asking import Asker, spent
 from oo_sim.generator.bank import Bank, contexts_from_tasks, generate_bank
 from oo_sim.generator.client import Gateway, TipGenerator
-from oo_sim.generator.embed import cosine, embed_bank
-from oo_sim.generator.judge import Pair, judge_banks, read_verdict, score
+from oo_sim.generator.embed import cosine, embed_bank, embed_section
+from oo_sim.generator.exchange import Usage
+from oo_sim.generator.judging.pairs import UNREADABLE, Pair, judge_banks, judge_section, missing, read_verdict, score
 from oo_sim.generator.metrics import Metric
-from oo_sim.generator.metrics.others import embed_section, judge_section
 from oo_sim.generator.mock import Profile, mock_gateway
 from oo_sim.generator.wire import WireError, read_embeddings
 
-from .conftest import Script
+from .conftest import Script, completion
 
 GROUNDED = Profile.model_validate({"version": 1, "style": {"grounded": 1}})
 VAGUE = Profile.model_validate({"version": 1, "style": {"grounded": 0}})
@@ -35,10 +36,10 @@ def bank(out: Path, profile: Profile, users: int = 4) -> Bank:
         return generate_bank(client, work, 3, out)
 
 
-def judged(gateway: Gateway, ours: Bank, theirs: Bank, concurrency: int = 1) -> list[Pair]:
+def judged(gateway: Gateway, ours: Bank, theirs: Bank, concurrency: int = 1, alias: str = "judge") -> list[Pair]:
     """The judge's pairs."""
     with TipGenerator(gateway) as client:
-        return judge_banks(client, ours, theirs, concurrency=concurrency)
+        return judge_banks(Asker(client, concurrency=concurrency), ours, theirs, alias=alias)[0]
 
 
 def numbers(section: Any) -> dict[str, Metric]:
@@ -58,7 +59,11 @@ def test_the_better_set_wins_in_both_orders(tmp_path: Path) -> None:
     assert {pair.verdicts for pair in pairs} == {("first", "second")}
     assert {pair.score for pair in judged(judge(), bad, good)} == {0.0}
     found = numbers(judge_section(pairs))
-    assert (found["win rate"].value, found["win rate"].of) == (1.0, "4 users")
+    assert (found["win rate"].value, found["win rate"].lower, found["win rate"].of) == (
+        1.0,
+        1.0,
+        "12 of 12 pairs, ties count half",
+    )
     assert found["verdicts that flip with the order"].value == 0.0
     assert found["verdicts for the first position"].value == 0.5
     assert judged(judge(), good, bad, concurrency=8) == pairs
@@ -72,10 +77,23 @@ def test_a_judge_that_likes_what_comes_first_decides_nothing(tmp_path: Path) -> 
     assert found["verdicts for the first position"].value == 1.0
 
 
-def test_unparsable_verdicts_are_counted_and_tie(tmp_path: Path) -> None:
-    found = numbers(judge_section(judged(judge(0, 1), bank(tmp_path / "a", GROUNDED), bank(tmp_path / "b", VAGUE))))
-    assert (found["win rate"].value, found["unparsable verdicts"].of) == (0.5, "24 of 24 verdicts")
-    assert found["verdicts that flip with the order"].value is None
+def test_verdicts_that_cannot_be_read_are_missing_and_no_ties(tmp_path: Path) -> None:
+    pairs = judged(judge(0, 1), bank(tmp_path / "a", GROUNDED), bank(tmp_path / "b", VAGUE))
+    found = numbers(judge_section(pairs))
+    assert {pair.score for pair in pairs} == {None}
+    assert missing(pairs) == 1.0
+    assert (found["win rate"].value, found["pairs tied"].value) == (None, None)
+    assert found["verdicts that are missing"].of == "24 of 24 verdicts"
+    assert "12 missing" in found["win rate"].note
+
+
+def test_one_missing_order_makes_the_pair_missing_and_no_other(tmp_path: Path) -> None:
+    pairs = judged(judge(0, 0.15), bank(tmp_path / "a", GROUNDED), bank(tmp_path / "b", VAGUE))
+    lost = [pair for pair in pairs if pair.verdicts and UNREADABLE in pair.verdicts]
+    assert 0 < len(lost) < len(pairs)
+    for pair in pairs:
+        assert pair.score == (None if pair in lost else 1.0)
+    assert numbers(judge_section(pairs))["win rate"].of == f"{12 - len(lost)} of 12 pairs, ties count half"
 
 
 def test_a_side_without_tips_loses_unasked(tmp_path: Path) -> None:
@@ -86,14 +104,59 @@ def test_a_side_without_tips_loses_unasked(tmp_path: Path) -> None:
     assert {pair.score for pair in judged(nobody.gateway, none, none)} == {0.5}
     assert not nobody.requests
     found = numbers(judge_section(judged(nobody.gateway, none, good)))
-    assert (found["win rate"].value, found["unparsable verdicts"].value) == (0.0, None)
+    assert (found["win rate"].value, found["verdicts that are missing"].value) == (0.0, None)
 
 
-def test_a_judge_that_fails_is_unparsable(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("answer", "verdict"),
+    [
+        (httpx.Response(500), "http_500"),
+        (httpx.Response(401), "http_401"),
+        (httpx.ConnectError("gone"), "unreachable"),
+        (httpx.ReadTimeout("slow"), "timeout"),
+        (httpx.Response(200, content=b"{}"), "no_completion"),
+        ("A", UNREADABLE),
+    ],
+)
+def test_a_judge_that_fails_is_missing_and_soon_asked_no_more(answer: Any, verdict: str, tmp_path: Path) -> None:
+    """A dead judge used to print a win rate of 50 % [50, 50]."""
     banks = bank(tmp_path / "a", GROUNDED), bank(tmp_path / "b", VAGUE)
-    for answer in (httpx.Response(500), httpx.ConnectError("gone"), httpx.Response(200, content=b"{}"), "A"):
-        pairs = judged(Script(*[answer] * 24).gateway, *banks)
-        assert {pair.verdicts for pair in pairs} == {("unparsable", "unparsable")}
+    script = Script(*[answer] * 24)
+    pairs = judged(script.gateway, *banks)
+    seen = {one for pair in pairs if pair.verdicts for one in pair.verdicts}
+    assert seen <= {verdict, "not_asked"}
+    assert verdict in seen
+    assert missing(pairs) == 1.0
+    assert numbers(judge_section(pairs))["win rate"].value is None
+    assert len(script.requests) == (24 if verdict == UNREADABLE else len(script.requests))
+    assert verdict == UNREADABLE or len(script.requests) <= 6
+
+
+def test_what_a_judge_answered_is_kept_and_its_failures_are_asked_again(tmp_path: Path) -> None:
+    ours, theirs = bank(tmp_path / "a", GROUNDED), bank(tmp_path / "b", VAGUE)
+    winner = httpx.Response(200, json=completion('{"winner": "A"}', (70, 5)))
+    first = Script(*[winner] * 10, *[httpx.Response(503)] * 14)
+    kept = tmp_path / "a.asked.jsonl"
+    with TipGenerator(first.gateway) as client:
+        pairs, replies = judge_banks(Asker(client, kept), ours, theirs)
+    assert spent(replies).asked == 10
+    assert spent(replies).usage == Usage(700, 50)
+    assert spent(replies).missing == 14
+    assert missing(pairs) > 0.5
+    kept.write_bytes(kept.read_bytes() + b'{"key": "half a li')
+    second = Script(*[winner] * 14)
+    with TipGenerator(second.gateway) as client:
+        pairs, replies = judge_banks(Asker(client, kept), ours, theirs)
+    assert len(second.requests) == 14
+    assert (spent(replies).asked, spent(replies).kept, spent(replies).missing) == (14, 10, 0)
+    with TipGenerator(Script().gateway) as client:  # the gateway is off: it has no answers
+        assert judge_banks(Asker(client, kept), ours, theirs)[0] == pairs
+        other = client.gateway._replace(label="another gateway")
+    with TipGenerator(other) as client, pytest.raises(IndexError):
+        judge_banks(Asker(client, kept), ours, theirs)
+    kept.write_text("{}\n")
+    with TipGenerator(Script().gateway) as client, pytest.raises(GeneratorInputError, match="line 1 is not a kept"):
+        Asker(client, kept)
 
 
 def test_banks_for_different_contexts_are_refused(tmp_path: Path) -> None:
@@ -107,14 +170,14 @@ def test_banks_for_different_contexts_are_refused(tmp_path: Path) -> None:
         ('{"winner": "A"}', "first"),
         ('```json\n{"winner": " b "}\n```', "second"),
         ('{"winner": "tie"}', "tie"),
-        ('{"winner": "C"}', "unparsable"),
-        ('{"winner": null}', "unparsable"),
-        ('["A"]', "unparsable"),
-        ("A", "unparsable"),
-        ("", "unparsable"),
-        (None, "unparsable"),
-        ("[" * 9_000, "unparsable"),
-        ("[" * 12_000_000, "unparsable"),
+        ('{"winner": "C"}', UNREADABLE),
+        ('{"winner": null}', UNREADABLE),
+        ('["A"]', UNREADABLE),
+        ("A", UNREADABLE),
+        ("", UNREADABLE),
+        (None, UNREADABLE),
+        ("[" * 9_000, UNREADABLE),
+        ("[" * 12_000_000, UNREADABLE),
     ],
 )
 def test_verdicts(reply: str | None, verdict: str) -> None:
@@ -129,18 +192,19 @@ def test_verdicts(reply: str | None, verdict: str) -> None:
         (("first", "first"), 0.5),
         (("tie", "first"), 0.5),
         (("tie", "tie"), 0.5),
-        (("first", "unparsable"), 0.5),
+        (("first", UNREADABLE), None),
+        (("timeout", "second"), None),
     ],
 )
-def test_both_orders_must_agree(verdicts: tuple[str, str], value: float) -> None:
+def test_both_orders_must_agree(verdicts: tuple[str, str], value: float | None) -> None:
     assert score(verdicts) == value
 
 
 def test_the_win_rate_is_clustered_by_user() -> None:
     """Two users, ten equal pairs each: the interval is that of two values, 0 and 1, however many pairs there are."""
-    pairs = [Pair(f"u{at % 2}", ("tie", "tie"), float(at % 2)) for at in range(20)]
+    pairs = [Pair(at, f"u{at % 2}", ("tie", "tie"), float(at % 2)) for at in range(20)]
     rate = numbers(judge_section(pairs))["win rate"]
-    assert (rate.value, rate.of) == (0.5, "2 users")
+    assert rate.value == 0.5
     assert rate.lower is not None
     assert rate.lower < -5  # Student's t with one degree of freedom: 0.5 - 12.7 * 0.5
 
@@ -150,7 +214,7 @@ def test_embeddings_of_a_bank(tmp_path: Path) -> None:
     nearest = []
     for one in banks:
         with TipGenerator(mock_gateway("perfect")) as client:
-            likeness = embed_bank(client, one, concurrency=4)
+            likeness, _ = embed_bank(Asker(client, concurrency=4), one)
         found = numbers(embed_section(likeness))
         nearest.append(found["cosine of tips to the nearest task"].value)
         assert found["embeddings that failed"].value == 0
@@ -164,7 +228,7 @@ def test_embeddings_that_fail_are_counted(tmp_path: Path) -> None:
     one = bank(tmp_path / "a", GROUNDED)
     bad: list[Any] = [httpx.Response(500), httpx.ConnectError("gone"), httpx.Response(200, json={"data": []})] * 4
     with TipGenerator(Script(*bad).gateway) as client:
-        found = numbers(embed_section(embed_bank(client, one)))
+        found = numbers(embed_section(embed_bank(Asker(client), one)[0]))
     assert found["embeddings that failed"].value == 1.0
     assert found["cosine of tips in one reply"].value is None
 

@@ -1,0 +1,71 @@
+"""What tips cost in money, where a file says what tokens cost."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from oo_sim.errors import GeneratorInputError
+from oo_sim.generator.bank.record import Record
+from oo_sim.generator.metrics.metric import Metric, ratio
+
+Amount = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+_STRICT = ConfigDict(frozen=True, extra="forbid")
+_MILLION = 1e6
+
+
+class Price(BaseModel):
+    """Of a million tokens of the prompt, and of the completion."""
+
+    model_config = _STRICT
+
+    prompt: Amount
+    completion: Amount
+
+
+class Prices(BaseModel):
+    """What models cost, by the name that the gateway answers with or the alias that is asked."""
+
+    model_config = _STRICT
+
+    currency: Annotated[str, Field(min_length=1, max_length=10)]
+    models: dict[str, Price]
+
+
+def read_prices(path: Path) -> Prices:
+    """Prices from a YAML or JSON file. Raises `GeneratorInputError`, which names the field."""
+    try:
+        return Prices.model_validate(yaml.safe_load(path.read_text("utf-8")))
+    except OSError as error:
+        raise GeneratorInputError(f"prices {path}: cannot be read: {error.strerror}") from None
+    except (UnicodeDecodeError, yaml.YAMLError, RecursionError) as error:
+        raise GeneratorInputError(f"prices {path}: is not YAML: {' '.join(str(error).split())[:200]}") from None
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(map(str, first["loc"])) or "the file"
+        raise GeneratorInputError(f"prices {path}: {where}: {first['msg']}") from None
+
+
+def cost(records: Sequence[Record], alias: str, prices: Prices) -> Metric:
+    """The cost of 1,000 usable tips, failed tries included; not known where a model has no price."""
+    rows = [(record.user_id, 0.0, len(record.tips) / 1000) for record in records]
+    unpriced = set()
+    uncounted = 0
+    for record in records:
+        price = prices.models.get(record.llm_model) or prices.models.get(alias)
+        if price is None:
+            unpriced.add(record.llm_model)
+            continue
+        usage = record.usage
+        uncounted += sum(any(one.estimate) for one in record.tries)
+        spent = usage.prompt_tokens * price.prompt + usage.completion_tokens * price.completion
+        rows.append((record.user_id, spent / _MILLION, 0.0))
+    name = f"cost of 1,000 usable tips, {prices.currency}"
+    if unpriced:
+        return Metric(name, None, "0 tips", note=f"no price for {', '.join(sorted(unpriced))[:100]}")
+    note = f"{uncounted} tries without a count are not in it" if uncounted else "failed tries included"
+    return ratio(name, rows, "thousand tips", note)
