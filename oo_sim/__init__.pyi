@@ -1,5 +1,6 @@
 from oo_sim.contract import Policy as Policy
 from oo_sim.experiment import run as run
+from oo_sim.fitting import fit as fit
 from oo_sim.logs import RunLogError as RunLogError
 from oo_sim.policies import POLICIES as POLICIES
 from oo_sim.results import Run as Run
@@ -20,6 +21,7 @@ __all__ = [
     "ScenarioError",
     "__version__",
     "compare",
+    "fit",
     "load_run",
     "load_scenario",
     "run",

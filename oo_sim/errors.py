@@ -6,6 +6,7 @@
     ├── ScenarioError           a scenario is not valid (its home is `oo_sim.scenario`)
     ├── RunLogError             a run directory or log cannot be read or written
     ├── WorkError               work cannot be resumed, merged or sent to where it should be done
+    ├── FitError                a log cannot tell what a fit needs
     ├── ComparisonError         runs or policies cannot be compared
     ├── GateError               a baseline cannot be recorded, read or compared with
     │   └── RunFailedError      a policy failed while the gate ran it
@@ -57,6 +58,10 @@ class RunLogError(OoSimError):
 
 class WorkError(OoSimError, ValueError):
     """Work cannot be resumed, merged or sent away; the message names what differs and what would be right."""
+
+
+class FitError(OoSimError, ValueError):
+    """No people can be fitted to this log; the message says why and what would be right."""
 
 
 class ComparisonError(OoSimError, ValueError):

@@ -34,6 +34,7 @@ COMMANDS = {
     "compare": Entry("oo_sim.cli.compare", "Compare policies by user: which is better, and how surely."),
     "report": Entry("oo_sim.cli.report", "Write one HTML file that shows runs to others."),
     "sweep": Entry("oo_sim.cli.sweep", "Run a policy at each value of a parameter."),
+    "fit": Entry("oo_sim.cli.fit", "Learn a scenario from a log: people like those in it."),
     "scenario": Entry("oo_sim.cli.scenario", "Check, show and list scenario files."),
     "audit": Entry("oo_sim.cli.audit", "Derive a log's decisions again, and find the first that is wrong."),
     "gate": Entry("oo_sim.cli.gate", "For CI: no policy may become worse or wrong unseen."),

@@ -1,0 +1,180 @@
+"""`fit`: from a log to a scenario of its people, with a measure of how much to believe."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+from oo_sim.contract import REACTIONS
+from oo_sim.errors import FitError
+from oo_sim.fitting import heldout
+from oo_sim.fitting.checks import drift
+from oo_sim.fitting.log import Gathered, gather, terms_of
+from oo_sim.fitting.precision import precision, settled, singular
+from oo_sim.fitting.priors import linear_priors
+from oo_sim.fitting.result import Fit
+from oo_sim.fitting.scenario import Shape, yaml_of
+from oo_sim.fitting.search import MOST_SEGMENTS, Told, preferred, search
+from oo_sim.logs import Log, open_log
+from oo_sim.policies import POLICIES
+from oo_sim.policies.registry import ALIASES
+
+FEWEST_USERS = 30
+FEWEST_DECISIONS = 20
+"""The median of decisions a user below which segments cannot be told apart."""
+DRIFT_ALPHA = 0.001
+_RUN_USERS, _RUN_ROUNDS = 2_000, 1_000
+
+
+def fit(
+    log: str | Path | Log,
+    *,
+    segments: str | int = "auto",
+    logged: str | None = None,
+    hold_out: float = 0.25,
+    starts: int = 5,
+    seed: int = 0,
+    terms: str = "oo7x",
+    anyway: bool = False,
+    name: str = "fitted",
+    told: Told | None = None,
+    stage: Callable[[str], None] = lambda text: None,
+) -> Fit:
+    """Learn a scenario from a log: a run directory made with events, or a served export.
+
+    `segments` is a number or `auto`, which tries 1 to 4 and takes the smallest BIC. `logged` is the policy whose
+    decisions are read, where the log holds several. A share `hold_out` of the users, and of each user's last rounds, is
+    kept back once to measure how well unseen reactions are predicted; the scenario itself is fitted to all. `terms` is
+    oo5, oo7, oo7x, or terms with commas between. With `anyway`, what looks like drift is fitted all the same.
+    Raises FitError, with what would be right, where the log cannot tell.
+    """
+    opened = open_log(log) if isinstance(log, str | Path) else log
+    label = _label(opened, logged)
+    counts = _checked(segments, hold_out, starts, opened)
+    stage("reading the log")
+    data = gather(opened, label, terms_of(terms))
+    warnings = _refuse(data, counts)
+    if max(counts) > 1 and np.median(data.decisions) < FEWEST_DECISIONS:
+        counts = (1,)  # with `auto`, one segment is what can be told
+    found = search(data.reactions, counts, starts, seed, told or (lambda *_: None))
+    best = preferred(found)
+    if len(best.starts) > 1 and best.reached == 1:
+        warnings.append(
+            f"only one of {len(best.starts)} starts reached the best fit with {best.fitted.people.segments} segments; "
+            "try more with --starts"
+        )
+    stage("how surely")
+    fitted = settled(data.reactions, best.fitted)
+    moved = drift(data.reactions, fitted.users, fitted.people)
+    if moved.p_value < DRIFT_ALPHA:
+        said = (
+            f"{moved.term} of segment-{moved.segment + 1} differs between the halves of people's rounds beyond chance "
+            f"(p = {moved.p_value:.1g}): this looks like drift, which is not fitted"
+        )
+        if not anyway:
+            raise FitError(f"{said}; fit the later rounds alone, or give --anyway")
+        warnings.append(said)
+    stage("held-out users and rounds")
+    held, calibration = heldout.held_out(data, fitted, found, hold_out, seed)
+    stage("the scenario")
+    shape = Shape(data.offers)
+    settled_decisions = int(data.decisions.sum()) - data.pending
+    text = yaml_of(
+        name,
+        fitted.people,
+        data.reactions.terms,
+        shape,
+        1.0 - data.answered / max(settled_decisions, 1),
+        min(len(data.decisions), _RUN_USERS),
+        min(int(data.decisions.max()), _RUN_ROUNDS),
+        _policies(label),
+        f"Fitted to {len(data.decisions)} users and {len(data.reactions.y)} reactions.",
+    )
+    manifest = opened.manifest
+    return Fit(
+        Path(opened.path),
+        label,
+        data,
+        tuple(found),
+        fitted,
+        precision(data.reactions, fitted),
+        held,
+        calibration,
+        moved,
+        linear_priors(fitted.people, data.reactions.terms[1:], data.situations, seed),
+        tuple(warnings + shape.warnings),
+        text,
+        {
+            "path": str(opened.path),
+            "hash": manifest.content_hash,
+            "served": manifest.served,
+            "policies": manifest.labels,
+        },
+    )
+
+
+def _label(log: Log, logged: str | None) -> str:
+    labels = [policy.label for policy in log.policies]
+    if logged is None and len(labels) > 1:
+        raise FitError(
+            f"{log.path}: {len(labels)} policies decided here; choose one with --logged: {', '.join(labels)}"
+        )
+    if logged is not None and logged not in labels:
+        raise FitError(f"{log.path}: holds no policy {logged!r}; there are {', '.join(labels)}")
+    return logged if logged is not None else labels[0]
+
+
+def _checked(segments: str | int, hold_out: float, starts: int, log: Log) -> tuple[int, ...]:
+    """The numbers of segments to try."""
+    if not 0.0 < hold_out <= 0.5:
+        raise FitError(f"hold-out: {hold_out} given; a share above 0, up to 0.5, is expected")
+    if not 1 <= starts <= 100:
+        raise FitError(f"starts: {starts} given; 1 to 100 are expected")
+    if not log.manifest.has_reactions:
+        raise FitError(f"{log.path}: its rewards are not reactions, so no people can be fitted to them")
+    if segments == "auto":
+        return tuple(range(1, MOST_SEGMENTS + 1))
+    if not str(segments).isdigit() or not 1 <= int(segments) <= 16:
+        raise FitError(f"segments: {segments!r} given; auto, or a number from 1 to 16, is expected")
+    return (1, int(segments)) if int(segments) > 1 else (1,)
+
+
+def _refuse(data: Gathered, counts: tuple[int, ...]) -> list[str]:
+    """Warnings; FitError where the log cannot tell."""
+    users = int((data.reactions.sizes > 0).sum())
+    if users < FEWEST_USERS:
+        raise FitError(f"{users} users reacted; people can be told from {FEWEST_USERS} users on")
+    if missing := [REACTIONS[k] for k in np.flatnonzero(np.bincount(data.reactions.y, minlength=5) == 0)]:
+        raise FitError(f"no reaction is {' or '.join(missing)}, so the cut points beside it cannot be told")
+    if alike := singular(data.reactions):
+        left = ", ".join(term for term in data.reactions.terms[1:] if term not in alike)
+        raise FitError(
+            f"the log cannot tell {', '.join(alike)} from the terms before: "
+            f"what they multiply does not vary; leave them out with --terms {left.replace(', ', ',') or 'oo5'}"
+        )
+    median = float(np.median(data.decisions))
+    warnings = []
+    if median < FEWEST_DECISIONS:
+        if len(counts) == 2:
+            raise FitError(
+                f"half of the users have {median:g} decisions or fewer; segments can be told from "
+                f"{FEWEST_DECISIONS} on: give --segments 1"
+            )
+        if max(counts) > 1:
+            warnings.append(
+                f"half of the users have {median:g} decisions or fewer, too few to tell segments: one is fitted"
+            )
+    if data.late:
+        warnings.append(
+            f"{data.late} of {len(data.decisions)} users do not start at their first decision: what was served then "
+            "depended on what is not in the log"
+        )
+    return warnings
+
+
+def _policies(label: str) -> list[str]:
+    """What a run of the fitted scenario compares: the policy of the log where its label can be run, and two bounds."""
+    own = [label] if label.partition(":")[0] in (*POLICIES, *ALIASES) else []
+    return list(dict.fromkeys([*own, "linucb", "linucb:features=oo7x", "random", "oracle"]))
