@@ -63,6 +63,8 @@ def _boundary(u: float, alpha: float, side: Side) -> float:
 def _student(z: float, n: int) -> float:
     """Student's quantile (n - 1 degrees of freedom) at the tail that lies beyond `z` in the normal.
 
-    Infinite where that tail is too small for a float: so far from `n_best`, nothing can be said yet.
+    Infinite where that tail is too small for a float: so far from `n_best`, nothing can be said yet. SciPy before 1.17
+    has nan there.
     """
-    return abs(float(special.stdtrit(n - 1, special.ndtr(-z))))
+    quantile = abs(float(special.stdtrit(n - 1, special.ndtr(-z))))
+    return math.inf if math.isnan(quantile) else quantile
