@@ -55,14 +55,29 @@ def serve(
 def export_log(
     state_dir: State,
     out: Annotated[Path, typer.Argument(metavar="OUT", help="A new directory.")],
+    window: Annotated[
+        float | None,
+        typer.Option(
+            metavar="SECONDS",
+            min=0,
+            help="For how long after a decision its reward counts, for those who evaluate the log. Default: not known.",
+        ),
+    ] = None,
+    own_trajectory: Annotated[
+        bool,
+        typer.Option(
+            "--own-trajectory/--independent",
+            help="Whether what is offered depends on what was served before: done tasks are not offered again.",
+        ),
+    ] = True,
 ) -> None:
     """Write a server's decisions and learnings as Parquet, in the columns of a run; the server may go on meanwhile.
 
-    Example: oo-sim export-log state served-log
+    Example: oo-sim export-log state served-log --window 86400
     """
     from oo_sim.serving.export import export_log  # noqa: PLC0415 (heavy)
 
-    decisions, learnings = export_log(state_dir, out)
+    decisions, learnings = export_log(state_dir, out, window=window, own_trajectory=own_trajectory)
     typer.echo(f"{out}: {decisions:,} decisions, {learnings:,} learnings")
 
 

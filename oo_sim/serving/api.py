@@ -55,6 +55,7 @@ class Api:
         """Choose a candidate by any policy that is mounted."""
         mount, context = self._mounts.find(policy), body.context
         offered = [_offered(candidate) for candidate in body.candidates]
+        recommend.refuse_twice([one.id for one in offered], "candidates")
         ledger = self.backend.ledger
         scored = await self._decided(
             mount, ledger.score(mount, body.user_id, offered, context.hour_of_day, context.day_of_week)

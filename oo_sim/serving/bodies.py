@@ -17,9 +17,17 @@ MAX_AGE = 1_000_000.0
 Id = Annotated[str, StringConstraints(min_length=1, max_length=256, pattern=r"^[^\x00-\x1f\x7f-\x9f]+$", strict=True)]
 """A user, tip or task: 1 to 256 characters, none of them a control character. Compared character by character."""
 DecisionKey = Annotated[str, StringConstraints(min_length=1, max_length=600, pattern=r"^[^\x00-\x1f\x7f-\x9f]+$")]
-Hour = Annotated[int, Field(ge=0, le=23)]
-Day = Annotated[int, Field(ge=0, le=6, description="Monday is 0")]
-Priority = Annotated[int, Field(ge=1, le=4, description="4 is the most urgent")]
+
+
+def _whole(value: object) -> object:
+    """JSON has one kind of number: 9.0 is the integer 9."""
+    return int(value) if type(value) is float and value.is_integer() else value
+
+
+Whole = BeforeValidator(_whole, json_schema_input_type=int)
+Hour = Annotated[int, Whole, Field(ge=0, le=23)]
+Day = Annotated[int, Whole, Field(ge=0, le=6, description="Monday is 0")]
+Priority = Annotated[int, Whole, Field(ge=1, le=4, description="4 is the most urgent")]
 Age = Annotated[float, Field(ge=-MAX_AGE, le=MAX_AGE, description="Days since the due date, negative before it")]
 RewardValue = Annotated[float, Field(ge=-1.0, le=1.0)]
 ReactionName = Literal["dismiss", "not_helpful", "snooze", "helpful", "done"]
@@ -32,7 +40,10 @@ class Body(BaseModel):
 
 
 class Features(Body):
-    """The raw features of a candidate. At scoring, the hour is the context's."""
+    """The raw features of a candidate. At scoring, the hour is the context's. An unknown name is refused: ignored, a
+    misspelt feature would have its default."""
+
+    model_config = ConfigDict(extra="forbid")
 
     hour_of_day: Hour = 12
     is_overdue: bool = False
@@ -104,9 +115,9 @@ Due = Annotated[
 
 
 class TaskBody(Body):
-    """A user's task."""
+    """A user's task. Without an id it is `task-<index>`."""
 
-    id: Id
+    id: Id | None = None
     content: str
     priority: Priority = 1
     due_date: Due = None
@@ -121,13 +132,17 @@ def _finite(value: dict[str, Any]) -> dict[str, Any]:
 Extra = Annotated[dict[str, Any], AfterValidator(_finite), Field(description="Further signals, as JSON")]
 
 
-class GenerateContext(Body):
+class DatedContext(Context):
+    """`now` is the user's own clock and tells how old tasks are; the server's UTC time where it is missing."""
+
+    now: Annotated[AwareDatetime | None, BeforeValidator(_moment, json_schema_input_type=str | None)] = None
+    extra: Extra = {}
+
+
+class GenerateContext(DatedContext):
     """What the tips are about; tasks in the order in which the prompt is to name them."""
 
     tasks: Annotated[list[TaskBody], Field(max_length=MAX_TASKS)] = []
-    hour_of_day: Hour = 12
-    day_of_week: Day = 0
-    extra: Extra = {}
 
 
 class GenerateBody(Body):
@@ -135,14 +150,7 @@ class GenerateBody(Body):
 
     user_id: Id
     context: GenerateContext = GenerateContext()
-    n: Annotated[int, Field(ge=1, le=MAX_TIPS)] = 3
-
-
-class RecommendContext(Context):
-    """`now` is the user's own clock and tells how old tasks are; the server's UTC time where it is missing."""
-
-    now: Annotated[AwareDatetime | None, BeforeValidator(_moment, json_schema_input_type=str | None)] = None
-    extra: Extra = {}
+    n: Annotated[int, Whole, Field(ge=1, le=MAX_TIPS)] = 3
 
 
 class RecommendBody(Body):
@@ -150,6 +158,6 @@ class RecommendBody(Body):
 
     user_id: Id
     tasks: Annotated[list[TaskBody], Field(max_length=MAX_TASKS)] = []
-    context: RecommendContext = RecommendContext()
-    n_llm: Annotated[int, Field(ge=0, le=MAX_TIPS)] = 3
+    context: DatedContext = DatedContext()
+    n_llm: Annotated[int, Whole, Field(ge=0, le=MAX_TIPS)] = 3
     policy: Annotated[str, StringConstraints(max_length=200)] = "egreedy-v1"

@@ -13,8 +13,8 @@ from oo_sim.errors import ServingError
 from oo_sim.serving.mounts import Mount
 
 FILE = "oo-sim.sqlite3"
-FORMAT = 1
-"""The version of the tables and of the layout of state bytes."""
+FORMAT = 2
+"""The version of the tables and of the layout of state bytes. Format 1 had no `learnings.tip_id`."""
 MAX_SEED = 2**32 - 1
 
 _TABLES = """
@@ -47,7 +47,7 @@ CREATE UNIQUE INDEX decision_of_user ON decisions (user, policy, t);
 CREATE TABLE learnings (
     n INTEGER PRIMARY KEY, user TEXT NOT NULL, policy INTEGER NOT NULL, seq INTEGER NOT NULL, kind TEXT NOT NULL,
     ts INTEGER NOT NULL, t_decided INTEGER, t_now INTEGER NOT NULL, x BLOB, reaction TEXT, reward REAL,
-    hour INTEGER, day INTEGER, is_overdue INTEGER, task_age_days REAL, priority INTEGER, is_llm INTEGER
+    hour INTEGER, day INTEGER, is_overdue INTEGER, task_age_days REAL, priority INTEGER, is_llm INTEGER, tip_id TEXT
 );
 """
 
@@ -147,8 +147,19 @@ def _create(path: Path, seed: int | None) -> None:
 
 def _check_format(db: sqlite3.Connection, path: Path) -> None:
     found = db.execute("SELECT value FROM meta WHERE key = 'format'").fetchone()
+    if found == ("1",):
+        _upgrade(db)
+        found = (str(FORMAT),)
     if found is None or found[0] != str(FORMAT):
         raise ServingError(f"{path} has format {found and found[0]}; this version reads format {FORMAT}")
+
+
+def _upgrade(db: sqlite3.Connection) -> None:
+    """Format 1 to 2, in place: a column more, which servers of format 1 leave empty."""
+    with transaction(db):
+        if db.execute("SELECT value FROM meta WHERE key = 'format'").fetchone() == ("1",):
+            db.execute("ALTER TABLE learnings ADD COLUMN tip_id TEXT")
+            db.execute("UPDATE meta SET value = '2' WHERE key = 'format'")
 
 
 def _check_seed(db: sqlite3.Connection, seed: int | None) -> None:

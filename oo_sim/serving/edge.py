@@ -15,6 +15,8 @@ from contextvars import ContextVar
 from itertools import count
 from typing import Any, TypeAlias
 
+from starlette.requests import ClientDisconnect
+
 from oo_sim.serving.metrics import Metrics
 
 Scope: TypeAlias = MutableMapping[str, Any]
@@ -32,6 +34,8 @@ log = logging.getLogger("oo_sim.serving")
 _GIVEN_ID = re.compile(rb"[A-Za-z0-9._-]{1,64}")
 _PROCESS, _SERIAL = uuid.uuid4().hex[:12], count()
 _METHODS = frozenset({"GET", "POST", "HEAD", "OPTIONS", "PUT", "PATCH", "DELETE"})
+_SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
+_LEFT = 499  # the client left before its request was complete; nginx's number, in metrics and log alone
 
 
 class TooLargeError(Exception):
@@ -55,7 +59,12 @@ class Edge:
         try:
             if exchange.declared > MAX_BODY:
                 raise TooLargeError
-            await self._app(scope, exchange.receive, exchange.send)
+            if exchange.foreign:
+                await exchange.fail(403, "a web page of another origin may not call this server")
+            else:
+                await self._app(scope, exchange.receive, exchange.send)
+        except ClientDisconnect:
+            exchange.status = _LEFT
         except TooLargeError:
             await exchange.drain()
             await exchange.fail(413, f"the body is larger than {MAX_BODY} bytes")
@@ -87,6 +96,12 @@ class _Exchange:
         self.id = given.decode() if _GIVEN_ID.fullmatch(given) else f"{_PROCESS}-{next(_SERIAL):x}"
         length = headers.get(b"content-length", b"0")
         self.declared = int(length) if length.isdigit() and len(length) < 20 else 0
+        origin = headers.get(b"origin")  # browsers name it, and pages cannot forge it
+        self.foreign = (
+            origin is not None
+            and scope["method"] not in _SAFE
+            and origin.lower().partition(b"://")[2] != headers.get(b"host", b"").lower()
+        )
         self.status = 0
         self._receive, self._send, self._read = receive, send, 0
         self._more = b"expect" not in headers  # who asks whether to send a body has sent none yet

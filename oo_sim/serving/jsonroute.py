@@ -13,6 +13,8 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
+from oo_sim.serving.errors import RefusalError
+
 MAX_PROBLEMS = 20
 """The most problems of one request that are told."""
 
@@ -70,11 +72,19 @@ class JsonRoute(APIRoute):
 
         async def handle(request: Request) -> Response:
             given = {key: adapter.validate_python(request.path_params[key]) for key, adapter in paths.items()}
+            _check_type(request.headers.get("content-type"))
             body = _validated(model, await request.body())
             reply = await endpoint(**given, **{name: body})
             return Response(reply.model_dump_json(), media_type="application/json")
 
         return handle
+
+
+def _check_type(given: str | None) -> None:
+    """Refuse (415) what calls itself something else: a web page may send a text or a form anywhere, but not JSON."""
+    kind = "application/json" if given is None else given.partition(";")[0].strip().lower()
+    if kind != "application/json" and not (kind.startswith("application/") and kind.endswith("+json")):
+        raise RefusalError(415, f"the body is {kind[:100]!r}; send it with `Content-Type: application/json`")
 
 
 def _validated(model: type[BaseModel], text: bytes) -> BaseModel:

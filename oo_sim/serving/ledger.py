@@ -68,9 +68,10 @@ class Reward(NamedTuple):
 
 
 class Learned(NamedTuple):
-    """The vector that was learned, and the raw columns that it came from."""
+    """The vector that was learned, the tip, and the raw columns that they came from."""
 
     x: F64
+    tip_id: str | None
     hour: int
     day: int
     raw: Raw
@@ -174,6 +175,7 @@ class Ledger:
                 task_age_days=learned.raw.task_age_days,
                 priority=learned.raw.priority,
                 is_llm=learned.raw.is_llm,
+                tip_id=learned.tip_id,
             )
             log_learning(db, row)
             after = model._replace(
@@ -193,7 +195,7 @@ class Ledger:
         """What the reward is about; None where the same reward was learned before."""
         if reward.t is None:
             x = lanes.encode_one(mount.policy, reward.raw, reward.hour, reward.day)
-            return Learned(x, reward.hour, reward.day, reward.raw)
+            return Learned(x, reward.tip_id, reward.hour, reward.day, reward.raw)
         taken = read_decision(db, user, self.number(mount), reward.t)
         if taken is None:
             raise RefusalError(404, "no such decision", "decision_id")
@@ -207,7 +209,8 @@ class Ledger:
         if reward.t < model.since:
             raise RefusalError(404, "no such decision: the user was reset since", "decision_id")
         # Encoding again gives the decision's own vector bit for bit, also after a migration to other features.
-        return Learned(lanes.encode_one(mount.policy, one.raw, taken.hour, taken.day), taken.hour, taken.day, one.raw)
+        x = lanes.encode_one(mount.policy, one.raw, taken.hour, taken.day)
+        return Learned(x, one.id, taken.hour, taken.day, one.raw)
 
     def reset(self, user: str) -> Work[None]:
         """The work of forgetting a user under every policy, also those not mounted now. Logs stay, as do the decision

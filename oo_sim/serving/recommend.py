@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
+from itertools import count
 from typing import NamedTuple, Protocol
 
 from oo_sim.generator import Generation, GenerationContext, GenerationError, Task, age_days, build_context
-from oo_sim.serving.bodies import GenerateContext, RecommendBody, TaskBody
+from oo_sim.serving.bodies import DatedContext, GenerateContext, RecommendBody, TaskBody
 from oo_sim.serving.errors import RefusalError
 from oo_sim.serving.ledger import Origin
 from oo_sim.serving.replies import Tip
@@ -45,7 +46,7 @@ async def gather(body: RecommendBody, generator: Generator, deadline: float) -> 
     Raises RefusalError (422) where there is no candidate at all.
     """
     now = body.context.now or datetime.now(UTC)
-    context = _context(body, now)
+    context = _at(build_context(_named(body.tasks), now, body.context.extra), body.context)
     tips, offered = _tasks(context.tasks, now)
     generation, failure = await _tips(body, context, generator, deadline)
     if failure:
@@ -64,27 +65,50 @@ async def gather(body: RecommendBody, generator: Generator, deadline: float) -> 
 
 
 def generation_context(given: GenerateContext) -> GenerationContext:
-    """The context of a call that brings its own, tasks in its own order."""
-    return GenerationContext(
-        tasks=tuple(_task(task) for task in given.tasks),
-        hour_of_day=given.hour_of_day,
-        day_of_week=given.day_of_week,
-        extra=given.extra,
-    )
+    """The context of a call that brings its own: tasks in its order, overdue where it says so or their date does."""
+    now = given.now or datetime.now(UTC)
+    tasks = [
+        task if task.is_overdue else task.model_copy(update={"is_overdue": age_days(task.due_date, now) > 0})
+        for task in _named(given.tasks)
+    ]
+    context = GenerationContext(tasks=tuple(tasks), hour_of_day=now.hour, day_of_week=now.weekday(), extra=given.extra)
+    return _at(context, given)
 
 
-def _context(body: RecommendBody, now: datetime) -> GenerationContext:
-    """The context at `now`; an hour or a day that the caller names goes before."""
-    given = body.context
-    context = build_context([_task(task) for task in body.tasks], now, given.extra)
+def _at(context: GenerationContext, given: DatedContext) -> GenerationContext:
+    """The context at the hour and day that the caller names; those of `now` only where the caller named that."""
     named = given.model_fields_set & {"hour_of_day", "day_of_week"}
     if given.now is None:
         named |= {"hour_of_day", "day_of_week"}
     return context.model_copy(update={name: getattr(given, name) for name in named})
 
 
-def _task(task: TaskBody) -> Task:
-    return Task.model_construct(**dict(task))
+def _named(tasks: Sequence[TaskBody]) -> list[Task]:
+    """Tasks for the generator, each with an id. Raises RefusalError (422) where two have the same."""
+    given = [task.id for task in tasks]
+    refuse_twice(given, "tasks")
+    known = set(given)
+    named = []
+    for i, task in enumerate(tasks):
+        name = task.id or next(one for one in _numbered(f"task-{i}") if one not in known)
+        known.add(name)
+        named.append(Task.model_construct(**{**dict(task), "id": name}))
+    return named
+
+
+def _numbered(name: str) -> Iterator[str]:
+    yield name
+    yield from (f"{name}-{n}" for n in count(2))
+
+
+def refuse_twice(ids: Sequence[str | None], *field: str) -> None:
+    """Raise RefusalError (422) where an id stands twice: a reward could not say which of the two it is about."""
+    if len(set(ids)) == len(ids):
+        return
+    seen: dict[str, int] = {}
+    for i, one in enumerate(ids):
+        if one is not None and seen.setdefault(one, i) != i:
+            raise RefusalError(422, f"{one[:100]!r} is the id of number {seen[one]} already", *field, i, "id")
 
 
 def _tasks(tasks: Sequence[Task], now: datetime) -> tuple[list[Tip], list[Offered]]:

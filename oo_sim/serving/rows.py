@@ -87,6 +87,7 @@ class LearningRow(NamedTuple):
     task_age_days: float | None = None
     priority: int | None = None
     is_llm: bool | None = None
+    tip_id: str | None = None
 
 
 class Taken(NamedTuple):

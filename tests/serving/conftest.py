@@ -17,7 +17,7 @@ import uvicorn
 
 from oo_sim.generator import Generation, GenerationContext, GenerationError, Tip
 from oo_sim.serving import create_app
-from oo_sim.serving.cork import CorkedProtocol
+from oo_sim.serving.protocol import BoundedProtocol
 from oo_sim.serving.server import _listen
 
 
@@ -66,13 +66,13 @@ class Client:
 
 
 @contextmanager
-def serving(state: Path, **settings: Any) -> Iterator[Client]:
-    """An app on a free port, and a client of it."""
+def serving(state: Path, idle: int = 120, **settings: Any) -> Iterator[Client]:
+    """An app on a free port, and a client of it; `idle` is how long a connection may be silent."""
     settings.setdefault("generator", NoGateway())
     listening = _listen("127.0.0.1", 0)
     app = create_app(state, **settings)
     server = uvicorn.Server(
-        uvicorn.Config(app, http=CorkedProtocol, ws="none", log_config=None, timeout_keep_alive=120)
+        uvicorn.Config(app, http=BoundedProtocol, ws="none", log_config=None, timeout_keep_alive=idle)
     )
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
     thread.start()

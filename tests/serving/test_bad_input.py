@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from http.client import HTTPConnection
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -30,7 +31,7 @@ def server(state: Path) -> Iterator[Client]:
         yield client
 
 
-def _content(state: Path) -> list[object]:
+def _content(state: Path) -> list[tuple[object, ...]]:
     db = sqlite3.connect(state / FILE)
     try:
         tables = ("models", "decisions", "learnings")
@@ -41,7 +42,7 @@ def _content(state: Path) -> list[object]:
 
 SCORE = {"user_id": "u", "candidates": [task("a")], "context": {"hour_of_day": 9, "day_of_week": 2}}
 REWARD = {"user_id": "u", "tip_id": "a", "reward": 0.5, "features": {"priority": 2}, "day_of_week": 1}
-RECOMMEND = {"user_id": "u", "tasks": [{"id": "a", "content": "b", "priority": 2}], "n_llm": 0}
+RECOMMEND: dict[str, Any] = {"user_id": "u", "tasks": [{"id": "a", "content": "b", "priority": 2}], "n_llm": 0}
 DEEP = "[" * 50_000 + "]" * 50_000
 
 
@@ -66,6 +67,8 @@ WRONG = [
     ),
     ("/score", SCORE, "candidates.0.features.priority", ["0", "5", "false", "2.5", "1" + "0" * 400]),
     ("/score", SCORE, "candidates.0.features.is_overdue", ["1", '"yes"', "null"]),
+    ("/score", SCORE, "candidates.0.features.overdue", ["true"]),
+    ("/reward", REWARD, "features.prioirty", ["4"]),
     ("/score", SCORE, "candidates.0.source", ['"mail"', "1"]),
     ("/score", SCORE, "candidates.0.id", ['""', "7", '"a\\u0000"', '"a\\nb"', json.dumps("x" * 257)]),
     ("/score", SCORE, "context.hour_of_day", ["24", "-1", "true", "NaN"]),
@@ -97,6 +100,89 @@ def test_what_is_out_of_range_is_refused_with_its_field(
     if raw is not DEEP and len(raw) < 400:
         assert [str(key) for key in answer.body["detail"][0]["loc"]][1:][: len(where.split("."))] == where.split(".")
     assert _content(state) == before
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "where"),
+    [
+        ("/score", {**SCORE, "candidates": [task("a"), task("b"), task("a", priority=2)]}, ["candidates", 2, "id"]),
+        ("/recommend", {**RECOMMEND, "tasks": [*RECOMMEND["tasks"], *RECOMMEND["tasks"]]}, ["tasks", 1, "id"]),
+        ("/generate", {"user_id": "u", "context": {"tasks": [*RECOMMEND["tasks"], *RECOMMEND["tasks"]]}}, None),
+    ],
+)
+def test_two_with_one_id_are_refused(
+    server: Client, state: Path, path: str, body: object, where: list[str | int] | None
+) -> None:
+    before = _content(state)
+    answer = server.call("POST", path, body)
+    assert answer.status == 422
+    assert answer.body["detail"][0]["loc"] == ["body", *(where or ["tasks", 1, "id"])]
+    assert "'a' is the id of number 0 already" in answer.body["detail"][0]["msg"]
+    assert _content(state) == before
+
+
+POSTS = {
+    "/score": SCORE,
+    "/score/egreedy": SCORE,
+    "/reward/egreedy": REWARD,
+    "/react": {"decision_id": "linucb/0/0/u", "reaction": "done"},
+    "/recommend": RECOMMEND,
+    "/generate": {"user_id": "u"},
+    "/reset/u": None,
+}
+
+
+@pytest.mark.parametrize("origin", ["http://evil.example", "https://127.0.0.1", "null", "http://127.0.0.1:1"])
+@pytest.mark.parametrize("path", POSTS)
+def test_a_page_of_another_origin_changes_nothing(server: Client, state: Path, path: str, origin: str) -> None:
+    before = _content(state)
+    for kind in ("text/plain", "application/json"):
+        answer = server.call("POST", path, POSTS[path], {"Origin": origin, "Content-Type": kind})
+        assert answer.status == 403
+    assert _content(state) == before
+
+
+@pytest.mark.parametrize("kind", ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x"])
+@pytest.mark.parametrize("path", [path for path, body in POSTS.items() if body])
+def test_what_does_not_call_itself_json_is_refused(server: Client, state: Path, path: str, kind: str) -> None:
+    before = _content(state)
+    answer = server.call("POST", path, POSTS[path], {"Content-Type": kind})
+    assert answer.status == 415
+    assert "Content-Type: application/json" in answer.body["detail"]
+    assert _content(state) == before
+
+
+@pytest.mark.parametrize("kind", ["application/json", "application/json; charset=utf-8", "APPLICATION/JSON", None])
+def test_json_is_taken_from_programs_and_from_our_own_page(server: Client, kind: str | None) -> None:
+    headers = {} if kind is None else {"Content-Type": kind}
+    assert server.call("POST", "/score", SCORE, headers).status == 200
+    own = f"http://127.0.0.1:{server._connection.port}"
+    assert server.call("POST", "/score", SCORE, {**headers, "Origin": own}).status == 200
+
+
+WHOLE_NUMBERS = [
+    ("/score", SCORE, "candidates.0.features.hour_of_day", 23),
+    ("/score/egreedy", SCORE, "candidates.0.features.priority", 4),
+    ("/score", SCORE, "context.hour_of_day", 9),
+    ("/score/egreedy", SCORE, "context.day_of_week", 6),
+    ("/reward/egreedy", REWARD, "features.hour_of_day", 0),
+    ("/reward/egreedy", REWARD, "features.priority", 1),
+    ("/reward/egreedy", REWARD, "day_of_week", 6),
+    ("/recommend", RECOMMEND, "tasks.0.priority", 3),
+    ("/recommend", {**RECOMMEND, "n_llm": 0}, "n_llm", 0),
+    ("/recommend", {**RECOMMEND, "context": {"hour_of_day": 1}}, "context.hour_of_day", 7),
+]
+
+
+@pytest.mark.parametrize(("path", "body", "where", "value"), WHOLE_NUMBERS)
+def test_nine_point_zero_is_nine(tmp_path: Path, path: str, body: object, where: str, value: int) -> None:
+    """JSON has one kind of number. The same calls with either leave the same state."""
+    contents = []
+    for raw in (f"{value}", f"{value}.0", f"{value}e0"):
+        with serving(tmp_path / raw, seed=1) as client:
+            assert client.call("POST", path, _with(body, where, raw)).status == 200
+        contents.append([[v for v in row if not isinstance(v, int) or v < 10**12] for row in _content(tmp_path / raw)])
+    assert contents[0] == contents[1] == contents[2]
 
 
 WHOLE = [b"", b"{", b"[]", b"null", b"\xff\xfe", b'{"user_id": "a", "user_id": "b"}', b'"\\ud800"', DEEP.encode()]

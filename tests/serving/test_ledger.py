@@ -5,7 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import pyarrow.parquet as pq
 import pytest
+
+from oo_sim.contract import REACTIONS, REWARDS
+from oo_sim.serving.export import export_log
 
 from .conftest import Client, serving, task
 
@@ -27,6 +31,35 @@ def test_the_same_reward_twice_changes_nothing(client: Client) -> None:
     assert _rewarded(client, decision, 0.5).body == {"ok": True, "duplicate": True}
     assert client.post("/react", {"decision_id": decision, "reaction": "helpful"})["duplicate"] is True
     assert client.get("/stats/u") == before
+
+
+@pytest.mark.parametrize("policy", ["linucb", "egreedy", "dlinucb"])
+@pytest.mark.parametrize("reaction", REACTIONS)
+def test_a_retried_reaction_is_learned_once(tmp_path: Path, policy: str, reaction: str) -> None:
+    """By either call, before and after a restart; a snooze too, though its reward is 0. Any other reaction differs."""
+    reward = REWARDS[REACTIONS.index(reaction)]
+    state = tmp_path / "state"
+
+    def retried(client: Client) -> None:
+        assert client.post("/react", {"decision_id": decision, "reaction": reaction})["duplicate"] is True
+        body = {"user_id": "u", "tip_id": "a", "reward": reward, "decision_id": decision}
+        assert client.post(f"/reward/{policy}", body)["duplicate"] is True
+        for other in REACTIONS:
+            answer = client.call("POST", "/react", {"decision_id": decision, "reaction": other})
+            assert answer.status == (200 if other == reaction else 409)
+
+    with serving(state, policies=["dlinucb"], seed=1) as client:
+        decision = _scored(client, policy=policy)["decision_id"]
+        assert client.post("/react", {"decision_id": decision, "reaction": reaction})["duplicate"] is False
+        before = client.get(f"/stats/{policy}/u")
+        retried(client)
+    with serving(state, policies=["dlinucb"]) as client:
+        retried(client)
+        assert client.get(f"/stats/{policy}/u") == before
+        assert (before["reward_count"], before["cumulative_reward"]) == (1, reward)
+    export_log(state, tmp_path / "out")
+    [row] = pq.read_table(tmp_path / "out" / "learnings.parquet").to_pylist()
+    assert (row["reaction"], row["reward"], row["tip_id"], row["decision_id"]) == (reaction, reward, "a", decision)
 
 
 def test_another_reward_for_the_same_decision_is_a_conflict(client: Client) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from oo_sim.generator import Generation, GenerationContext, Tip
+from oo_sim.generator import Generation, GenerationContext, Tip, default_prompt
 
 from .conftest import Client, NoGateway, Writes, serving
 
@@ -98,6 +98,51 @@ def test_generate_answers_with_the_contracts_fields(tmp_path: Path) -> None:
         reply = client.post("/generate", {"user_id": "u", "context": {"tasks": TASKS}, "n": 1})
     assert reply["candidates"] == [{"id": "walk", "content": "Go out.", "source": "llm", "rationale": "Sun."}]
     assert (reply["model"], reply["prompt_tokens"], reply["completion_tokens"]) == ("model-1", 10, 5)
+
+
+@pytest.mark.parametrize(
+    ("task", "context", "overdue"),
+    [
+        ({"due_date": "2020-01-01"}, {}, True),
+        ({"due_date": "2020-01-01T08:00:00Z"}, {}, True),
+        ({"due_date": "2999-01-01"}, {}, False),
+        ({"due_date": "2026-03-09"}, {"now": NOW}, True),
+        ({"due_date": "2026-03-10"}, {"now": NOW}, False),
+        ({"due_date": "2026-03-10T09:29:00+00:00"}, {"now": NOW}, True),
+        ({"is_overdue": True}, {}, True),  # whoever knows more than the date may say so
+        ({}, {}, False),
+    ],
+)
+def test_the_model_is_told_what_is_overdue(
+    tmp_path: Path, task: dict[str, object], context: dict[str, object], overdue: bool
+) -> None:
+    tips = Writes(Tip("walk", "Go out.", None))
+    with serving(tmp_path, generator=tips) as client:
+        body = {"user_id": "u", "context": {"tasks": [{"content": "pay rent", **task}], **context}}
+        client.post("/generate", body)
+    [asked] = tips.contexts
+    assert [one.is_overdue for one in asked.tasks] == [overdue]
+    assert f"Tasks: 1, {int(overdue)} of them overdue" in default_prompt().messages(asked, 1)[1]["content"]
+
+
+def test_generate_takes_the_hour_that_is_named_else_that_of_now(tmp_path: Path) -> None:
+    tips = Writes()
+    with serving(tmp_path, generator=tips) as client:
+        for context in ({}, {"now": NOW}, {"now": NOW, "hour_of_day": 5}, {"hour_of_day": 5, "day_of_week": 6}):
+            client.post("/generate", {"user_id": "u", "context": context})
+    assert [(one.hour_of_day, one.day_of_week) for one in tips.contexts] == [(12, 0), (9, 1), (5, 1), (5, 6)]
+
+
+def test_tasks_need_no_id(tmp_path: Path) -> None:
+    """One without is `task-<index>`, or whatever of that name is free."""
+    tips = Writes()
+    tasks = [{"content": "a"}, {"content": "b", "id": "task-2"}, {"content": "c"}, {"content": "d", "id": "task-2-2"}]
+    with serving(tmp_path, generator=tips, policies=["greedy"]) as client:
+        client.post("/generate", {"user_id": "u", "context": {"tasks": tasks}})
+        reply = client.post("/recommend", {"user_id": "u", "tasks": tasks[::2], "n_llm": 0, "policy": "greedy"})
+        assert client.post("/react", {"decision_id": reply["decision_id"], "reaction": "snooze"})["ok"]
+    assert [one.id for one in tips.contexts[0].tasks] == ["task-0", "task-2", "task-2-3", "task-2-2"]
+    assert (reply["tip"]["id"], reply["tip"]["content"]) == ("task-0", "a")
 
 
 def test_generate_says_that_the_gateway_is_away(client: Client) -> None:

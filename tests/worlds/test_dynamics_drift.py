@@ -66,11 +66,12 @@ def test_gradual_is_linear_between_start_and_end() -> None:
     assert (seen[25:] == 4).all()
 
 
-def test_periodic_holds_on_its_days_alone() -> None:
-    seen = played({"periodic": {"days": [5, 6]}, "preferences": {"is_overdue": 4}})[:, OVERDUE]
-    weekend = np.arange(ROUNDS) % 7 >= 5
-    assert (seen[weekend] == 4).all()
-    assert (seen[~weekend] == START[OVERDUE]).all()
+@pytest.mark.parametrize("days", [[5, 6], *([day] for day in range(7))], ids=str)
+def test_periodic_holds_on_its_days_alone(days: list[int]) -> None:
+    seen = played({"periodic": {"days": days}, "preferences": {"is_overdue": 4}})[:, OVERDUE]
+    named = np.isin(np.arange(ROUNDS) % 7, days)
+    assert (seen[named] == 4).all()
+    assert (seen[~named] == START[OVERDUE]).all()
 
 
 def test_those_who_become_another_segment_prefer_what_it_prefers() -> None:
