@@ -254,14 +254,17 @@ def expected_rewards(
         slope[1, i] /= AGE_LIMIT
         slope[2, i] /= 3.0
         best[i] = -np.inf
+    utility = np.empty(n)
     c0, c1, c2, c3 = cuts[0], cuts[1], cuts[2], cuts[3]
     for k in range(K):
-        shifted = k < len(shift)
         for i in range(n):
             u = base[i] + slope[0, i] * overdue[k, i] + slope[1, i] * min(max(age[k, i], 0.0), AGE_LIMIT)
-            u += slope[2, i] * (priority[k, i] - 1.0) + slope[3, i] * is_llm[k, i]
-            u += shift[k, i] if shifted else 0.0
-            e = exp_within(min(max(u, -_LARGEST_UTILITY), _LARGEST_UTILITY))
+            utility[i] = u + (slope[2, i] * (priority[k, i] - 1.0) + slope[3, i] * is_llm[k, i])
+        if k < len(shift):  # a loop of its own: compilers must assume that an array without rows lies upon the others
+            for i in range(n):
+                utility[i] += shift[k, i]
+        for i in range(n):
+            e = exp_within(min(max(utility[i], -_LARGEST_UTILITY), _LARGEST_UTILITY))
             e0, e1, e2, e3 = 1.0 + e * c0, 1.0 + e * c1, 1.0 + e * c2, 1.0 + e * c3
             below = (e0 + e1) / (e0 * e1) + (e2 + e3) / (e2 * e3)  # sum of 1 / e_j in two divisions
             value = answers * (1.0 - _STEP * below)
