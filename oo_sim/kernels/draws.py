@@ -47,6 +47,7 @@ class LaneDraws(NamedTuple):
 
     def normals(self, purpose: np.uint64, t: I64, count: int) -> F64:
         """Standard normal draws of shape (count, n), addressed likewise."""
-        out = self.uniforms(purpose, t, count)
-        elementary.normals(out, out)
+        uniform = self.uniforms(purpose, t, count)
+        out = np.empty(uniform.shape)
+        elementary.normals(uniform, out)
         return out

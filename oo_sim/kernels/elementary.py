@@ -159,7 +159,7 @@ def normal_quantile(p: float) -> float:
 
 @kernel
 def normals(uniform: F64, out: F64) -> None:
-    """Standard normal draws from uniforms, both (count, n)."""
+    """Standard normal draws from uniforms, both (count, n). Two arrays: in place, the loop would not be vectorised."""
     count, n = out.shape
     for j in range(count):
         for i in range(n):
