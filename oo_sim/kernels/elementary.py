@@ -19,6 +19,8 @@ _ONE_BITS = np.int64(0x3FF0000000000000)
 _EXPONENT_LIMIT = 708.0
 _SQRT_HALF_BITS = np.int64(0x3FE6A09E667F3BCD)
 _MANTISSA = np.int64(52)
+_SMALLEST = 2.0**-54
+_NEAR = 0.49999999998  # from 1/2: within, both tails are above e^-25 = 1.39e-11
 
 
 @scalar
@@ -74,49 +76,36 @@ def log(x: float) -> float:
 
 
 @scalar
-def _central(q: float) -> float:
-    """AS 241's rational for |q| <= 0.425, q = p - 1/2."""
-    r = 0.180625 - q * q
-    a = 2509.0809287301226727
-    a = a * r + 33430.575583588128105
-    a = a * r + 67265.770927008700853
-    a = a * r + 45921.953931549871457
-    a = a * r + 13731.693765509461125
-    a = a * r + 1971.5909503065514427
-    a = a * r + 133.14166789178437745
-    a = a * r + 3.387132872796366608
-    b = 5226.495278852545925
-    b = b * r + 28729.085735721942674
-    b = b * r + 39307.89580009271061
-    b = b * r + 21213.794301586595867
-    b = b * r + 5394.1960214247511077
-    b = b * r + 687.1870074920579083
-    b = b * r + 42.313330701600911252
-    b = b * r + 1.0
-    return q * a / b
+def _either(first: bool, a: float, b: float) -> float:
+    return a if first else b
 
 
 @scalar
-def _tail(r: float) -> float:
-    """AS 241's rational for the tails up to r = sqrt(-ln p) = 5."""
-    r = r - 1.6
-    a = 7.7454501427834140764e-4
-    a = a * r + 0.0227238449892691845833
-    a = a * r + 0.24178072517745061177
-    a = a * r + 1.27045825245236838258
-    a = a * r + 3.64784832476320460504
-    a = a * r + 5.7694972214606914055
-    a = a * r + 4.6303378461565452959
-    a = a * r + 1.42343711074968357734
-    b = 1.05075007164441684324e-9
-    b = b * r + 5.475938084995344946e-4
-    b = b * r + 0.0151986665636164571966
-    b = b * r + 0.14810397642748007459
-    b = b * r + 0.68976733498510000455
-    b = b * r + 1.6763848301838038494
-    b = b * r + 2.05319162663775882187
+def near_quantile(p: float) -> float:
+    """AS 241 where both tails are at least e^-25: the rationals of the centre, |p - 1/2| <= 0.425, and of the tails as
+    one, whose coefficients the region picks. A selection vectorises, a branch would not."""
+    q = p - 0.5
+    central = abs(q) <= 0.425
+    tail = p if q < 0.0 else 1.0 - p
+    r = 0.180625 - q * q if central else np.sqrt(-log(tail)) - 1.6
+    a = _either(central, 2509.0809287301226727, 7.7454501427834140764e-4)
+    a = a * r + _either(central, 33430.575583588128105, 0.0227238449892691845833)
+    a = a * r + _either(central, 67265.770927008700853, 0.24178072517745061177)
+    a = a * r + _either(central, 45921.953931549871457, 1.27045825245236838258)
+    a = a * r + _either(central, 13731.693765509461125, 3.64784832476320460504)
+    a = a * r + _either(central, 1971.5909503065514427, 5.7694972214606914055)
+    a = a * r + _either(central, 133.14166789178437745, 4.6303378461565452959)
+    a = a * r + _either(central, 3.387132872796366608, 1.42343711074968357734)
+    b = _either(central, 5226.495278852545925, 1.05075007164441684324e-9)
+    b = b * r + _either(central, 28729.085735721942674, 5.475938084995344946e-4)
+    b = b * r + _either(central, 39307.89580009271061, 0.0151986665636164571966)
+    b = b * r + _either(central, 21213.794301586595867, 0.14810397642748007459)
+    b = b * r + _either(central, 5394.1960214247511077, 0.68976733498510000455)
+    b = b * r + _either(central, 687.1870074920579083, 1.6763848301838038494)
+    b = b * r + _either(central, 42.313330701600911252, 2.05319162663775882187)
     b = b * r + 1.0
-    return a / b
+    value = _either(central, q, 1.0) * a / b
+    return -value if q < 0.0 and not central else value
 
 
 @scalar
@@ -148,19 +137,24 @@ def normal_quantile(p: float) -> float:
 
     p is taken as at least 2^-54, half of the smallest positive uniform, so that no draw is infinite.
     """
-    p = max(p, 5.551115123125783e-17)
-    q = p - 0.5
-    tail = p if q < 0.0 else 1.0 - p
-    r = np.sqrt(-log(tail))
-    outer = _tail(r) if r <= 5.0 else _far_tail(r)
-    signed = -outer if q < 0.0 else outer
-    return _central(q) if abs(q) <= 0.425 else signed
+    p = max(p, _SMALLEST)
+    r = np.sqrt(-log(min(p, 1.0 - p)))
+    far = _far_tail(r)
+    return near_quantile(p) if r <= 5.0 else -far if p < 0.5 else far
 
 
 @kernel
 def normals(uniform: F64, out: F64) -> None:
-    """Standard normal draws from uniforms, both (count, n). Two arrays: in place, the loop would not be vectorised."""
+    """Standard normal draws from uniforms, both (count, n). Two arrays: in place, the loop would not be vectorised.
+
+    Rows with a draw in a far tail, which are one in ten million, are taken again by the whole formula.
+    """
     count, n = out.shape
     for j in range(count):
+        far = 0
         for i in range(n):
-            out[j, i] = normal_quantile(uniform[j, i])
+            far += 1 if abs(uniform[j, i] - 0.5) > _NEAR else 0
+            out[j, i] = near_quantile(max(uniform[j, i], _SMALLEST))
+        if far > 0:
+            for i in range(n):
+                out[j, i] = normal_quantile(uniform[j, i])

@@ -10,7 +10,7 @@ import numpy as np
 
 from oo_sim.contract import F64, I64, Bool
 from oo_sim.kernels.compile import kernel
-from oo_sim.kernels.elementary import exp, log, normal_quantile
+from oo_sim.kernels.elementary import exp, log, normals
 
 EMPTY = -1
 NOT_DUE = -2
@@ -27,8 +27,10 @@ def geometric_delays(mean: float, uniform: F64, delay: I64) -> None:
 @kernel
 def lognormal_delays(median: float, sigma: float, uniform: F64, delay: I64) -> None:
     """Delays (n,) of median e^(sigma z) rounds, z standard normal, rounded down."""
+    z = np.empty((1, len(uniform)))
+    normals(uniform.reshape(1, -1), z)
     for i in range(len(uniform)):
-        delay[i] = np.int64(min(median * exp(sigma * normal_quantile(uniform[i])), 1e9))
+        delay[i] = np.int64(min(median * exp(sigma * z[0, i]), 1e9))
 
 
 @kernel

@@ -6,7 +6,7 @@ import numpy as np
 
 from oo_sim.contract import F64, I64, NO_REACTION, REWARDS, U64, Bool
 from oo_sim.kernels.compile import kernel, scalar
-from oo_sim.kernels.elementary import exp_within, normal_quantile
+from oo_sim.kernels.elementary import exp_within, normals
 from oo_sim.kernels.encode import AGE_LIMIT, DAY_COS, DAY_SIN, HOUR_COS, HOUR_SIN
 from oo_sim.kernels.philox import CLOCK, LOW, REACTION, TASK, TITLE, _32, philox, uniforms, unit32
 
@@ -139,9 +139,11 @@ def uniform_quantile(low: float, high: float, values: F64) -> None:
 def gaussian_quantile(mean: float, sd: float, values: F64) -> None:
     """Turn uniforms (K, n) into normal draws, in place."""
     K, n = values.shape
+    z = np.empty((K, n))
+    normals(values, z)
     for k in range(K):
         for i in range(n):
-            values[k, i] = mean + sd * normal_quantile(values[k, i])
+            values[k, i] = mean + sd * z[k, i]
 
 
 @kernel

@@ -142,3 +142,16 @@ def test_normals_are_quantiles_and_normal() -> None:
     normals(uniform, out)
     assert out[1, 7] == normal_quantile(uniform[1, 7])
     assert stats.kstest(out.ravel(), "norm").statistic == pytest.approx(0.5 / cells, rel=1e-9)
+
+
+@pytest.mark.parametrize("far", [0.0, 1e-15, 1.3e-11, 1.5e-11, 1.0 - 1e-13, SMALLEST_UNIFORM])
+def test_normals_are_quantiles_in_rows_with_a_far_tail_too(far: float) -> None:
+    """The whole row is the one formula, bit for bit, wherever the far draw stands in it and whatever its neighbours."""
+    uniform = np.random.default_rng(5).random((3, 37))
+    uniform[:, ::9] = [[math.exp(-25.0), 0.075, 0.925, 0.5, SMALLEST_UNIFORM]] * np.array([[1.0], [0.5], [0.999]])
+    for place in (0, 17, 36):
+        row = uniform.copy()
+        row[1, place] = far
+        out = np.empty_like(row)
+        normals(row, out)
+        assert out.tolist() == [[normal_quantile(p) for p in each] for each in row.tolist()]
