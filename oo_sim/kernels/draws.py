@@ -36,18 +36,20 @@ class LaneDraws(NamedTuple):
         """The draws of a block of lanes that are the same in all replicates."""
         return cls(np.uint64(lanes.seed), np.uint64(philox.POPULATION), lanes.users)
 
-    def uniforms(self, purpose: np.uint64, t: I64, count: int) -> F64:
-        """Uniforms in [0, 1) of shape (count, n), addressed by `purpose` and the lanes' rounds `t` (n,)."""
-        if count > philox.MAX_UNIFORMS:
-            raise ValueError(f"{count} uniforms at one address; there are {philox.MAX_UNIFORMS}")
-        out = np.empty((count, len(self.users)))
+    def uniforms(self, purpose: np.uint64, t: I64, count: int, first: int = 0) -> F64:
+        """Uniforms in [0, 1) of shape (count, n), addressed by `purpose` and the lanes' rounds `t` (n,); without the
+        `first` ones that stand there."""
+        if first + count > philox.MAX_UNIFORMS:
+            raise ValueError(f"{first + count} uniforms at one address; there are {philox.MAX_UNIFORMS}")
+        skipped = first % 2
+        out = np.empty((skipped + count, len(self.users)))
         if count:
-            philox.uniforms(self.seed, self.replicate, self.users, t, purpose, out)
-        return out
+            philox.uniforms(self.seed, self.replicate, self.users, t, purpose, first // 2, out)
+        return out[skipped:]
 
-    def normals(self, purpose: np.uint64, t: I64, count: int) -> F64:
+    def normals(self, purpose: np.uint64, t: I64, count: int, first: int = 0) -> F64:
         """Standard normal draws of shape (count, n), addressed likewise."""
-        uniform = self.uniforms(purpose, t, count)
+        uniform = self.uniforms(purpose, t, count, first)
         out = np.empty(uniform.shape)
         elementary.normals(uniform, out)
         return out

@@ -72,11 +72,14 @@ def unit32(word: np.uint64) -> np.float64:
 
 
 @kernel
-def uniforms(seed: np.uint64, replicate: np.uint64, users: U64, t: I64, purpose: np.uint64, out: F64) -> None:
-    """Fill `out` (count, n) with the uniforms of the lanes `users` (n,) at their rounds `t` (n,)."""
+def uniforms(
+    seed: np.uint64, replicate: np.uint64, users: U64, t: I64, purpose: np.uint64, first: int, out: F64
+) -> None:
+    """Fill `out` (count, n) with the uniforms of the lanes `users` (n,) at their rounds `t` (n,), from block `first` on:
+    two to a block."""
     count, n = out.shape
     for block in range((count + 1) // 2):
-        address = (purpose << np.uint64(16)) | np.uint64(block)
+        address = (purpose << np.uint64(16)) | np.uint64(first + block)
         second = min(2 * block + 1, count - 1)
         for i in range(n):
             w0, w1, w2, w3 = philox(users[i] & LOW, users[i] >> _32, np.uint64(t[i]), address, seed, replicate)

@@ -46,7 +46,7 @@ def draw_clock(
 ) -> None:
     """Hours and weekdays (n,) of the lanes' rounds `t` (n,), from their cumulative distributions (24,) and (7,)."""
     uniform = np.empty((2, len(users)))
-    uniforms(seed, replicate, users, t, CLOCK, uniform)
+    uniforms(seed, replicate, users, t, CLOCK, 0, uniform)
     category(uniform[0], hour_cdf, hour)
     category(uniform[1], day_cdf, day)
 
@@ -293,7 +293,7 @@ def react(
     below `silence` means none at all."""
     n = len(chosen)
     uniform = np.empty((2, n))
-    uniforms(seed, replicate, users, t, REACTION, uniform)
+    uniforms(seed, replicate, users, t, REACTION, 0, uniform)
     c0, c1, c2, c3 = cuts[0], cuts[1], cuts[2], cuts[3]
     for i in range(n):
         e, u = odds[chosen[i], i], uniform[0, i]

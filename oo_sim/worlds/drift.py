@@ -23,6 +23,12 @@ class Change(NamedTuple):
     named: Bool
     target: F64
 
+    @property
+    def moving(self) -> tuple[int, int]:
+        """The rows from the first to the last that a random walk moves: none is drawn for the others."""
+        rows = np.flatnonzero(self.target.any(axis=1))
+        return (int(rows[0]), int(rows[-1]) + 1) if len(rows) else (0, 0)
+
 
 class Drifting(NamedTuple):
     """All drifts of a block, the coefficients (25, n) that they start from, and how far each has walked (25, n)."""
@@ -73,8 +79,9 @@ def walk(drifting: Drifting, draws: LaneDraws, rounds: I64) -> None:
     """Every random walk takes its step into the lanes' rounds `rounds` (n,), the first into round 1."""
     for j, change in enumerate(drifting.changes):
         if change.spec.random_walk is not None:
-            steps = draws.normals(philox.DRIFT, rounds, (j + 1) * len(TERMS))[j * len(TERMS) :]
-            np.add(drifting.walked, change.target * steps * change.concerned, out=drifting.walked)
+            low, high = change.moving
+            steps = draws.normals(philox.DRIFT, rounds, high - low, j * len(TERMS) + low)
+            drifting.walked[low:high] += change.target[low:high] * steps * change.concerned
 
 
 def _weight(spec: Drift, t: int, day: I64) -> F64:

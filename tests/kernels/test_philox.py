@@ -131,3 +131,14 @@ def series(vary: str, n: int) -> F64:
     if vary == "purpose":
         return np.array([drawn(one, 0, j, 1)[0, 0] for j in range(n)])
     return np.array([drawn(one, 0, 8, 1, **{vary: j})[0, 0] for j in range(n)])
+
+
+@pytest.mark.parametrize("first", range(5))
+@pytest.mark.parametrize("count", range(5))
+def test_without_the_first_ones_the_others_stay_where_they_are(first: int, count: int) -> None:
+    users, rounds = hash_users(["a", "b", "c"]), np.array([3, 1, 4])
+    draws = LaneDraws(np.uint64(5), np.uint64(3), users)
+    for some in (draws.uniforms, draws.normals):
+        rest, everything = some(philox.DRIFT, rounds, count, first), some(philox.DRIFT, rounds, first + count)
+        assert rest.shape == (count, 3)
+        np.testing.assert_array_equal(rest, everything[first:])

@@ -55,8 +55,8 @@ def rewarded(fault: Callable[[Response], Response]) -> Plant:
 def decide_draws(fault: Callable[[F64], F64]) -> Plant:
     """Other uniforms to decide with."""
 
-    def around(uniforms: Any, draws: Any, purpose: np.uint64, t: Any, count: int) -> Any:
-        drawn = uniforms(draws, purpose, t, count)
+    def around(uniforms: Any, draws: Any, purpose: np.uint64, *address: Any) -> Any:
+        drawn = uniforms(draws, purpose, *address)
         return np.ascontiguousarray(fault(drawn)) if purpose == philox.DECIDE else drawn
 
     def plant(patch: pytest.MonkeyPatch) -> Entrant:
