@@ -75,8 +75,8 @@ def unit32(word: np.uint64) -> np.float64:
 def uniforms(
     seed: np.uint64, replicate: np.uint64, users: U64, t: I64, purpose: np.uint64, first: int, out: F64
 ) -> None:
-    """Fill `out` (count, n) with the uniforms of the lanes `users` (n,) at their rounds `t` (n,), from block `first` on:
-    two to a block."""
+    """Fill `out` (count, n) with the uniforms of the lanes `users` (n,) at their rounds `t` (n,), two to a block, from
+    block `first` on."""
     count, n = out.shape
     for block in range((count + 1) // 2):
         address = (purpose << np.uint64(16)) | np.uint64(first + block)

@@ -206,6 +206,43 @@ def place_tips(
                 serial[k, i] = serial[source, i]
 
 
+@scalar
+def reward_at(e: float, c0: float, c1: float, c2: float, c3: float, answers: float) -> float:
+    """The expected reward at odds e = e^u: (1 - sum of 1 / e_j / 2) times the probability of an answer."""
+    e0, e1, e2, e3 = 1.0 + e * c0, 1.0 + e * c1, 1.0 + e * c2, 1.0 + e * c3
+    below = (e0 + e1) / (e0 * e1) + (e2 + e3) / (e2 * e3)  # sum of 1 / e_j in two divisions
+    return answers * (1.0 - _STEP * below)
+
+
+@kernel
+def _at_this_hour(coefficients: F64, used: Bool, hour: I64, day: I64, base: F64, slope: F64) -> None:
+    """The utility as a function of the candidate alone: `base` (n,) + `slope` (4, n) times its terms, where age is in
+    days and priority is counted from 0."""
+    n = len(base)
+    clock = np.empty((_CLOCK_TERMS, n))
+    for i in range(n):
+        clock[0, i] = HOUR_SIN[hour[i]]
+        clock[1, i] = HOUR_COS[hour[i]]
+        clock[2, i] = DAY_SIN[day[i]]
+        clock[3, i] = DAY_COS[day[i]]
+    base[:] = coefficients[0]
+    for c in range(_CLOCK_TERMS):
+        if used[_CLOCK_AT[c]]:
+            for i in range(n):
+                base[i] += clock[c, i] * coefficients[_CLOCK_AT[c], i]
+    for a in range(_CANDIDATE_TERMS):
+        for i in range(n):
+            slope[a, i] = coefficients[_CANDIDATE_AT[a], i]
+        for c in range(_CLOCK_TERMS):
+            p = _PRODUCTS_AT + c * _CANDIDATE_TERMS + a
+            if used[p]:
+                for i in range(n):
+                    slope[a, i] += clock[c, i] * coefficients[p, i]
+    for i in range(n):
+        slope[1, i] /= AGE_LIMIT
+        slope[2, i] /= 3.0
+
+
 @kernel
 def expected_rewards(
     coefficients: F64,
@@ -232,32 +269,10 @@ def expected_rewards(
     E = (1 - sum_j P(reaction <= j) / 2) times the probability that the user `answers`.
     """
     K, n = mask.shape
-    clock = np.empty((_CLOCK_TERMS, n))
-    for i in range(n):
-        clock[0, i] = HOUR_SIN[hour[i]]
-        clock[1, i] = HOUR_COS[hour[i]]
-        clock[2, i] = DAY_SIN[day[i]]
-        clock[3, i] = DAY_COS[day[i]]
-    base = coefficients[0].copy()
-    for c in range(_CLOCK_TERMS):
-        if used[_CLOCK_AT[c]]:
-            for i in range(n):
-                base[i] += clock[c, i] * coefficients[_CLOCK_AT[c], i]
-    slope = np.empty((_CANDIDATE_TERMS, n))
-    for a in range(_CANDIDATE_TERMS):
-        for i in range(n):
-            slope[a, i] = coefficients[_CANDIDATE_AT[a], i]
-        for c in range(_CLOCK_TERMS):
-            p = _PRODUCTS_AT + c * _CANDIDATE_TERMS + a
-            if used[p]:
-                for i in range(n):
-                    slope[a, i] += clock[c, i] * coefficients[p, i]
-    for i in range(n):
-        slope[1, i] /= AGE_LIMIT
-        slope[2, i] /= 3.0
-        best[i] = -np.inf
+    base, slope = np.empty(n), np.empty((_CANDIDATE_TERMS, n))
+    _at_this_hour(coefficients, used, hour, day, base, slope)
+    best[:] = -np.inf
     utility = np.empty(n)
-    c0, c1, c2, c3 = cuts[0], cuts[1], cuts[2], cuts[3]
     for k in range(K):
         for i in range(n):
             u = base[i] + slope[0, i] * overdue[k, i] + slope[1, i] * min(max(age[k, i], 0.0), AGE_LIMIT)
@@ -265,14 +280,19 @@ def expected_rewards(
         if k < len(shift):  # a loop of its own: compilers must assume that an array without rows lies upon the others
             for i in range(n):
                 utility[i] += shift[k, i]
-        for i in range(n):
-            e = exp_within(min(max(utility[i], -_LARGEST_UTILITY), _LARGEST_UTILITY))
-            e0, e1, e2, e3 = 1.0 + e * c0, 1.0 + e * c1, 1.0 + e * c2, 1.0 + e * c3
-            below = (e0 + e1) / (e0 * e1) + (e2 + e3) / (e2 * e3)  # sum of 1 / e_j in two divisions
-            value = answers * (1.0 - _STEP * below)
-            odds[k, i] = e
-            expected[k, i] = value if mask[k, i] else 0.0
-            best[i] = max(best[i], value if mask[k, i] else -np.inf)
+        _answered(utility, mask[k], cuts, answers, odds[k], expected[k], best)
+
+
+@kernel
+def _answered(utility: F64, mask: Bool, cuts: F64, answers: float, odds: F64, expected: F64, best: F64) -> None:
+    """One candidate's odds and expected reward, and the best so far, all (n,)."""
+    c0, c1, c2, c3 = cuts[0], cuts[1], cuts[2], cuts[3]
+    for i in range(len(utility)):
+        e = exp_within(min(max(utility[i], -_LARGEST_UTILITY), _LARGEST_UTILITY))
+        value = reward_at(e, c0, c1, c2, c3, answers)
+        odds[i] = e
+        expected[i] = value if mask[i] else 0.0
+        best[i] = max(best[i], value if mask[i] else -np.inf)
 
 
 @kernel
