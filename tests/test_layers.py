@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import ast
+import subprocess
+import sys
+from graphlib import TopologicalSorter
 from pathlib import Path
 
+import pytest
 from importlinter import cli
 
 import oo_sim
@@ -42,3 +46,66 @@ def test_kernels_import_nothing_that_the_cache_key_does_not_cover() -> None:
             if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("oo_sim"):
                 assert node.module == "oo_sim.contract" or (node.module or "").startswith("oo_sim.kernels"), source
     assert imported(PACKAGE / "contract.py") <= {"__future__", "collections", "numpy", "typing"}
+
+
+def files_imported(source: Path) -> set[Path]:
+    """The package's own files that a file imports, for types too; a room's `__init__` where a name comes from there."""
+    found = set[Path]()
+    for node in ast.walk(ast.parse(source.read_text())):
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("oo_sim"):
+            home = PACKAGE.parent.joinpath(*(node.module or "").split("."))
+            for name in (alias.name for alias in node.names):
+                choices = (
+                    home / f"{name}.py",
+                    home / name / "__init__.py",
+                    home.with_suffix(".py"),
+                    home / "__init__.py",
+                )
+                found.add(next(path for path in choices if path.is_file()))
+    return found
+
+
+def test_no_file_imports_itself_by_way_of_others() -> None:
+    """Within the rooms where this holds so far."""
+    rooms = ("show", "results", "studies", "figures", "page")
+    graph = {
+        source: {path for path in files_imported(source) if path.name != "__init__.py"}
+        for room in rooms
+        for source in (PACKAGE / room).rglob("*.py")
+        if source.name != "__init__.py"
+    }
+    graph = {source: used & graph.keys() for source, used in graph.items()}
+    TopologicalSorter(graph).prepare()  # raises CycleError with the files that form a circle
+
+
+def test_matplotlib_is_imported_where_figures_are_drawn_alone() -> None:
+    users = {source.relative_to(PACKAGE).parts[0] for source in PACKAGE.rglob("*.py") if runs("matplotlib", source)}
+    assert users <= {"figures", "gate"}
+
+
+def runs(package: str, source: Path) -> bool:
+    """Whether a file imports the package when it runs, not for types alone."""
+    tree = ast.parse(source.read_text())
+    for node in ast.walk(tree):
+        if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
+            node.body = [ast.Pass()]
+    return any(
+        (isinstance(node, ast.ImportFrom) and (node.module or "").partition(".")[0] == package)
+        or (isinstance(node, ast.Import) and any(alias.name.partition(".")[0] == package for alias in node.names))
+        for node in ast.walk(tree)
+    )
+
+
+@pytest.mark.parametrize(
+    "then",
+    [
+        "oo_sim.__version__",
+        "oo_sim.run('quickstart', users=2, rounds=2).table()",
+        "oo_sim.compare('quickstart', policies=['random', 'greedy'], users=2, rounds=2).frame()",
+    ],
+)
+def test_a_run_in_memory_imports_neither_what_draws_nor_what_serves(then: str) -> None:
+    heavy = {"matplotlib", "fastapi", "pandas.plotting._matplotlib", "uvicorn", "jinja2"}
+    code = f"import sys, oo_sim; {then}; print(sorted({heavy} & set(sys.modules)))"
+    answer = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    assert answer.stdout.strip() == "[]"

@@ -126,7 +126,7 @@ def test_a_larger_bank_serves_a_smaller_run(banks: Path) -> None:
 
 
 def test_one_run_holds_every_policy_with_every_bank(logged: Run, banks: Path) -> None:
-    assert list(logged.summary()["policy"]) == [f"{p}+{b}" for b in ("none", "small", "good") for p in POLICIES]
+    assert list(logged.frame()["policy"]) == [f"{p}+{b}" for b in ("none", "small", "good") for p in POLICIES]
     facts = {entry.label: entry.bank or {} for entry in logged.manifest.policies}["egreedy+small"]
     failed = sum(one.status != 200 for one in records(banks / "small.parquet").values())
     assert 0 < failed == facts["failed"] < facts["generations"] == USERS * ROUNDS

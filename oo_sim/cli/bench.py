@@ -11,7 +11,7 @@ from rich.table import Table
 
 from oo_sim.cli.bench_peers import peers
 from oo_sim.cli.bench_serve import serve
-from oo_sim.cli.show import Json
+from oo_sim.cli.printing import Json
 
 if TYPE_CHECKING:
     from oo_sim.bench.measure import Row, Spread

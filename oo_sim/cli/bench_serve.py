@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from oo_sim.cli.show import Json, print_json
+from oo_sim.cli.printing import Json, print_json
 
 app = typer.Typer(add_completion=False)
 

@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 import oo_sim
-from oo_sim.cli.printing import check_png, draw, print_rich
-from oo_sim.cli.show import Json, print_json
+from oo_sim.cli.printing import Csv, Json, Latex, Markdown, check_out, draw, print_result
 
 if TYPE_CHECKING:
     from oo_sim.studies import Look
@@ -70,7 +69,10 @@ def compare(
     ] = 0,
     threads: Annotated[int | None, typer.Option(metavar="N", min=1, help="Threads. Default: all cores.")] = None,
     as_json: Json = False,
-    out: Annotated[Path | None, typer.Option(metavar="FILE.png", help="Draw the comparison into this file.")] = None,
+    csv: Csv = False,
+    latex: Latex = False,
+    markdown: Markdown = False,
+    out: Annotated[Path | None, typer.Option(metavar="FILE", help="Draw the comparison (.png, .pdf, .svg).")] = None,
 ) -> None:
     """Compare policies by user under common random numbers: candidate minus baseline, with intervals over users.
 
@@ -82,7 +84,7 @@ def compare(
 
     Example: oo-sim compare quickstart --policy egreedy --policy linucb --out difference.png
     """
-    check_png(out)
+    check_out(out)
     sys.path.insert(0, os.getcwd())  # so that a private policy beside the scenario can be named module:factory
     found = oo_sim.compare(
         *sources,
@@ -97,19 +99,16 @@ def compare(
         until=until,
         max_users=max_users,
         bootstrap_seed=bootstrap_seed,
-        looked=None if as_json else _tell,
+        looked=None if as_json else _report,
     )
-    if as_json:
-        print_json(found.as_dict())
-    else:
-        print_rich(found.console())
-    if out is not None and found.pairs:
-        draw(found.figure(), out, quiet=as_json)
+    print_result(found, as_json=as_json, csv=csv, latex=latex, markdown=markdown)
+    if out is not None and found.drawable:
+        draw(found.figure(), out, quiet=as_json or csv or latex or markdown)
     if found.failures:
         raise typer.Exit(FAILED)
 
 
-def _tell(look: Look) -> None:
+def _report(look: Look) -> None:
     """A line for each look, on stderr."""
     widest = max((each.width / 2 for each in look.intervals), default=0.0)
     open_ = sum(not each.excludes(0.0) for each in look.intervals)

@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from oo_sim import gate
-from oo_sim.cli.printing import check_png, draw
-from oo_sim.cli.show import Json, print_json
+from oo_sim.cli.printing import Json, check_out, draw, print_json
 
 if TYPE_CHECKING:
     from oo_sim.gate import Report
@@ -101,7 +100,7 @@ def check(
     Example: oo-sim gate check --junit gate.xml --out gate.png
     """
     _import_from_here()
-    check_png(out)
+    check_out(out)
     for path, option in ((junit, "--junit"), (markdown, "--markdown")):
         if path is not None and not path.parent.is_dir():
             raise typer.BadParameter(f"{path}: there is no directory {path.parent}", param_hint=option)

@@ -1,10 +1,13 @@
-"""What several commands do with their results: print them at a readable width, and draw them into a file."""
+"""What several commands do with their results: print them at a readable width or in another form, draw them."""
 
 from __future__ import annotations
 
+import json
+import os
 import sys
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console, RenderableType
@@ -12,31 +15,65 @@ from rich.console import Console, RenderableType
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-_FILE_WIDTH = 110  # columns of what goes to a file or a pipe, which has no width of its own
+    from oo_sim.results.result import Result
+
+_FILE_WIDTH = 100
+"""Columns of what goes to a file or a pipe, which has no width of its own; COLUMNS says otherwise."""
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
+Csv = Annotated[bool, typer.Option("--csv", help="Print CSV instead of a table, with all digits.")]
+Latex = Annotated[bool, typer.Option("--latex", help="Print a LaTeX table (booktabs).")]
+Markdown = Annotated[bool, typer.Option("--markdown", help="Print a Markdown table.")]
+
+
+def console_width() -> int | None:
+    """The width to print at; None where the terminal knows, or COLUMNS says."""
+    return None if sys.stdout.isatty() or os.environ.get("COLUMNS", "").isdigit() else _FILE_WIDTH
 
 
 def print_rich(renderable: RenderableType) -> None:
     """Print tables and text to stdout."""
-    console = Console(width=None if sys.stdout.isatty() else _FILE_WIDTH)
+    console = Console(width=console_width(), highlight=False)
     with console.capture() as text:  # rich itself would end the process when the pipe is closed
         console.print(renderable)
     typer.echo("\n".join(line.rstrip() for line in text.get().split("\n")), nl=False)
 
 
-def check_png(out: Path | None) -> None:
-    """Refuse, before any work is done, a figure that is no PNG or has no directory."""
+def print_json(value: Any) -> None:
+    """Print plain data to stdout."""
+    typer.echo(json.dumps(value, indent=2, allow_nan=False))
+
+
+def print_result(
+    result: Result, *, as_json: bool = False, csv: bool = False, latex: bool = False, markdown: bool = False
+) -> None:
+    """Print a result in the form that was asked for."""
+    if sum((as_json, csv, latex, markdown)) > 1:
+        raise typer.BadParameter("only one of --json, --csv, --latex and --markdown can be printed")
+    if as_json:
+        print_json(result.as_dict())
+    elif csv:
+        typer.echo(result.frame().to_csv(index=False), nl=False)
+    elif latex or markdown:
+        typer.echo(result.table().latex() if latex else result.table().markdown(), nl=False)
+    else:
+        print_rich(result.table())
+
+
+def check_out(out: Path | None, endings: Sequence[str] = (".png", ".pdf", ".svg")) -> None:
+    """Refuse, before any work is done, a file of another kind, or in no directory."""
     if out is None:
         return
-    if out.suffix.lower() != ".png":
-        raise typer.BadParameter(f"{out} must end in .png", param_hint="--out")
+    if out.suffix.lower() not in endings:
+        raise typer.BadParameter(f"{out} must end in {', '.join(endings)}", param_hint="--out")
     if not out.parent.is_dir():
         raise typer.BadParameter(f"{out}: there is no directory {out.parent}", param_hint="--out")
 
 
 def draw(figure: Figure, out: Path, *, quiet: bool) -> None:
     """Write a figure, and say where."""
-    from oo_sim.figures.curves import save_png  # noqa: PLC0415 (slow to import)
+    from oo_sim.figures import save  # noqa: PLC0415 (slow to import)
 
-    save_png(figure, out)
+    save(figure, out)
     if not quiet:
         typer.echo(f"Figure: {out}")

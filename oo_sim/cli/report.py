@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 import oo_sim
-
-if TYPE_CHECKING:
-    from oo_sim.results import Run
-    from oo_sim.studies import Comparison
 
 app = typer.Typer(add_completion=False)
 
@@ -33,17 +28,14 @@ def report(
 
     Example: oo-sim report runs/quickstart-1 -o report.html
     """
-    from oo_sim.page.page import report_html  # noqa: PLC0415 (slow to import)
-    from oo_sim.results.save import write_whole  # noqa: PLC0415
+    from oo_sim.page import report_html  # noqa: PLC0415 (slow to import)
+    from oo_sim.results.result import write_whole  # noqa: PLC0415
 
     if out.suffix.lower() not in (".html", ".htm"):
         raise typer.BadParameter(f"{out} must end in .html", param_hint="--out")
     if not out.parent.is_dir():
         raise typer.BadParameter(f"{out}: there is no directory {out.parent}", param_hint="--out")
 
-    def judge(group: Sequence[Run]) -> Comparison:
-        return oo_sim.compare(*group, reference=reference)
-
-    page = report_html([oo_sim.load_run(path) for path in runs], judge, title=title)
+    page = report_html([oo_sim.load_run(path) for path in runs], reference=reference, title=title)
     write_whole(out, page.encode())
     typer.echo(str(out))

@@ -16,7 +16,7 @@ from rich.markup import escape
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
 import oo_sim
-from oo_sim.cli.show import Json, print_json, print_table
+from oo_sim.cli.printing import Json, print_json, print_rich
 
 if TYPE_CHECKING:
     from oo_sim.scenario import Scenario
@@ -90,7 +90,7 @@ def run(
             )
         runs.append(result)
         if not (as_json or quiet):
-            print_table(result)
+            print_rich(result.table())
         if quiet:
             for label, problem in result.failures.items():
                 typer.echo(f"{label} failed: {problem}", err=True)

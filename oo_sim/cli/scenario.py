@@ -155,13 +155,13 @@ def _print_json(value: Any) -> None:
 
 
 def _print_table(rows: list[dict[str, Any]]) -> None:
-    from rich.console import Console  # noqa: PLC0415 (keeps --help fast)
-    from rich.table import Table  # noqa: PLC0415
-    from rich.text import Text  # noqa: PLC0415
+    from oo_sim.cli.printing import print_rich  # noqa: PLC0415 (keeps --help fast)
+    from oo_sim.show import Table, Tables  # noqa: PLC0415
 
-    table = Table("name", "description", "users", "rounds", "policies")
-    for row in rows:
-        numbers = (f"{row['users']:,}", f"{row['rounds']:,}")
-        cells = (row["name"], row["description"], *numbers, " ".join(row["policies"]))
-        table.add_row(*(Text(_visible(cell)) for cell in cells))
-    Console(highlight=False).print(table)
+    headers = ("name", "description", "users", "rounds", "policies")
+    cells = [
+        (row["name"], row["description"], f"{row['users']:,}", f"{row['rounds']:,}", " ".join(row["policies"]))
+        for row in rows
+    ]
+    shown = [tuple(map(_visible, row)) for row in cells]
+    print_rich(Tables([Table(headers, shown, wordy=frozenset({1, 4}))]))

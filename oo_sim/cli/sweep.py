@@ -10,8 +10,7 @@ from typing import Annotated
 import typer
 
 import oo_sim
-from oo_sim.cli.printing import check_png, draw, print_rich
-from oo_sim.cli.show import Json, print_json
+from oo_sim.cli.printing import Csv, Json, Latex, Markdown, check_out, draw, print_result
 
 app = typer.Typer(add_completion=False)
 
@@ -36,8 +35,12 @@ def sweep(
     seed: Annotated[int | None, typer.Option(metavar="N", help="Instead of the file's seed.")] = None,
     threads: Annotated[int | None, typer.Option(metavar="N", min=1, help="Threads. Default: all cores.")] = None,
     as_json: Json = False,
+    csv: Csv = False,
+    latex: Latex = False,
+    markdown: Markdown = False,
     out: Annotated[
-        Path | None, typer.Option(metavar="FILE.png", help="Draw reward against the parameter into this file.")
+        Path | None,
+        typer.Option(metavar="FILE", help="Draw reward against the parameter (.png, .pdf, .svg)."),
     ] = None,
 ) -> None:
     """Run a policy at each value of a parameter, all on the same users and draws, and print what each earned.
@@ -46,16 +49,13 @@ def sweep(
 
     Example: oo-sim sweep quickstart --policy 'linucb:alpha=[0.1,0.3,1,3]' --policy greedy --out alpha.png
     """
-    check_png(out)
+    check_out(out)
     sys.path.insert(0, os.getcwd())  # so that a private policy beside the scenario can be named module:factory
     found = oo_sim.sweep(
         scenario, policies=policy, users=users, rounds=rounds, replicates=replicates, seed=seed, threads=threads
     )
-    if as_json:
-        print_json(found.as_dict())
-    else:
-        print_rich(found.console())
-    if out is not None and any(series.varied and series.points for series in found.series):
-        draw(found.figure(), out, quiet=as_json)
+    print_result(found, as_json=as_json, csv=csv, latex=latex, markdown=markdown)
+    if out is not None and found.drawable:
+        draw(found.figure(), out, quiet=as_json or csv or latex or markdown)
     if found.failures:
         raise typer.Exit(FAILED)

@@ -187,7 +187,7 @@ def finished(work: Working, writer: RunWriter | None, *, plot: bool) -> Run:
     path = writer.commit()
     result = Run(writer.manifest or manifest, curves, None, path)
     if plot and result.rows:
-        drawing.save(result.plot(), path / CURVES_PNG)
+        drawing.save(result.figure(), path / CURVES_PNG)
     return result
 
 

@@ -3,23 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from oo_sim.errors import ComparisonError
-from oo_sim.figures.panels import BandLine, ForestRow, Sheet, band_panel, forest, text_width
+from oo_sim.figures.kit import BandLine, ForestRow, Sheet, band_panel, forest, text_width
 from oo_sim.figures.style import FAINT, FONT, GRID, looks
 from oo_sim.logs import LoggedPolicy
-from oo_sim.show.text import plain
-from oo_sim.studies import words
+from oo_sim.show import bracketed, minus, plain, plus_minus
+from oo_sim.studies import Comparison
 from oo_sim.studies.across import Across
 from oo_sim.studies.pairs import Pair
-
-if TYPE_CHECKING:
-    from oo_sim.studies import Comparison
 
 MOST_ROWS, MOST_BANDS = 60, 12
 """How many differences, and how many curves, a scenario has in the picture."""
@@ -88,7 +84,7 @@ def _section(
 
 
 def _row(pair: Pair) -> ForestRow:
-    numbers = words.plus_minus(pair.difference)
+    numbers = plus_minus(pair.difference, sign=True)
     known = pair.difference.excludes(0.0) if np.isnan(pair.holm) else pair.holm <= 0.05
     return ForestRow(_name(pair.candidate, pair.baseline), pair.difference, numbers, known)
 
@@ -129,9 +125,9 @@ def _across_height(found: Across | None) -> float:
 def _together(sheet: Sheet, top: float, left: float, found: Across) -> None:
     sheet.text(_EDGE, top, f"over {len(found.scenarios)} scenarios", title=True)
     sheet.text(_EDGE, top + 0.3, plain(", ".join(found.scenarios), 110))
-    means = [ForestRow(plain(label, _NAME), each, words.bracketed(each)) for label, each in found.iqm.items()]
+    means = [ForestRow(plain(label, _NAME), each, bracketed(each)) for label, each in found.iqm.items()]
     steps = [
-        ForestRow(_name(candidate, baseline), each, words.bracketed(each), each.excludes(0.0))
+        ForestRow(_name(candidate, baseline), each, bracketed(each), each.excludes(0.0))
         for (baseline, candidate), each in found.differences.items()
     ]
     top += _HEAD - 0.2
@@ -173,5 +169,5 @@ def _profiles(sheet: Sheet, top: float, left: float, found: Across) -> None:
 
 def _name(candidate: str, baseline: str) -> str:
     """`candidate - baseline`, on two lines where one would be long."""
-    name = words.minus(candidate, baseline, _NAME)
+    name = minus(candidate, baseline, _NAME)
     return name if len(name) <= _LINE else name.replace(" \N{MINUS SIGN} ", "\n\N{MINUS SIGN} ")

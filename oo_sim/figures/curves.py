@@ -1,46 +1,29 @@
-"""The picture of a run: what each policy earns as it learns, and what it has regretted so far."""
+"""The curves of a run: what each policy earns as it learns, what it has regretted so far, and how fast that grows."""
 
 from __future__ import annotations
 
-import io
-import warnings
 from collections.abc import Sequence
-from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
 
+import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from oo_sim.figures.lines import NAME, draw_lines, finish, name_panel
-from oo_sim.figures.panels import DPI, text_width
+from oo_sim.figures.kit import DPI, NAME, Shape, draw_lines, end_room, finish, multiples, name_panel, text_width
 from oo_sim.figures.style import FAINT, FONT, INK, label_ends, looks
 from oo_sim.logs import Manifest
-from oo_sim.results.dynamics import dynamics_of
-from oo_sim.results.save import write_whole
-from oo_sim.results.series import regret_lines, reward_lines
-from oo_sim.results.summary import size
-from oo_sim.show.text import plain
-
-if TYPE_CHECKING:
-    import pandas as pd
+from oo_sim.results import Run
+from oo_sim.results.series import Line, regret_lines, reward_lines
+from oo_sim.results.summary import dynamics_of, size
+from oo_sim.show import plain
 
 _PANEL_WIDTH, _PANEL_HEIGHT = 4.4, 3.9  # inches, as all below
 _TOP, _BOTTOM = 1.0, 0.6  # above and below a panel
-_AXIS, _GAP = 0.75, 0.4  # for a panel's tick labels, and around the names of its lines
+_LOG_WIDTH, _LOG_HEIGHT = 6.0, 4.6  # of the panel with both axes logarithmic
+_AXIS, _GAP = 0.75, 0.4  # for a panel's tick and around the names of its lines
 
 
-class Results(Protocol):
-    """What a figure needs of a run."""
-
-    @property
-    def manifest(self) -> Manifest: ...
-    @property
-    def curves(self) -> pd.DataFrame: ...
-    @property
-    def users(self) -> pd.DataFrame: ...
-
-
-def curves_figure(runs: Sequence[Results], *, log: bool = False) -> Figure:
+def curves_figure(runs: Sequence[Run], *, log: bool = False) -> Figure:
     """Two panels a run, runs one below the other: reward per decision, and cumulative regret per user.
 
     Reward is the true expected one, averaged in blocks of rounds that grow with the round. Regret has its
@@ -57,27 +40,12 @@ def curves_figure(runs: Sequence[Results], *, log: bool = False) -> Figure:
     return figure
 
 
-def png(figure: Figure, dpi: int = DPI) -> bytes:
-    """The figure as PNG, the same bytes for the same figure."""
-    buffer = io.BytesIO()
-    with warnings.catch_warnings():
-        # A name in a script that the font lacks is drawn as boxes, which is no reason to warn or fail.
-        warnings.filterwarnings("ignore", message="Glyph .* missing from")
-        figure.savefig(buffer, format="png", dpi=dpi, metadata={"Software": None}, pil_kwargs={"optimize": True})
-    return buffer.getvalue()
-
-
-def save_png(figure: Figure, path: Path) -> None:
-    """Write the figure as PNG, whole or not at all. Raises `RunLogError` when it cannot be written."""
-    write_whole(path, png(figure))
-
-
-def _names_width(runs: Sequence[Results]) -> float:
+def _names_width(runs: Sequence[Run]) -> float:
     """The width in inches of the longest name of a line, so that no name is cut."""
     return text_width([plain(policy.label, NAME) for run in runs for policy in run.manifest.policies])
 
 
-def _draw_run(figure: Figure, run: Results, *, bottom: float, log: bool) -> None:
+def _draw_run(figure: Figure, run: Run, *, bottom: float, log: bool) -> None:
     manifest = run.manifest
     width, height = figure.get_size_inches()
     box = (_PANEL_WIDTH / width, _PANEL_HEIGHT / height)
@@ -110,3 +78,62 @@ def _title(figure: Figure, manifest: Manifest, x: float, top: float) -> None:
     for text, above in ((title, 0.66), (note, 0.46)):
         text.set_parse_math(False)
         text.set_y(top + above / figure.get_figheight())
+
+
+def loglog_figure(run: Run) -> Figure:
+    """Cumulative regret per user on logarithmic axes, with guides of slope 1/2 and 1 from where the policies start.
+
+    Regret that grows as sqrt(t), the rate that LinUCB is proven to reach up to logarithms (Abbasi-Yadkori et al. 2011,
+    theorem 3), runs along the dashed guide; a policy that does not learn runs along the dotted one.
+    """
+    facts = run.manifest
+    found = regret_lines(facts, run.curves, run.users)
+    shape = Shape(1, _LOG_WIDTH, _LOG_HEIGHT, end_room([plain(label, NAME) for label in facts.labels]))
+    band = "; band: 95 % over users" if facts.users > 1 else ""
+    own = ", on each policy's own trajectory" if facts.own_trajectory else ""
+    note = f"{size(facts)}; cumulative regret per user{own}{band}"
+    figure, [axes] = multiples(plain(facts.name, 70), note, 1, shape)
+    axes.set_xscale("log")
+    if any((line.y > 0).any() for line in found):  # the oracle alone has no regret to take a logarithm of
+        axes.set_yscale("log", nonpositive="mask")
+    draw_lines(axes, found, looks(facts.policies))
+    _name_ends(axes, found)
+    _guides(axes, found)
+    name_panel(axes, "Regret, and the slopes that theory knows", "round, logarithmic")
+    finish(axes)
+    return figure
+
+
+def _name_ends(axes: Axes, found: Sequence[Line]) -> None:
+    """The names stand by the lines alone, so they are placed before the guides come; the scale stays."""
+    positive = np.concatenate([line.y[line.y > 0] for line in found]) if found else np.empty(0)
+    if len(positive):
+        axes.set_ylim(positive.min() / 1.5, positive.max() * 1.5)
+    axes.margins(x=0.01)
+    label_ends(axes, _LOG_HEIGHT)
+
+
+def _guides(axes: Axes, found: Sequence[Line]) -> None:
+    """Lines c sqrt(t) and c t, c being the policies' mean regret (geometric) in the first round."""
+    starts = [line.y[0] for line in found if len(line.y) and line.y[0] > 0]
+    if not starts:
+        return
+    start, limits = float(np.exp(np.mean(np.log(starts)))), axes.get_xlim()
+    t = np.array([1.0, max(float(line.x[-1]) for line in found)])
+    for power, name, dashes in ((0.5, "√t", (0, (5, 3))), (1.0, "t", (0, (1, 2)))):
+        axes.plot(t, start * t**power, color=FAINT, linestyle=dashes, linewidth=1.1, zorder=1)
+        place, offset = _clear(found, start, power, t[-1])
+        axes.annotate(name, (place, start * place**power), offset, textcoords="offset points", color=FAINT)
+        axes.texts[-1].set(fontsize=FONT + 1, bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.6})
+    axes.set_xlim(limits)
+
+
+def _clear(found: Sequence[Line], start: float, power: float, last: float) -> tuple[float, tuple[int, int]]:
+    """The round at which the guide's name, a little above it or below, is furthest from all lines, and its offset
+    there in points."""
+    places = last ** np.linspace(0.2, 0.95, 31)
+    drawn = np.array([np.interp(places, line.x, line.y) for line in found if len(line.y)])
+    curves, guide = np.log(np.maximum(drawn, 1e-12)), np.log(start * places**power)
+    gaps = {side: np.abs(curves - guide - 0.25 * side).min(axis=0) for side in (1, -1)}
+    side = max(gaps, key=lambda each: float(gaps[each].max()))
+    return float(places[gaps[side].argmax()]), (-9, 5) if side > 0 else (5, -12)

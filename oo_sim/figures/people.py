@@ -9,13 +9,11 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from oo_sim.contract import F64
-from oo_sim.figures.curves import Results
-from oo_sim.figures.lines import NAME
-from oo_sim.figures.panels import Sheet, text_width
+from oo_sim.figures.kit import NAME, Sheet, text_width
 from oo_sim.figures.style import FAINT, FONT, GRID, INK, Look, looks
-from oo_sim.results.summary import LEVEL, size
-from oo_sim.results.values import last_round, user_values
-from oo_sim.show.text import plain
+from oo_sim.results import Run
+from oo_sim.results.summary import LEVEL, last_round, size, user_values
+from oo_sim.show import plain
 from oo_sim.stats import Interval, mean_interval
 
 _EDGE, _HEAD, _ROW, _FOOT, _WIDTH = 0.25, 0.8, 0.62, 0.6, 6.0  # inches
@@ -34,14 +32,14 @@ class People(NamedTuple):
         return mean_interval(self.values, LEVEL)
 
 
-def people(run: Results) -> list[People]:
+def people(run: Run) -> list[People]:
     """The users' values under each policy that has results, in order."""
     means = user_values(last_round(run.users), ["policy"])["reward"]
     known = means.index.get_level_values("policy").unique()
     return [People(label, means.loc[label].to_numpy()) for label in run.manifest.labels if label in known]
 
 
-def users_figure(run: Results) -> Figure:
+def users_figure(run: Run) -> Figure:
     """A row per policy: how users spread in expected reward per decision, median, middle 90 %, and mean."""
     facts, found = run.manifest, people(run)
     names = [plain(each.label, NAME) for each in found]

@@ -11,11 +11,10 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
 from oo_sim.contract import F64, REACTIONS
-from oo_sim.figures.curves import Results
-from oo_sim.figures.lines import finish, name_panel
-from oo_sim.figures.multiples import Shape, multiples
+from oo_sim.figures.kit import Shape, finish, multiples, name_panel
 from oo_sim.figures.style import FONT
 from oo_sim.logs import RunLogError
+from oo_sim.results import Run
 from oo_sim.results.series import blocks
 from oo_sim.results.summary import size
 from oo_sim.show.text import plain
@@ -38,7 +37,7 @@ class Mix(NamedTuple):
     shares: F64
 
 
-def mixes(run: Results) -> list[Mix]:
+def mixes(run: Run) -> list[Mix]:
     """Each policy's mix, over users and replicates, in blocks of rounds that grow with the round."""
     found = []
     sums = run.curves.groupby(["policy", "round"], sort=True)[list(MIX)].sum()
@@ -54,7 +53,7 @@ def mixes(run: Results) -> list[Mix]:
     return found
 
 
-def reactions_figure(run: Results) -> Figure:
+def reactions_figure(run: Run) -> Figure:
     """Stacked shares of decisions by reaction. Raises `RunLogError` in a world without reactions."""
     facts = run.manifest
     if not facts.has_reactions:

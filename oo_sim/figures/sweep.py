@@ -3,23 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from oo_sim.contract import F64
-from oo_sim.figures.panels import Sheet, few_ticks, text_width
+from oo_sim.figures.kit import Sheet, few_ticks, text_width
 from oo_sim.figures.style import FAINT, FONT, GRID, INK, Look, label_ends, looks
 from oo_sim.logs import LoggedPolicy
 from oo_sim.results.summary import size
-from oo_sim.show.text import plain
+from oo_sim.show import plain
 from oo_sim.stats import Interval
-from oo_sim.studies.swept import Point, Series
-
-if TYPE_CHECKING:
-    from oo_sim.studies.swept import Sweep
+from oo_sim.studies import Sweep
+from oo_sim.studies.sweeping import Point, Series
 
 _EDGE, _HEAD, _AXIS, _FOOT, _GAP = 0.25, 1.15, 0.8, 0.6, 0.55  # inches, as all below
 _WIDTH, _HEIGHT, _LOW = 4.2, 3.2, 1.9  # a panel's width, the heights of the upper and the lower one

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from matplotlib.ticker import MaxNLocator
 
-from oo_sim.figures.panels import BandLine, Sheet, band_panel
+from oo_sim.figures.kit import BandLine, Sheet, band_panel
 from oo_sim.figures.style import FAINT, FONT
 from oo_sim.gate.judge import Judgement
 from oo_sim.gate.output import summary

@@ -23,7 +23,7 @@ from oo_sim.scenario import (
     shipped,
     validate,
 )
-from oo_sim.show.text import plain
+from oo_sim.show import count, plain
 
 _CHANGES = {
     "drift": "preferences drift",
@@ -35,7 +35,7 @@ _OVERRIDES = ("users", "rounds", "replicates", "seed")
 
 
 class Repeat(NamedTuple):
-    """How to run it again: commands, remarks, and the scenario file that they want, None for a shipped one."""
+    """How to run it again: commands, remarks, and the scenario file that they require, None for a shipped one."""
 
     commands: tuple[str, ...]
     remarks: tuple[str, ...]
@@ -57,17 +57,17 @@ def in_words(scenario: Scenario) -> Iterator[str]:
     times = f", in {scenario.replicates:,} replicates" if scenario.replicates > 1 else ""
     present = isinstance(scenario.world, LinearWorld) or not (scenario.world.churn or scenario.world.arrivals)
     most = "" if present else "up to "
-    decisions = f"{most}{_count(scenario.rounds, 'decision')} each"
-    yield f"{_count(scenario.users, 'user')}, {decisions} under every policy{times}."
+    decisions = f"{most}{count(scenario.rounds, 'decision')} each"
+    yield f"{count(scenario.users, 'user')}, {decisions} under every policy{times}."
     if scenario.feedback:
-        yield "Rewards are heard of late, or not at all, as the scenario says under feedback."
+        yield "Rewards are reported late, or never, as the scenario says under feedback."
     yield from _linear(scenario.world) if isinstance(scenario.world, LinearWorld) else _tips(scenario.world)
 
 
 def _linear(world: LinearWorld) -> Iterator[str]:
     noise = f"Gaussian noise of standard deviation {world.noise_sd:g}" if world.noise == "gaussian" else "rewards of ±1"
     yield (
-        f"In each round {world.candidates} fresh context vectors in {_count(world.dimension, 'dimension')}; the mean "
+        f"In each round {world.candidates} fresh context vectors in {count(world.dimension, 'dimension')}; the mean "
         f"reward is x'θ with a θ of norm {world.theta_norm:g} for each user, with {noise}."
     )
 
@@ -78,12 +78,12 @@ def _tips(world: TipsWorld) -> Iterator[str]:
     yield f"On offer: {_span(world.tasks.count)} tasks {stay}{tips}."
     total = sum(segment.weight for segment in world.segments)
     shares = ", ".join(f"{plain(s.name, 40)} {s.weight / total * 100:.0f} %" for s in world.segments)
-    yield f"Users are of {_count(len(world.segments), 'segment')}: {shares}."
+    yield f"Users are of {count(len(world.segments), 'segment')}: {shares}."
     if world.reactions.no_reaction:
         yield f"{world.reactions.no_reaction * 100:g} % of decisions draw no reaction."
     changes = [words for name, words in _CHANGES.items() if getattr(world, name)]
     if changes:
-        yield f"People change: {', '.join(changes)}, as the scenario says."
+        yield f"Users change: {', '.join(changes)}, as the scenario says."
 
 
 def _span(count: int | Span) -> str:
@@ -113,7 +113,7 @@ def repeat(manifest: Manifest, scenario: Scenario | None) -> Repeat:
         return Repeat((), tuple(remarks), None)
     scenario, banks = scenario.with_(policies=kept), _banks(manifest)
     if banks:
-        remarks.append("It wants the tip banks that are named below, from oo-sim generate.")
+        remarks.append("It requires the tip banks that are named below, from oo-sim generate.")
     known = _shipped(scenario)
     if known is not None:
         command = ["oo-sim", "run", scenario.name, *_changes(known, scenario), *banks]
@@ -163,7 +163,3 @@ def _changes(known: Scenario, scenario: Scenario) -> Iterator[str]:
     if known.policies != scenario.policies:
         for spec in scenario.policies:
             yield from ("--policy", spec)
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"

@@ -3,34 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 from oo_sim.logs import LoggedPolicy
 from oo_sim.results.summary import LEVEL
-from oo_sim.show.text import plain
-from oo_sim.stats import Interval, Paired, t_interval
+from oo_sim.show import plain
+from oo_sim.show.text import MINUS
+from oo_sim.stats import Interval, t_interval
+from oo_sim.studies import Pair
 
 _FLOOR, _CEILING = "random", "oracle"
 _MOST = 4  # rivals that are named
-
-
-class PairLike(Protocol):
-    """Candidate minus baseline, by user: what a verdict needs of a pair of a comparison."""
-
-    @property
-    def scenario(self) -> str: ...
-    @property
-    def baseline(self) -> str: ...
-    @property
-    def candidate(self) -> str: ...
-    @property
-    def users(self) -> int: ...
-    @property
-    def difference(self) -> Interval: ...
-    @property
-    def spread(self) -> float: ...
-    @property
-    def paired(self) -> Paired: ...
 
 
 class Lead(NamedTuple):
@@ -46,9 +29,9 @@ class Lead(NamedTuple):
         return self.by.excludes(0.0)
 
 
-def leads(pairs: Sequence[PairLike]) -> list[Lead]:
+def leads(pairs: Sequence[Pair]) -> list[Lead]:
     """Every pair, the one with more reward first. The intervals hold for all pairs at once (Bonferroni over their
-    number), so whoever leads may be picked after looking."""
+    number), so the leader may be picked after looking."""
     level = 1 - (1 - LEVEL) / max(len(pairs), 1)
     found = []
     for pair in pairs:
@@ -59,7 +42,7 @@ def leads(pairs: Sequence[PairLike]) -> list[Lead]:
     return found
 
 
-def verdict(policies: Sequence[LoggedPolicy], pairs: Sequence[PairLike]) -> list[str]:
+def verdict(policies: Sequence[LoggedPolicy], pairs: Sequence[Pair]) -> list[str]:
     """The sentences for one scenario; `policies` is the manifest's list, which tells which ones learn.
 
     The first sentence is the verdict. Where two policies can't be told apart it says so, never that they are equal.
@@ -68,15 +51,29 @@ def verdict(policies: Sequence[LoggedPolicy], pairs: Sequence[PairLike]) -> list
         return ["Fewer than two policies have results, so there is nothing to compare."]
     if pairs[0].users < 2:
         return ["With one user there is no interval, and so no verdict: simulate more users."]
-    names = {policy.label: policy.name for policy in policies}
+    roles = _roles(policies, pairs)
     found = leads(pairs)
     means = _means(pairs)
-    learners = [label for label in means if names.get(label.rpartition("@")[0] or label) not in (_FLOOR, _CEILING)]
+    learners = [label for label in means if roles[label].name not in (_FLOOR, _CEILING)]
     ranked = sorted(learners or means, key=lambda label: -means[label])
-    return [*_first(ranked, found), *_ends(ranked[0], names, found), _how(pairs)]
+    return [*_first(ranked, found), *_ends(ranked[0], roles, found), _how(pairs)]
 
 
-def _means(pairs: Sequence[PairLike]) -> dict[str, float]:
+class _Role(NamedTuple):
+    """What a label stands for: a policy's name, and the bank of its tips, empty without one."""
+
+    name: str
+    bank: str
+
+
+def _roles(policies: Sequence[LoggedPolicy], pairs: Sequence[Pair]) -> dict[str, _Role]:
+    """The role of each label of the pairs; where runs differ, labels end in `@run`."""
+    known = {p.label: _Role(p.name, (p.bank or {}).get("bank", "")) for p in policies}
+    shown = {label for pair in pairs for label in (pair.baseline, pair.candidate)}
+    return {label: known.get(label.rpartition("@")[0], known.get(label, _Role("", ""))) for label in shown}
+
+
+def _means(pairs: Sequence[Pair]) -> dict[str, float]:
     means: dict[str, float] = {}
     for pair in pairs:
         means[pair.baseline] = pair.paired.baseline.estimate
@@ -105,21 +102,24 @@ def _first(ranked: Sequence[str], found: Sequence[Lead]) -> Iterator[str]:
     )
 
 
-def _ends(leader: str, names: Mapping[str, str], found: Sequence[Lead]) -> Iterator[str]:
-    """The leader against random and the oracle."""
+def _ends(leader: str, roles: Mapping[str, _Role], found: Sequence[Lead]) -> Iterator[str]:
+    """The leader against random and the oracle, which chose among the same tips."""
     for each in found:
         other = each.second if each.first == leader else each.first
-        if leader not in each[:2] or names.get(other) not in (_FLOOR, _CEILING):
+        role = roles[other]
+        if leader not in each[:2] or role.name not in (_FLOOR, _CEILING) or role.bank != roles[leader].bank:
             continue
-        if names[other] == _CEILING:
-            yield f"The oracle, which knows the true means, earns {_bounds(each.by)} more than {_name(leader)}."
+        whole = "" if other == role.name else f" ({_name(other)})"  # a label says more: the bank, the run
+        if role.name == _CEILING:
+            oracle = f"The oracle{whole}, which knows the true means,"
+            yield f"{oracle} earns {_bounds(each.by)} more than {_name(leader)}."
         elif each.first == leader:
-            yield f"{_name(leader)} earns {_bounds(each.by)} more than choosing at random."
+            yield f"{_name(leader)} earns {_bounds(each.by)} more than choosing at random{whole}."
         else:
-            yield f"Choosing at random earns {_bounds(each.by)} more than {_name(leader)}."
+            yield f"Choosing at random{whole} earns {_bounds(each.by)} more than {_name(leader)}."
 
 
-def _how(pairs: Sequence[PairLike]) -> str:
+def _how(pairs: Sequence[Pair]) -> str:
     several = f", together for all {len(pairs)} comparisons (Bonferroni)" if len(pairs) > 1 else ""
     return (
         f"True expected reward per decision; {LEVEL * 100:g} % intervals over {pairs[0].users:,} users, paired by user"
@@ -136,7 +136,7 @@ def _bounds(interval: Interval) -> str:
 
 
 def _signed(value: float) -> str:
-    return f"{value:.4f}".replace("-", "\N{MINUS SIGN}")
+    return f"{value:.4f}".replace("-", MINUS)
 
 
 def _name(label: str) -> str:

@@ -11,9 +11,9 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
-def figure(result: object, **options: Any) -> Figure:
+def figure(result: object, kind: str, **options: Any) -> Figure:
     """The figure of a result; see `oo_sim.figures.figure`."""
-    drawn: Figure = _room().figure(result, **options)
+    drawn: Figure = _room().figure(result, kind, **options)
     return drawn
 
 
@@ -25,7 +25,7 @@ def png(figure: Figure) -> bytes:
 
 def save(figure: Figure, path: Path) -> None:
     """Write the figure into a file. Raises `RunLogError` when it cannot be written."""
-    _room().save_png(figure, path)
+    _room().save(figure, path)
 
 
 def _room() -> Any:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import base64
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,14 +11,11 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
-from rich.console import Group
 
 from oo_sim.logs import EventTable, Manifest, RunFiles, RunLogError
-from oo_sim.results import drawing
-from oo_sim.results.dynamics import dynamics_of
-from oo_sim.results.summary import PolicySummary, size, summarise
-from oo_sim.results.table import as_dict, html_table, terminal_table
-from oo_sim.show.text import plain
+from oo_sim.results.result import Result, renamed
+from oo_sim.results.summary import FATES, LEVEL, PolicySummary, dynamics_of, notes, size, summarise
+from oo_sim.show import Table, Tables, number, percent, plain, plus_minus
 from oo_sim.stats import Interval
 
 if TYPE_CHECKING:
@@ -27,15 +23,27 @@ if TYPE_CHECKING:
 
 CURVES_PNG = "curves.png"
 """The file in a run directory that shows its curves."""
+_HEADERS = (
+    "policy",
+    "reward\nper decision",
+    "realised\nreward",
+    "regret\nper user",
+    "no\nreaction",
+    "decisions\nper second",
+)
+_FATES = {"rewarded": "rewarded", "pending": "pending", "expired": "expired", "never": "never\nreported"}
 
 
-class Run:
+class Run(Result):
     """The results of one scenario under some policies.
 
     `curves` has one row per policy, replicate and round (sums over users), `users` one per policy,
     replicate, user and checkpoint (running totals). `path` is the run directory, None for a run in memory.
     `failures` maps the label of each policy that failed to its message.
     """
+
+    kinds = ("curves", "loglog", "segments", "reactions", "users", "exploration", "theta")
+    alt = "curves of reward and regret"
 
     def __init__(
         self, manifest: Manifest, curves: pa.Table, users: pa.Table | None = None, path: Path | None = None
@@ -58,26 +66,46 @@ class Run:
         """The policies that failed: label -> message."""
         return dict(self.manifest.failures)
 
+    @property
+    def drawable(self) -> bool:
+        """Whether there is anything to draw: also curves without lines are."""
+        return True
+
     @cached_property
     def rows(self) -> list[PolicySummary]:
         """The summary of each policy that has results, in order."""
         return summarise(self.manifest, self.curves, None if self.manifest.moments else self.users)
 
-    def summary(self) -> pd.DataFrame:
+    def frame(self) -> pd.DataFrame:
         """The summary as a frame, a row per policy; an interval `a` has columns `a`, `a_lower`, `a_upper`."""
         return pd.DataFrame([_flat(row) for row in self.rows], columns=list(_COLUMNS))
 
-    def table(self) -> Group:
-        """The summary as a table for a rich console."""
-        return terminal_table(self.manifest, self.rows)
+    def table(self) -> Tables:
+        """The summary; where users come and go, or rewards are late, a second table on that."""
+        more = fates(self.manifest, self.rows)
+        failed = [f"{plain(label, 60)} failed: {plain(why)}" for label, why in self.failures.items()]
+        return Tables(
+            [summary_table(self.manifest, self.rows), *([more] if more else [])], failed, [*notes(self.manifest)]
+        )
 
     def as_dict(self) -> dict[str, Any]:
-        """The summary as plain data, as `--json` prints it; see `oo_sim.results.table.as_dict`."""
-        return as_dict(self.manifest, self.rows, None if self.path is None else str(self.path))
+        """The summary as plain data, as `--json` prints it: `path`, `name`, `users`, `rounds`, `replicates`, `seed`,
+        `content_hash`, `level`, `rows`, `failures` (label -> message) and `notes`.
 
-    def plot(self, *, log: bool = False) -> Figure:
-        """The curves as a matplotlib figure; `log` draws regret on logarithmic axes."""
-        return drawing.figure(self, log=log)
+        A row has `policy`, `decisions`, the intervals `expected_reward`, `reward` (both per decision) and
+        `regret_per_user`, each `{estimate, lower, upper, n}`, and `regret_per_decision`, `no_reaction`,
+        `decisions_per_second`, `users_at_the_end`, and the decisions by what became of them by the end: `rewarded`,
+        `pending`, `expired`, `never`. Numbers are finite or null.
+        """
+        keys = ("name", "users", "rounds", "replicates", "seed", "content_hash")
+        return {
+            "path": None if self.path is None else str(self.path),
+            **{key: getattr(self.manifest, key) for key in keys},
+            "level": LEVEL,
+            "rows": [{key: _plain_data(value) for key, value in row._asdict().items()} for row in self.rows],
+            "failures": self.failures,
+            "notes": list(notes(self.manifest)),
+        }
 
     def decisions(self) -> EventTable:
         """The logged decisions. Raises `RunLogError` when there are none."""
@@ -86,6 +114,16 @@ class Run:
     def learnings(self) -> EventTable:
         """What the models learned. Raises `RunLogError` when it was not logged."""
         return self._files().learnings()
+
+    def summary(self) -> pd.DataFrame:
+        """Deprecated: `frame`."""
+        renamed("Run.summary()", "Run.frame()")
+        return self.frame()
+
+    def plot(self, *, log: bool = False) -> Figure:
+        """Deprecated: `figure`."""
+        renamed("Run.plot()", "Run.figure()")
+        return self.figure(log=log)
 
     def _files(self) -> RunFiles:
         if self.path is None:
@@ -96,11 +134,47 @@ class Run:
         where = "in memory" if self.path is None else str(self.path)
         return f"<Run {plain(self.manifest.name)}: {len(self.rows)} policies, {size(self.manifest)}, {where}>"
 
-    def _repr_html_(self) -> str:
-        image = base64.b64encode(drawing.png(self.plot())).decode()
-        source = f"data:image/png;base64,{image}"
-        picture = f'<img alt="curves of reward and regret" style="max-width:100%" src="{source}">'
-        return f"<div>{html_table(self.manifest, self.rows)}{picture}</div>"
+
+def summary_table(manifest: Manifest, rows: Sequence[PolicySummary]) -> Table:
+    """A row per policy; what is not known is `-`."""
+    return Table(_HEADERS, [_cells(row) for row in rows], f"{plain(manifest.name)}: {size(manifest)}")
+
+
+def _cells(row: PolicySummary) -> tuple[str, ...]:
+    return (
+        plain(row.policy, 60),
+        plus_minus(row.expected_reward, 4),
+        number(row.reward.estimate, 4),
+        plus_minus(row.regret_per_user, 2),
+        percent(row.no_reaction),
+        number(row.decisions_per_second, 0),
+    )
+
+
+def fates(manifest: Manifest, rows: Sequence[PolicySummary]) -> Table | None:
+    """A second table: which share of users is still there, and what became of decisions.
+
+    It has the columns that the scenario's dynamics make interesting; without any, there is none.
+    """
+    found, headers = dynamics_of(manifest), ["policy"]
+    if found.presence:
+        headers += ["users\nat the end", "decisions\nper user"]
+    if found.reporting:
+        headers += [_FATES[fate] for fate in FATES]
+    if len(headers) == 1:
+        return None
+    return Table(headers, [_fates(row, manifest, found.presence, found.reporting) for row in rows])
+
+
+def _fates(row: PolicySummary, manifest: Manifest, presence: bool, reporting: bool) -> list[str]:
+    cells = [plain(row.policy, 60)]
+    if presence:
+        everybody = manifest.users
+        cells += [percent(row.users_at_the_end / everybody)]
+        cells += [number(row.decisions / (everybody * manifest.replicates), 1)]
+    if reporting:
+        cells += [percent(getattr(row, fate) / row.decisions if row.decisions else None) for fate in FATES]
+    return cells
 
 
 def load_run(path: str | Path) -> Run:
@@ -141,6 +215,12 @@ def _flat(row: PolicySummary) -> dict[str, Any]:
         else:
             flat[key] = math.nan if value is None else value
     return flat
+
+
+def _plain_data(value: object) -> Any:
+    if isinstance(value, Interval):
+        return {key: _plain_data(part) for key, part in value._asdict().items()}
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 _NOTHING = Interval(math.nan, math.nan, math.nan, 0)

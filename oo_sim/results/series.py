@@ -1,15 +1,18 @@
-"""The numbers behind the curves: averages in growing blocks of rounds, running sums, and bands over users."""
+"""The numbers behind the curves: averages in growing blocks of rounds, running sums, and bands over users; from a run's
+tables, and from its logged decisions how much of them was exploration."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from oo_sim.contract import F64, I64
-from oo_sim.logs import Manifest
-from oo_sim.results.summary import LEVEL
-from oo_sim.results.values import last_round
+from oo_sim.logs import Manifest, RunFiles
+from oo_sim.results.run import Run
+from oo_sim.results.summary import LEVEL, last_round
 from oo_sim.stats import mean_interval
 
 if TYPE_CHECKING:
@@ -17,6 +20,8 @@ if TYPE_CHECKING:
 
 _BLOCKS = 40
 _POINTS = 400
+_EXPLORED_BLOCKS = 24
+_ROWS = 1 << 17
 
 
 class Line(NamedTuple):
@@ -79,3 +84,42 @@ def _half_widths(users: pd.DataFrame) -> tuple[F64, F64]:
     groups = values.groupby(level="round")
     intervals = {at: mean_interval(group.to_numpy(), LEVEL) for at, group in groups}
     return np.array([*intervals], dtype=float), np.array([each.width / 2 for each in intervals.values()])
+
+
+def explores(run: Run) -> bool:
+    """Whether the run logged decisions of a policy that explores."""
+    return run.path is not None and RunFiles(run.path).has_events and bool(exploration_lines(run))
+
+
+def exploration_lines(run: Run) -> list[Line]:
+    """Share of decisions explored in blocks of rounds, with its band over users; policies without the notion are
+    left out. Raises `RunLogError` when the run logged no decisions."""
+    places = {label: i for i, label in enumerate(run.manifest.labels)}
+    users = {name: i for i, name in enumerate(run.users["user_id"].unique())}
+    starts = blocks(run.manifest.rounds, _EXPLORED_BLOCKS)
+    counts = np.zeros((2, len(places), len(users), len(starts)))
+    keys = pa.array(list(places)), pa.array(list(users))
+    for batch in run.decisions().batches(["policy", "user_id", "t", "explored"], rows=_ROWS):
+        known = batch.filter(pc.is_valid(batch.column("explored")))
+        _count(counts, known, starts, keys)
+    ends = np.append(starts[1:], run.manifest.rounds)
+    x = (starts + 1 + ends) / 2.0
+    return [_explored(label, x, *counts[:, i]) for label, i in places.items() if counts[1, i].any()]
+
+
+def _count(counts: F64, batch: pa.RecordBatch, starts: I64, keys: tuple[pa.Array, pa.Array]) -> None:
+    """Add a batch's decisions: how many were explored, and how many there were, by policy, user and block."""
+    policy, user = (pc.index_in(batch.column(i), key).to_numpy(zero_copy_only=False) for i, key in enumerate(keys))
+    t = batch.column("t").to_numpy()
+    block = np.searchsorted(starts, t, "right") - 1
+    explored = batch.column("explored").to_numpy(zero_copy_only=False).astype(float)
+    np.add.at(counts[0], (policy, user, block), explored)
+    np.add.at(counts[1], (policy, user, block), 1.0)
+
+
+def _explored(label: str, x: F64, explored: F64, decisions: F64) -> Line:
+    found = []
+    for j in range(len(x)):
+        seen = decisions[:, j] > 0
+        found.append(mean_interval(explored[seen, j] / decisions[seen, j], LEVEL))
+    return Line(label, x, np.array([each.estimate for each in found]), np.array([each.width / 2 for each in found]))

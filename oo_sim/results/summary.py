@@ -1,17 +1,18 @@
-"""What a run says about each policy: rewards, regret, their intervals over users, and what they mean."""
+"""What a run says about each policy: rewards, regret, their intervals over users, what they mean, and one value per
+user behind them all."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any, NamedTuple
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
 
 from oo_sim.logs import Manifest
-from oo_sim.results import dynamics
+from oo_sim.show import count
 from oo_sim.stats import Interval, mean_interval
 from oo_sim.stats.exact import ExactMoments
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 LEVEL = 0.95
 """The confidence level of all intervals in tables and figures."""
@@ -101,22 +102,22 @@ def _one(
 
 def size(manifest: Manifest) -> str:
     """How large the run is, in words."""
-    parts = [_count(manifest.users, "user"), _count(manifest.rounds, "round")]
+    parts = [count(manifest.users, "user"), count(manifest.rounds, "round")]
     if manifest.replicates > 1:
-        parts.append(_count(manifest.replicates, "replicate"))
+        parts.append(count(manifest.replicates, "replicate"))
     return ", ".join(parts)
 
 
 def notes(manifest: Manifest) -> Iterator[str]:
     """What a reader must know to read the numbers, one sentence or two a note."""
-    users, rounds = manifest.users, _count(manifest.rounds, "round")
+    users, rounds = manifest.users, count(manifest.rounds, "round")
     yield (
         "Reward is the true expected reward of what was chosen, realised reward what the draws made of it. "
         f"Regret is the best expected reward on offer minus the chosen one's, summed over {rounds}."
     )
     if users > 1:
         yield (
-            f"±: 95 % Student t interval of the mean over {_count(users, 'user')}, each user one value, "
+            f"±: 95 % Student t interval of the mean over {count(users, 'user')}, each user one value, "
             "averaged over rounds and replicates; it is over users, never over rounds."
         )
     else:
@@ -133,10 +134,53 @@ def notes(manifest: Manifest) -> Iterator[str]:
             "What is on offer depends on what was served before, so regret is against the best on this "
             "policy's own trajectory: reward, not regret, compares policies."
         )
-    found = dynamics.dynamics_of(manifest)
-    yield from dynamics.notes(found)
-    yield from dynamics.fate_notes(found)
+    yield from dynamics_notes(manifest)
+    if dynamics_of(manifest).reporting:
+        yield (
+            "Shares of decisions by what became of their rewards by the end: rewarded (reported and learned), pending "
+            "(still on the way), expired (lost after the window), never reported (no reaction, or missing)."
+        )
 
 
-def _count(number: int, noun: str) -> str:
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+class Dynamics(NamedTuple):
+    """Which dynamics there are: rewards that are late or missing, users who come or leave, users who change."""
+
+    reporting: bool
+    presence: bool
+    change: bool
+
+
+def dynamics_of(manifest: Manifest) -> Dynamics:
+    """The dynamics of a run's scenario."""
+    scenario = manifest.scenario
+    world = scenario.get("world")
+    has = {name for name in ("drift", "fatigue", "churn", "arrivals") if isinstance(world, dict) and world.get(name)}
+    return Dynamics(bool(scenario.get("feedback")), bool(has & {"churn", "arrivals"}), bool(has & {"drift", "fatigue"}))
+
+
+def dynamics_notes(manifest: Manifest) -> Iterator[str]:
+    """What a reader must know to read rewards and regrets of such a run, one sentence or two a note."""
+    found = dynamics_of(manifest)
+    if found.change:
+        yield "Users change: regret is against the best for the user as it is in that round (dynamic regret)."
+    if found.presence:
+        yield (
+            "Users come or leave: each user's value is over its own decisions, so that a user who left early still "
+            "counts, and a user who never decided does not. Curves of reward are means over the users who are there in "
+            "a round."
+        )
+
+
+def user_values(users: pd.DataFrame, keys: Sequence[str]) -> pd.DataFrame:
+    """Rows by `keys` and user, in order: `reward`, the mean expected reward per decision, and `regret`, summed.
+
+    `users` is the users table or some of its rows; a user who has made no decision by a checkpoint has no row there.
+    """
+    known, sums = users[users["decisions"] > 0], ["expected_reward", "regret", "decisions"]
+    means = known.groupby([*keys, "user_id"], sort=True, observed=True)[sums].mean()
+    return pd.DataFrame({"reward": means["expected_reward"] / means["decisions"], "regret": means["regret"]})
+
+
+def last_round(users: pd.DataFrame) -> pd.DataFrame:
+    """The rows of the last checkpoint."""
+    return users[users["round"] == (users["round"].max() if len(users) else np.nan)]

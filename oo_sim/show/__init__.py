@@ -1,1 +1,20 @@
-"""How things are shown, whatever they are: plain text, terminal tables, HTML."""
+"""How things are shown, whatever they are: harmless text, numbers in words, tables."""
+
+from oo_sim.show.tables import Table, Tables, data_address, picture
+from oo_sim.show.text import bracketed, count, minus, number, p_value, percent, plain, plus_minus, signed
+
+__all__ = [
+    "Table",
+    "Tables",
+    "bracketed",
+    "count",
+    "data_address",
+    "minus",
+    "number",
+    "p_value",
+    "percent",
+    "picture",
+    "plain",
+    "plus_minus",
+    "signed",
+]

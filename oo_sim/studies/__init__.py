@@ -3,12 +3,11 @@
 from oo_sim.errors import ComparisonError
 from oo_sim.studies.across import CEILING, FLOOR, Across
 from oo_sim.studies.comparing import compare
+from oo_sim.studies.comparison import Comparison, compare_outcomes
 from oo_sim.studies.outcomes import COLUMNS, Metric, Outcomes, check_metric, gather
 from oo_sim.studies.pairs import Pair
-from oo_sim.studies.result import Comparison, compare_outcomes
 from oo_sim.studies.sequential import FIRST_USERS, Look, look, sizes
-from oo_sim.studies.sweeping import sweep
-from oo_sim.studies.swept import Sweep
+from oo_sim.studies.sweeping import Sweep, sweep
 
 __all__ = [
     "CEILING",

@@ -14,8 +14,8 @@ from oo_sim.results import Run, load_run
 from oo_sim.scenario import Scenario, load, parse_spec
 from oo_sim.show.text import plain
 from oo_sim.studies.across import CEILING, FLOOR
+from oo_sim.studies.comparison import Comparison, compare_outcomes
 from oo_sim.studies.outcomes import Metric, check_metric, gather
-from oo_sim.studies.result import Comparison, compare_outcomes
 from oo_sim.studies.sequential import FIRST_USERS, Look, look, sizes
 from oo_sim.worlds import build
 
@@ -46,7 +46,7 @@ def compare(
     All pairs of `policies` (of all there are), candidate minus baseline, the earlier one the baseline; or each against
     the `reference`. Directories are read as runs, scenarios are run, with the overrides given. With `until`, users are
     added until each anytime-valid interval is at most +- `until` or excludes 0, or `max_users` is reached; `looked`
-    hears each look. `bootstrap_seed` is that of bands and bootstraps.
+    receives each look. `bootstrap_seed` is that of bands and bootstraps.
 
     Raises ComparisonError where runs do not fit together, and what `run` and `load_run` raise.
     """
@@ -55,7 +55,7 @@ def compare(
     overrides = {"users": users, "rounds": rounds, "replicates": replicates, "seed": seed}
     _check(found, metric, [name for name, value in overrides.items() if value is not None])
     if until is not None and len(fresh) < len(found):
-        raise ComparisonError("until adds users, so it wants scenarios to run, not runs that are there")
+        raise ComparisonError("until adds users, so it requires scenarios to run, not runs that are there")
     wanted = None if policies is None else [_label(each) for each in policies]
     base = None if reference is None else _label(reference)
 

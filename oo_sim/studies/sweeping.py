@@ -3,18 +3,153 @@
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Mapping, Sequence
+from functools import cached_property
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import numpy as np
+import pandas as pd
 
 from oo_sim.contract import F64
 from oo_sim.experiment import Progress, run
-from oo_sim.results.summary import LEVEL
+from oo_sim.results import Run
+from oo_sim.results.result import Result, renamed
+from oo_sim.results.summary import LEVEL, dynamics_notes, size
 from oo_sim.scenario import PolicyKey, PolicySpec, Scenario, SpecError, expand_spec, policy_key
+from oo_sim.show import Table, Tables, number, plain, plus_minus
 from oo_sim.stats import Interval, mean_interval
 from oo_sim.studies.outcomes import gather
-from oo_sim.studies.swept import Point, Series, Sweep
+
+_HEADERS = ("policy", "reward\nper decision", "behind the best\nof its pattern", "realised\nreward", "regret\nper user")
+
+
+_NONE = Interval(math.nan, math.nan, math.nan, 0)
+
+
+class Point(NamedTuple):
+    """One policy of a grid: the values of what is varied, its expected reward per decision, and that minus the best's.
+
+    Both intervals are over users; the second is paired, and holds for all pairs of the pattern at once.
+    """
+
+    policy: str
+    parameters: Mapping[str, int | float | str]
+    reward: Interval
+    behind: Interval
+
+
+class Series(NamedTuple):
+    """The points of one pattern; `varied` names the parameters that differ, none for a plain spec."""
+
+    pattern: str
+    name: str
+    varied: tuple[str, ...]
+    points: tuple[Point, ...]
+
+
+class Sweep(Result):
+    """The results of a sweep: its `series`, one for each pattern, and the `run` behind them."""
+
+    kinds = ("parameter",)
+    alt = "reward against the parameter"
+
+    def __init__(self, run: Run, series: Sequence[Series]) -> None:
+        self.run = run
+        self.series = tuple(series)
+
+    @property
+    def failures(self) -> dict[str, str]:
+        """The policies that failed: label -> message."""
+        return self.run.failures
+
+    @cached_property
+    def notes(self) -> tuple[str, ...]:
+        """What a reader must know."""
+        facts = self.run.manifest
+        found = [
+            "Reward is the true expected reward per decision, averaged over all rounds; all policies meet the same "
+            "users and draws (common random numbers)."
+        ]
+        if facts.users > 1:
+            found.append(
+                "±: 95 % Student t interval over users, each user one value; never over rounds. Behind the best: "
+                "paired by user, simultaneous over all pairs of the pattern (Bonferroni): the best is known only "
+                "afterwards."
+            )
+        else:
+            found.append("No interval with one user: intervals are over users, never over rounds.")
+        if facts.own_trajectory:
+            found.append("Regret is against the best on each policy's own trajectory: compare rewards, not regrets.")
+        return (*found, *dynamics_notes(facts))
+
+    def frame(self) -> pd.DataFrame:
+        """A row per point: `pattern`, `policy`, a column for each varied parameter, `reward`, `behind_best` and
+        `regret_per_user`, each with `_lower` and `_upper`, `realised`, `users` and whether it is the `best`."""
+        varied = list(dict.fromkeys(key for series in self.series for key in series.varied))
+        return pd.DataFrame([self._row(series, point, varied) for series in self.series for point in series.points])
+
+    def _row(self, series: Series, point: Point, varied: Sequence[str]) -> dict[str, Any]:
+        summary = self._summaries[point.policy]
+        row: dict[str, Any] = {"pattern": series.pattern, "policy": point.policy}
+        row |= {key: point.parameters.get(key, math.nan) for key in varied}
+        behind = point.behind if series.varied else _NONE
+        intervals = {"reward": point.reward, "behind_best": behind, "regret_per_user": summary.regret_per_user}
+        for name, interval in intervals.items():
+            row |= {name: interval.estimate, f"{name}_lower": interval.lower, f"{name}_upper": interval.upper}
+        row |= {"realised": summary.reward.estimate, "users": point.reward.n}
+        return row | {"best": bool(series.varied) and point.behind.estimate == 0.0}
+
+    @cached_property
+    def _summaries(self) -> dict[str, Any]:
+        return {row.policy: row for row in self.run.rows}
+
+    def table(self) -> Tables:
+        """A row per point, a block of rows per pattern."""
+        rows = [self._cells(series) for series in self.series]
+        ends = itertools.accumulate(map(len, rows[:-1]))
+        failed = [f"{plain(label, 60)} failed: {plain(why)}" for label, why in self.failures.items()]
+        table = Table(_HEADERS, [row for some in rows for row in some], self._title, breaks=frozenset(ends))
+        return Tables([table], failed, self.notes)
+
+    def console(self) -> Tables:
+        """Deprecated: `table`."""
+        renamed("Sweep.console()", "Sweep.table()")
+        return self.table()
+
+    @property
+    def _title(self) -> str:
+        return f"{plain(self.run.manifest.name)}: {size(self.run.manifest)}"
+
+    @property
+    def drawable(self) -> bool:
+        """Whether a policy of a pattern that varies has results."""
+        return any(series.varied and series.points for series in self.series)
+
+    def _cells(self, series: Series) -> list[tuple[str, ...]]:
+        rows: list[tuple[str, ...]] = []
+        for point in series.points:
+            summary = self._summaries[point.policy]
+            behind = "-" if not series.varied else "best" if point.behind.estimate == 0.0 else plus_minus(point.behind)
+            reward, regret = plus_minus(point.reward), plus_minus(summary.regret_per_user, 2)
+            rows.append((plain(point.policy, 60), reward, behind, number(summary.reward.estimate), regret))
+        return rows
+
+    def as_dict(self) -> dict[str, Any]:
+        """The sweep as plain data: `name`, `users`, `rounds`, `replicates`, `seed`, `level`, `rows` (as in
+        `frame`, with null for what is not there), `failures` and `notes`."""
+        keys = ("name", "users", "rounds", "replicates", "seed")
+        rows = [{key: _finite(value) for key, value in row.items()} for row in self.frame().to_dict("records")]
+        facts = {key: getattr(self.run.manifest, key) for key in keys}
+        return {**facts, "level": LEVEL, "rows": rows, "failures": self.failures, "notes": list(self.notes)}
+
+    def __repr__(self) -> str:
+        return f"<Sweep of {self._title}: {sum(len(series.points) for series in self.series)} policies>"
+
+
+def _finite(value: Any) -> Any:
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def sweep(

@@ -6,8 +6,7 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 
 from oo_sim.logs import Manifest
-from oo_sim.show.text import plain
-from oo_sim.stats import Interval
+from oo_sim.show import count, minus, plain
 from oo_sim.studies.outcomes import Metric, Outcomes
 from oo_sim.studies.pairs import Pair
 from oo_sim.studies.sequential import Look
@@ -34,7 +33,7 @@ def _estimand(manifest: Manifest, metric: Metric) -> str:
     own = ", each policy on its own trajectory" if manifest.own_trajectory else ""
     better = "; below 0 the candidate is better" if metric == "regret" else ""
     world = manifest.scenario.get("world", {})
-    some = ", a user's own decisions alone (0 for who made none)" if {"churn", "arrivals"} & world.keys() else ""
+    some = ", a user's own decisions alone (0 for a user without any)" if {"churn", "arrivals"} & world.keys() else ""
     rounds = f"averaged over rounds 1 to {manifest.rounds:,}{replicates}{some}{own}{better}"
     return f"the mean over users of candidate minus baseline in {MEANING[metric]} per decision, {rounds}."
 
@@ -51,7 +50,7 @@ def notes(scenarios: Sequence[Outcomes], pairs: Sequence[Pair], metric: Metric, 
         yield (
             "±: 95 % Student t interval of the mean difference over users (the clusters), paired by user under common "
             "random numbers; never over rounds. p: two-sided, by Holm over "
-            f"{_count(len(pairs), 'comparison')} here. Shares of users: exact 95 % bounds (Clopper-Pearson)."
+            f"{count(len(pairs), 'comparison')} here. Shares of users: exact 95 % bounds (Clopper-Pearson)."
         )
     yield from _pairing(pairs)
     if pairs:
@@ -62,9 +61,9 @@ def notes(scenarios: Sequence[Outcomes], pairs: Sequence[Pair], metric: Metric, 
 
 
 def _unchanged(pair: Pair) -> str:
-    who = f"{minus(pair.candidate, pair.baseline)} ({plain(pair.scenario)})"
+    pair_name = f"{minus(pair.candidate, pair.baseline)} ({plain(pair.scenario)})"
     return (
-        f"{who}: 0 of {_count(pair.users, 'user')} changed. That is not 'no effect': up to "
+        f"{pair_name}: 0 of {count(pair.users, 'user')} changed. That is not 'no effect': up to "
         f"{(1 - pair.paired.same.lower) * 100:.2f} % of all users may still change (exact 95 % bound)."
     )
 
@@ -80,7 +79,7 @@ def _sequential(looks: Sequence[Look], pairs: int, scenarios: int) -> Iterator[s
     )
     yield "Shares of users and P(better) are for a fixed number of users; they do not allow for the stopping rule."
     if scenarios > 1:
-        yield "No interquartile mean over scenarios: its bootstrap wants the users fixed beforehand."
+        yield "No interquartile mean over scenarios: its bootstrap requires that users are fixed beforehand."
 
 
 def _pairing(pairs: Sequence[Pair]) -> Iterator[str]:
@@ -98,36 +97,3 @@ def _pairing(pairs: Sequence[Pair]) -> Iterator[str]:
         f"Pairing by user leaves {kept[0] * 100:.2f} % of the variance that two separate groups of users would "
         f"give{saving}."
     )
-
-
-def minus(candidate: str, baseline: str, width: int = 60) -> str:
-    """`candidate - baseline`, each cut to `width` characters."""
-    return f"{plain(candidate, width)} \N{MINUS SIGN} {plain(baseline, width)}"
-
-
-def plus_minus(interval: Interval, digits: int = 4) -> str:
-    """A symmetric interval, signed."""
-    if math.isnan(interval.lower):
-        return signed(interval.estimate, digits)
-    return f"{signed(interval.estimate, digits)} ± {interval.width / 2:,.{digits}f}"
-
-
-def signed(value: float, digits: int = 4) -> str:
-    """A number with its sign, 0 without one."""
-    text = f"{value:+,.{digits}f}"
-    return text.replace("-", "\N{MINUS SIGN}") if float(text.replace(",", "")) else f"{0:.{digits}f}"
-
-
-def bracketed(interval: Interval, digits: int = 3) -> str:
-    """An interval that need not be symmetric."""
-    text = f"{interval.estimate:.{digits}f} [{interval.lower:.{digits}f}, {interval.upper:.{digits}f}]"
-    return text.replace("-", "\N{MINUS SIGN}")
-
-
-def p_value(p: float) -> str:
-    """A p-value as it is printed."""
-    return "-" if math.isnan(p) else "<0.0001" if p < 1e-4 else f"{p:.4f}"
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"

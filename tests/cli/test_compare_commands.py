@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
+from figures.painted import assert_painted
 
 import oo_sim
 from oo_sim.cli import main
@@ -59,7 +60,7 @@ def test_compare_prints_draws_and_ends_with_0(call: Call) -> None:
     assert "quickstart: expected reward per decision, 6 users, 4 rounds" in answer.out
     assert "Estimand (quickstart)" in answer.out
     assert answer.out.splitlines()[-1] == "Figure: difference.png"
-    assert Path("difference.png").read_bytes().startswith(b"\x89PNG")
+    assert_painted(Path("difference.png").read_bytes())
 
 
 def test_compare_reads_runs_as_it_runs_scenarios(call: Call) -> None:
@@ -101,7 +102,7 @@ def test_compare_of_regret_on_own_trajectories_is_refused_before_any_run(call: C
         (["compare", "quickstart", "--policy", "[", *SMALL], "is not a policy name"),
         (["compare", "quickstart", *PAIR, "--until", "-1"], "until must be a width above 0"),
         (["compare", "quickstart", "--metric", "profit"], "--metric"),
-        (["compare", "quickstart", "--out", "a.pdf"], "must end in .png"),
+        (["compare", "quickstart", "--out", "a.gif"], "must end in .png, .pdf, .svg"),
         (["compare", "quickstart", "--out", "no/a.png"], "there is no directory"),
         (["sweep", "quickstart"], "Missing option"),
         (["sweep", "quickstart", "--policy", "linucb"], "nothing varies"),
@@ -138,7 +139,7 @@ def test_sweep_prints_draws_and_gives_json(call: Call) -> None:
     assert answer.code == 0
     assert "linucb:alpha=0.1" in answer.out
     assert answer.out.splitlines()[-1] == "Figure: alpha.png"
-    assert Path("alpha.png").read_bytes().startswith(b"\x89PNG")
+    assert_painted(Path("alpha.png").read_bytes())
     rows = json.loads(call(*wanted, "--json").out)["rows"]
     assert [row["alpha"] for row in rows] == [0.1, 1, None]
 

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import sys
+import xml.etree.ElementTree as ET
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from figures.painted import assert_painted
 
 import oo_sim
 from oo_sim.cli import main
+from oo_sim.cli.show import Kind
+from oo_sim.figures import png
 
 Answer = tuple[int, str, str]
 Call = Callable[..., Answer]
@@ -47,10 +51,37 @@ def test_the_report_is_written_and_named(call: Call, kept: Path, tmp_path: Path)
     assert [path.name for path in tmp_path.iterdir()] == ["report.html"]
 
 
-@pytest.mark.parametrize("kind", ["segments", "users", "exploration", "difference"])
-def test_a_kind_is_drawn_into_the_run(call: Call, kept: Path, kind: str) -> None:
+@pytest.mark.parametrize("kind", [each.value for each in Kind if each is not Kind.theta])
+def test_a_kind_is_drawn_into_the_run_as_python_draws_it(call: Call, kept: Path, kind: str) -> None:
     assert call("plot", kept, "--kind", kind) == (0, f"{kept}/{kind}.png\n", "")
-    assert (kept / f"{kind}.png").read_bytes().startswith(b"\x89PNG")
+    run = oo_sim.load_run(kept)
+    figure = oo_sim.compare(run).figure() if kind == "difference" else run.figure(kind)
+    assert (kept / f"{kind}.png").read_bytes() == png(figure)
+    assert_painted(png(figure), figure)
+
+
+@pytest.mark.parametrize("ending", ["pdf", "svg"])
+def test_figures_are_vectors_too_and_the_same_bytes_again(call: Call, kept: Path, tmp_path: Path, ending: str) -> None:
+    for name in ("one", "two"):
+        assert call("plot", kept, "--out", f"{name}.{ending}") == (0, f"{name}.{ending}\n", "")
+    one, two = ((tmp_path / f"{name}.{ending}").read_bytes() for name in ("one", "two"))
+    assert one == two
+    if ending == "svg":
+        paths = ET.fromstring(one).iter("{http://www.w3.org/2000/svg}path")
+        assert sum(1 for _ in paths) > 50
+    else:
+        assert one.startswith(b"%PDF-")
+        assert one.rstrip().endswith(b"%%EOF")
+        assert b"/Type3" not in one  # fonts that journals refuse
+
+
+@pytest.mark.parametrize("form", ["csv", "latex", "markdown"])
+def test_the_table_in_other_forms_is_that_of_python(call: Call, kept: Path, form: str) -> None:
+    code, out, err = call("show", kept, f"--{form}")
+    run = oo_sim.load_run(kept)
+    assert (code, err) == (0, "")
+    assert out == (run.frame().to_csv(index=False) if form == "csv" else getattr(run.table(), form)())
+    assert call("show", kept, f"--{form}", "--json")[0] == 2
 
 
 def test_refusals_are_one_line_and_exit_code_2(call: Call, kept: Path) -> None:

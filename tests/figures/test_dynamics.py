@@ -11,11 +11,13 @@ from results.made import BuildRun
 from rich.console import Console
 
 from oo_sim import Run, load_run, run
-from oo_sim.figures.curves import curves_figure, png
-from oo_sim.figures.loglog import loglog_figure
+from oo_sim.figures import curves_figure, png
+from oo_sim.figures.curves import loglog_figure
+from oo_sim.results.run import fates
 from oo_sim.results.series import regret_lines
-from oo_sim.results.table import fates
 from oo_sim.scenario import validate
+
+from .painted import assert_painted
 
 PEOPLE = [{"name": "all", "preferences": {"intercept": -1, "priority": 2}}]
 USERS, ROUNDS, REPLICATES = 40, 30, 2
@@ -47,13 +49,13 @@ def test_the_summary_counts_what_became_of_decisions_as_the_curves_do() -> None:
         assert sum(counts) == row.decisions
         assert min(counts) > 0
         assert row.users_at_the_end == sums["users"] / REPLICATES < USERS
-    frame = result.summary()
+    frame = result.frame()
     assert frame["pending"].tolist() == [row.pending for row in result.rows]
 
 
 def test_without_dynamics_there_is_one_table_and_no_note_of_them(build: BuildRun) -> None:
     result = played()
-    assert fates(result.manifest, result.rows) == ([], [])
+    assert fates(result.manifest, result.rows) is None
     assert result.rows[0].users_at_the_end == USERS
     for text in (shown(result), result._repr_html_(), shown(build())):
         assert "pending" not in text
@@ -68,15 +70,15 @@ def test_without_dynamics_there_is_one_table_and_no_note_of_them(build: BuildRun
     [
         ({"churn": CHURN}, ["users\nat the end", "decisions\nper user"]),
         ({"arrivals": ARRIVALS}, ["users\nat the end", "decisions\nper user"]),
-        ({"feedback": FEEDBACK}, ["rewarded", "pending", "expired", "never\nheard of"]),
+        ({"feedback": FEEDBACK}, ["rewarded", "pending", "expired", "never\nreported"]),
         ({"drift": [{"random_walk": {"sd_per_day": 1}}]}, []),
     ],
 )
 def test_the_second_table_has_what_the_dynamics_make_interesting(parts: dict[str, Any], headers: list[str]) -> None:
     result = played(**parts)
-    found, rows = fates(result.manifest, result.rows)
-    assert found[1:] == headers
-    assert all(len(row) == len(found) for row in rows)
+    found = fates(result.manifest, result.rows)
+    assert (found.headers[1:] if found else []) == headers
+    assert found is None or [len(row) for row in found.rows] == [len(headers) + 1] * 2
     for text in (shown(result), result._repr_html_()):
         assert ("at the end" in text) == ("churn" in parts or "arrivals" in parts)
         assert ("lost after the window" in text) == ("feedback" in parts)
@@ -85,7 +87,9 @@ def test_the_second_table_has_what_the_dynamics_make_interesting(parts: dict[str
 
 def test_shares_are_of_decisions_and_of_users() -> None:
     result = played(FEEDBACK, churn=CHURN)
-    row, [_, *cells] = result.rows[0], fates(result.manifest, result.rows)[1][0]
+    found = fates(result.manifest, result.rows)
+    assert found is not None
+    row, [_, *cells] = result.rows[0], found.rows[0]
     assert cells[0] == f"{row.users_at_the_end / USERS:.1%}"
     assert cells[1] == f"{row.decisions / USERS / REPLICATES:.1f}"
     assert sum(float(cell.rstrip("%")) for cell in cells[2:]) == pytest.approx(100, abs=0.2)
@@ -115,6 +119,8 @@ def test_a_run_in_which_nobody_came_is_shown_as_it_is() -> None:
     assert result.rows[0].decisions == 0
     [line] = regret_lines(result.manifest, result.curves, result.users)
     assert line.y.tolist() == [0.0]
-    assert fates(result.manifest, result.rows)[1] == [["random", "0.0%", "0.0"]]
+    found = fates(result.manifest, result.rows)
+    assert found is not None
+    assert found.rows == [["random", "0.0%", "0.0"]]
     for figure in (curves_figure([result]), curves_figure([result], log=True), loglog_figure(result)):
-        assert png(figure).startswith(b"\x89PNG")
+        assert_painted(png(figure), figure)

@@ -15,9 +15,11 @@ from matplotlib.figure import Figure
 from matplotlib.text import Text
 from results.made import BuildRun
 
-from oo_sim.figures.curves import curves_figure, png
+from oo_sim.figures import curves_figure, png
 from oo_sim.figures.style import looks, spread
 from oo_sim.results.series import blocks, regret_lines, reward_lines
+
+from .painted import assert_painted
 
 SEVEN = ("linucb", "egreedy", "linucb:alpha=0.5,features=oo7x", "thompson", "greedy", "random", "oracle")
 
@@ -73,8 +75,8 @@ def test_spread_moves_nothing_that_has_room() -> None:
 @pytest.mark.parametrize("log", [False, True])
 @pytest.mark.parametrize(("users", "rounds"), [(1, 1), (1, 3), (4, 500)])
 def test_labels_do_not_touch_and_are_not_cut(build: BuildRun, users: int, rounds: int, log: bool) -> None:
-    figure = build(SEVEN, users=users, rounds=rounds).plot(log=log)
-    assert png(figure).startswith(b"\x89PNG")
+    figure = build(SEVEN, users=users, rounds=rounds).figure(log=log)
+    assert_painted(png(figure), figure)
     for axes in figure.axes:
         boxes = [text.get_window_extent() for text in names(axes)]
         assert len(boxes) == len(SEVEN)
@@ -100,8 +102,8 @@ def test_the_title_names_scenario_and_size(build: BuildRun) -> None:
 
 
 def test_names_are_no_mathematics_and_missing_glyphs_no_failure(build: BuildRun) -> None:
-    figure = build(("a$b$c", "$\\frac{", "多"), name="$x$").plot()
-    assert png(figure).startswith(b"\x89PNG")
+    figure = build(("a$b$c", "$\\frac{", "多"), name="$x$").figure()
+    assert_painted(png(figure), figure)
     assert {text.get_text() for text in names(figure.axes[0])} == {"a$b$c", "$\\frac{", "多"}
 
 
@@ -115,7 +117,9 @@ def test_looks_differ_without_colour_and_do_not_depend_on_others(build: BuildRun
 
 
 def test_a_run_without_results_is_an_empty_figure(build: BuildRun) -> None:
-    assert png(build(("linucb",), missing=["linucb"]).plot()).startswith(b"\x89PNG")
+    figure = build(("linucb",), missing=["linucb"]).figure()
+    assert_painted(png(figure), figure)
+    assert [len(axes.get_lines()) for axes in figure.axes] == [0, 0]
 
 
 def test_no_run_is_refused() -> None:
@@ -124,7 +128,7 @@ def test_no_run_is_refused() -> None:
 
 
 def test_the_same_run_is_the_same_picture(build: BuildRun) -> None:
-    assert png(build().plot()) == png(build().plot())
+    assert png(build().figure()) == png(build().figure())
 
 
 def test_figures_have_no_global_state() -> None:

@@ -13,16 +13,19 @@ from results.made import BuildRun
 
 import oo_sim
 from oo_sim.cli.show import Kind
-from oo_sim.figures.exploration import exploration_figure, exploration_lines
-from oo_sim.figures.kinds import FIGURES
-from oo_sim.figures.loglog import loglog_figure
+from oo_sim.figures import FIGURES
+from oo_sim.figures.curves import loglog_figure
+from oo_sim.figures.exploration import exploration_figure
 from oo_sim.figures.people import people, users_figure
 from oo_sim.figures.reactions import MIX, mixes, reactions_figure
-from oo_sim.figures.segments import segment_results, segments, segments_figure
+from oo_sim.figures.segments import segments_figure
 from oo_sim.figures.style import looks
-from oo_sim.figures.theta import learned, theta_figure
+from oo_sim.figures.theta import theta_figure
 from oo_sim.logs import LoggedPolicy, RunLogError
 from oo_sim.results import Run
+from oo_sim.results.coefficients import learned
+from oo_sim.results.segments import segment_results, segments
+from oo_sim.results.series import exploration_lines
 
 SEVEN = ("linucb", "egreedy", "linucb:alpha=0.5,features=oo7x", "thompson", "greedy", "random", "oracle")
 SEGMENTS = ("early birds", "night owls", "everybody else")

@@ -2,40 +2,20 @@
 
 from __future__ import annotations
 
-import math
-from typing import NamedTuple
-
 import numpy as np
 import pytest
 from scipy import stats as scipy_stats
+from studies.runs import made
 
 from oo_sim.logs import LoggedPolicy
 from oo_sim.page.verdict import leads, verdict
-from oo_sim.stats import Interval, Paired, mean_interval, paired
+from oo_sim.studies import Pair, compare_outcomes, gather
 
 
-class Pair(NamedTuple):
-    """A pair as a comparison has it."""
-
-    scenario: str
-    baseline: str
-    candidate: str
-    users: int
-    difference: Interval
-    spread: float
-    paired: Paired
-
-
-def pairs(**values: list[float]) -> list[Pair]:
-    """Every two policies, each given by its users' values."""
-    names, found = list(values), []
-    for i, a in enumerate(names):
-        for b in names[i + 1 :]:
-            step = np.array(values[b]) - np.array(values[a])
-            spread = float(step.std(ddof=1)) if len(step) > 1 else math.nan
-            both = paired(values[a], values[b])
-            found.append(Pair("toy", a, b, len(step), mean_interval(step), spread, both))
-    return found
+def pairs(**values: list[float]) -> tuple[Pair, ...]:
+    """Every two policies, each given by its users' values; a bank's policies are written `policy_bank`."""
+    labelled = {name.replace("_", "+"): each for name, each in values.items()}
+    return compare_outcomes(gather([made(labelled)]), "expected", seed=None).pairs
 
 
 def policies(*labels: str) -> list[LoggedPolicy]:
@@ -93,3 +73,17 @@ def test_a_long_list_of_rivals_is_cut() -> None:
     users = {name: [0.1 * ((i * k) % 7) for i in range(1, 9)] for k, name in enumerate("abcdefg", 1)}
     first = verdict(policies(*users), pairs(**users))[0]
     assert " and 2 more. " in first
+
+
+def test_what_banks_earn_is_compared_with_what_the_same_bank_earns_under_whole_names() -> None:
+    banks = {"good": 0.4, "bad": 0.1, "none": 0.0}
+    levels = {"linucb": 0.1, "random": 0.0, "oracle": 0.2}
+    shifted = {
+        f"{p}_{b}": [u + more + level for u in USERS] for b, more in banks.items() for p, level in levels.items()
+    }
+    who = [LoggedPolicy(f"{p}+{b}", p, bank={"bank": b}) for b in banks for p in levels]
+    lines = verdict(who, pairs(**shifted))
+    assert lines[0].startswith("linucb+good is the best of the 3 policies that learn: it earns 0.3000")
+    assert lines[1] == "linucb+good earns 0.1000 (0.1000 to 0.1000) more than choosing at random (random+good)."
+    assert lines[2].startswith("The oracle (oracle+good), which knows the true means, earns 0.1000")
+    assert len(lines) == 4

@@ -43,7 +43,7 @@ def test_the_private_policy_runs_as_printed_and_learns(tmp_path: Path, monkeypat
     monkeypatch.delitem(sys.modules, "mine", raising=False)
     result = oo_sim.run("quickstart", policies=["mine:optimist", "random"], users=64, rounds=150, threads=1)
     monkeypatch.delitem(sys.modules, "mine", raising=False)
-    reward = result.summary().set_index("policy")["expected_reward"]
+    reward = result.frame().set_index("policy")["expected_reward"]
     assert not result.failures
     assert reward["mine:optimist"] > reward["random"] + 0.1
 

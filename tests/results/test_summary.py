@@ -54,8 +54,8 @@ def test_rows_keep_the_manifests_order_and_leave_out_what_failed(build: BuildRun
 def test_a_run_in_which_all_failed_is_an_empty_table(build: BuildRun) -> None:
     run = build(("linucb",), missing=["linucb"], failures={"linucb": "no"})
     assert run.rows == []
-    assert len(run.summary()) == 0
-    assert list(run.summary().columns) == list(build().summary().columns)
+    assert len(run.frame()) == 0
+    assert list(run.frame().columns) == list(build().frame().columns)
 
 
 def test_a_world_without_reactions_has_no_share(build: BuildRun) -> None:
@@ -89,7 +89,7 @@ def test_json_has_the_documented_keys_and_no_nan(build: BuildRun) -> None:
 
 
 def test_the_frame_has_a_column_for_each_bound(build: BuildRun) -> None:
-    frame = build(("linucb", "oracle")).summary()
+    frame = build(("linucb", "oracle")).frame()
     assert frame["policy"].to_list() == ["linucb", "oracle"]
     assert frame["regret_per_user"].to_list() == pytest.approx([2, 0])
     assert (frame["expected_reward_lower"] < frame["expected_reward"]).all()

@@ -10,15 +10,16 @@ import sys
 
 import numpy as np
 import pytest
+from figures.painted import assert_painted
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.text import Text
 from rich.console import Console
 
-from oo_sim.figures.curves import png
+from oo_sim.figures import png
+from oo_sim.show import p_value, plus_minus, signed
 from oo_sim.stats import Interval
 from oo_sim.studies import Comparison, ComparisonError, compare_outcomes, gather, look
-from oo_sim.studies.words import p_value, plus_minus, signed
 
 from .runs import made
 
@@ -45,13 +46,13 @@ def two_scenarios() -> Comparison:
 def text_of(found: Comparison) -> str:
     console = Console(width=120, file=None, force_terminal=False)
     with console.capture() as text:
-        console.print(found.console())
+        console.print(found.table())
     return text.get()
 
 
 def test_numbers_in_words() -> None:
-    assert plus_minus(Interval(-0.01234, -0.02, -0.004, 9)) == "\N{MINUS SIGN}0.0123 ± 0.0080"
-    assert plus_minus(Interval(0.5, float("nan"), float("nan"), 1)) == "+0.5000"
+    assert plus_minus(Interval(-0.01234, -0.02, -0.004, 9), sign=True) == "\N{MINUS SIGN}0.0123 ± 0.0080"
+    assert plus_minus(Interval(0.5, float("nan"), float("nan"), 1), sign=True) == "+0.5000 ± -"
     assert [signed(0.0), signed(-0.00001), signed(2.0, 1)] == ["0.0000", "0.0000", "+2.0"]
     assert [p_value(1e-9), p_value(0.04), p_value(float("nan"))] == ["<0.0001", "0.0400", "-"]
 
@@ -84,12 +85,12 @@ def test_text_from_files_is_harmless() -> None:
 
 def test_the_frame_has_a_row_per_pair_and_scenario() -> None:
     found = two_scenarios()
-    frame = found.table()
+    frame = found.frame()
     assert len(frame) == len(found.pairs) == 6
     assert {"scenario", "difference_lower", "holm", "gain_upper", "improvement", "variance_kept"} <= set(frame.columns)
     assert frame["difference"].tolist() == [pair.difference.estimate for pair in found.pairs]
     frame.loc[0, "difference"] = 99.0
-    assert found.table().loc[0, "difference"] != 99.0
+    assert found.frame().loc[0, "difference"] != 99.0
 
 
 def test_plain_data_is_json_whatever_there_is() -> None:
@@ -115,7 +116,7 @@ def test_looks_are_drawn_too() -> None:
 
 
 def check(figure: Figure) -> None:
-    assert png(figure).startswith(b"\x89PNG")
+    assert_painted(png(figure), figure)
     unused = {text for axes in figure.axes for text in outside(axes)}
     shown = [text for text in figure.findobj(Text) if text.get_visible() and text.get_text().strip()]
     boxes = [text.get_window_extent() for text in shown if text not in unused]

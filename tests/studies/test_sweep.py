@@ -9,11 +9,12 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from figures.painted import assert_painted
 from matplotlib.text import Text
 from rich.console import Console
 
 import oo_sim
-from oo_sim.figures.curves import png
+from oo_sim.figures import png
 from oo_sim.figures.sweep import axis, geometric, lines
 from oo_sim.scenario import SpecError
 from oo_sim.stats import mean_interval
@@ -34,7 +35,7 @@ def small() -> Sweep:
 
 
 def test_the_frame_has_a_row_per_value_with_the_rewards_of_a_plain_run(small: Sweep) -> None:
-    frame = small.table()
+    frame = small.frame()
     assert frame["policy"].tolist()[:5] == [
         *(f"linucb:alpha={a}" for a in ("0.1", "0.3", "1", "3")),
         "egreedy:epsilon=0,prior=1",
@@ -49,7 +50,7 @@ def test_the_frame_has_a_row_per_value_with_the_rewards_of_a_plain_run(small: Sw
 
 
 def test_each_pattern_has_its_best_and_plain_specs_have_none(small: Sweep) -> None:
-    frame = small.table()
+    frame = small.frame()
     for _, group in frame[frame["pattern"] != "random"].groupby("pattern"):
         assert group["reward"].idxmax() in group.index[group["best"]]
         assert (group["behind_best"] <= 0).all()
@@ -75,7 +76,7 @@ def test_behind_the_best_is_paired_and_simultaneous() -> None:
 def test_the_same_policy_in_two_patterns_is_run_once() -> None:
     found = oo_sim.sweep("quickstart", policies=["linucb:alpha=[1,2]", "linucb:alpha=1"], users=3, rounds=2)
     assert len(found.run.rows) == 2
-    assert found.table()["policy"].tolist() == ["linucb:alpha=1", "linucb:alpha=2", "linucb:alpha=1"]
+    assert found.frame()["policy"].tolist() == ["linucb:alpha=1", "linucb:alpha=2", "linucb:alpha=1"]
 
 
 @pytest.mark.parametrize("policies", [["linucb"], ["linucb:alpha=[1]", "random"], "linucb:alpha=[1,2]"])
@@ -116,7 +117,7 @@ def test_lines_and_axes(small: Sweep) -> None:
 
 def test_the_figure_is_legible(small: Sweep) -> None:
     figure = small.figure()
-    assert png(figure).startswith(b"\x89PNG")
+    assert_painted(png(figure), figure)
     assert [axes.get_xscale() for axes in figure.axes[::2]] == ["log", "linear", "linear"]
     width, height = figure.get_size_inches() * figure.dpi
     texts = [t for t in figure.findobj(Text) if t.get_visible() and t.get_text().strip()]
@@ -130,7 +131,7 @@ def test_the_figure_is_legible(small: Sweep) -> None:
 
 def test_one_user_has_no_interval_but_a_figure() -> None:
     found = oo_sim.sweep("quickstart", policies=["linucb:alpha=[1,2]"], users=1, rounds=2)
-    assert png(found.figure()).startswith(b"\x89PNG")
+    assert_painted(png(found.figure()), found.figure())
     assert any(note.startswith("No interval with one user") for note in found.notes)
     rows = json.loads(json.dumps(found.as_dict(), allow_nan=False))["rows"]
     assert rows[0]["reward_lower"] is None
@@ -146,7 +147,7 @@ def test_text_is_harmless_and_failures_are_named(small: Sweep) -> None:
     assert "\x1b" not in page
     console = Console(width=120)
     with console.capture() as text:
-        console.print(small.console())
+        console.print(small.table())
     assert "<b>x failed: broke" in text.get()
     assert "[bold]" in text.get()
 
@@ -155,10 +156,10 @@ def test_users_who_never_came_count_nowhere() -> None:
     """Rewards are those of a plain run, and so is the number of users behind them; notes say so."""
     found = oo_sim.sweep("newcomers", policies=["linucb:alpha=[0.3,1]"], users=30, rounds=20)
     plain = oo_sim.run("newcomers", policies=["linucb:alpha=0.3"], users=30, rounds=20).rows[0]
-    row = found.table().iloc[0]
+    row = found.frame().iloc[0]
     assert (row["reward"], row["reward_lower"]) == pytest.approx(plain.expected_reward[:2])
     assert row["users"] == plain.expected_reward.n < 30
     assert any("never decided" in note for note in found.notes)
     nobody = oo_sim.sweep("newcomers", policies=["linucb:alpha=[0.3,1]"], users=2, rounds=1)
-    assert nobody.table()["reward"].isna().all()
-    assert nobody.table()["users"].tolist() == [0, 0]
+    assert nobody.frame()["reward"].isna().all()
+    assert nobody.frame()["users"].tolist() == [0, 0]

@@ -1,24 +1,37 @@
-"""Parts of figures: bare panels, forest plots of intervals, and lines with bands."""
+"""The plotting kit: sheets in inches, bare panels, small multiples, lines with bands, forest plots of intervals.
+
+Nothing uses pyplot, and no text from files is read as mathematics.
+"""
 
 from __future__ import annotations
 
+import io
 import warnings
-from collections.abc import Sequence
-from typing import NamedTuple
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
 
 import numpy as np
+from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties
 from matplotlib.textpath import text_to_path
+from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator
 
 from oo_sim.contract import F64
-from oo_sim.figures.style import FAINT, FONT, GRID, INK
+from oo_sim.figures.style import FAINT, FONT, GRID, INK, Look
+from oo_sim.results.result import write_whole
+from oo_sim.results.series import Line
+from oo_sim.show import plain
 from oo_sim.stats import Interval
 
 DPI = 150
+NAME = 34
+"""Characters of a policy's name that are shown."""
 _MARKED, _ZERO = "#0072B2", "#757575"
+_EDGE, _HEAD, _AXIS, _TITLE, _FOOT = 0.25, 0.5, 0.75, 0.38, 0.55  # inches, of small multiples
 
 
 class ForestRow(NamedTuple):
@@ -83,6 +96,88 @@ def text_width(texts: Sequence[str], font: float = FONT) -> float:
     return max(points, default=0.0) / 72
 
 
+class Shape(NamedTuple):
+    """Panels a row at most, a panel's width and height, and the room at its right."""
+
+    columns: int = 3
+    width: float = 3.0
+    height: float = 2.3
+    right: float = 0.25
+
+
+def multiples(title: str, note: str, panels: int, shape: Shape, below: float = 0.0) -> tuple[Figure, list[Axes]]:
+    """A figure with a heading and that many bare panels; `below` is room under the heading, such as for a key.
+
+    A note that is wider than the panels makes the figure wider.
+    """
+    columns = min(shape.columns, panels)
+    rows = -(-panels // max(columns, 1))
+    step = _AXIS + shape.width + shape.right
+    width = max(2 * _EDGE + columns * step, 2 * _EDGE + text_width([note]), 2 * _EDGE + text_width([title], 15))
+    each = _TITLE + shape.height + _FOOT
+    sheet = Sheet(width, _EDGE + _HEAD + below + rows * each)
+    sheet.text(_EDGE, _EDGE, title, title=True)
+    sheet.text(_EDGE, _EDGE + 0.3, note)
+    axes = []
+    for i in range(panels):
+        row, column = divmod(i, columns)
+        left, top = _EDGE + _AXIS + column * step, _EDGE + _HEAD + below + row * each + _TITLE
+        axes.append(sheet.axes(left, top, shape.width, shape.height))
+    return sheet.figure, axes
+
+
+def end_room(names: Sequence[str]) -> float:
+    """The room that names at the ends of lines take, in inches."""
+    return text_width(names, FONT) + 0.4
+
+
+def draw_lines(axes: Axes, lines: Sequence[Line], style: Mapping[str, Look]) -> None:
+    """Each line in its policy's look, with its band where it has one."""
+    for line in lines:
+        look = style[line.label]
+        axes.plot(
+            line.x,
+            line.y,
+            color=look.color,
+            linestyle=look.dashes,
+            linewidth=look.width,
+            marker=look.marker,
+            markevery=_marks(len(line.x)),
+            markersize=4.5,
+            label=plain(line.label, NAME),
+        )
+        axes.fill_between(line.x, line.y - line.half, line.y + line.half, color=look.color, alpha=0.16, linewidth=0)
+
+
+def _marks(points: int) -> list[int]:
+    """Up to eight places of a line's points for its markers, evenly spread, the last point among them."""
+    return sorted({int(i) for i in np.linspace(points - 1, 0, min(9, points))[:-1]} | {points - 1})
+
+
+def name_panel(axes: Axes, title: str, x: str) -> None:
+    """A panel's title and what stands along x; never read as mathematics."""
+    axes.set_title(title, loc="left", fontsize=FONT + 1.5, color=INK, pad=7).set_parse_math(False)
+    axes.set_xlabel(x, fontsize=FONT, color=FAINT).set_parse_math(False)
+
+
+def finish(axes: Axes) -> None:
+    """Light axes, few ticks, short numbers."""
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.spines[["left", "bottom"]].set_color(FAINT)
+    axes.grid(axis="y", color=GRID, linewidth=0.8)
+    axes.set_axisbelow(True)
+    axes.tick_params(which="both", labelsize=FONT, labelcolor=INK, color=FAINT)
+    if axes.get_xscale() == "linear":
+        axes.xaxis.set_major_locator(MaxNLocator(6, integer=True))
+    else:
+        axes.xaxis.set_major_locator(LogLocator(numticks=6))
+    axes.xaxis.set_major_formatter(FuncFormatter(short_number))
+    if axes.get_yscale() == "log":
+        axes.yaxis.set_major_formatter(FuncFormatter(short_number))
+    axes.minorticks_off()
+    axes.margins(x=0.01)
+
+
 def forest(axes: Axes, rows: Sequence[ForestRow], *, zero: bool) -> None:
     """One interval below the other, names at the left, numbers at the right; marked ones are filled."""
     for place, row in enumerate(rows):
@@ -128,3 +223,27 @@ def few_ticks(axes: Axes, x: F64) -> None:
     axes.set_xticks(powers if len(powers) > 1 else sorted({low, high}))
     axes.minorticks_off()
     axes.xaxis.set_major_formatter(short_number)
+
+
+def png(figure: Figure, dpi: int = DPI) -> bytes:
+    """The figure as PNG, the same bytes for the same figure."""
+    return content(figure, "png", dpi)
+
+
+def content(figure: Figure, kind: str, dpi: int = DPI) -> bytes:
+    """The figure as png, pdf or svg, without a date in it."""
+    buffer = io.BytesIO()
+    options: dict[str, Any] = {"metadata": {"Date": None} if kind == "svg" else {"CreationDate": None}}
+    if kind == "png":
+        options = {"metadata": {"Software": None}, "pil_kwargs": {"optimize": True}}
+    with warnings.catch_warnings(), rc_context({"svg.hashsalt": "oo-sim", "pdf.fonttype": 42, "svg.fonttype": "path"}):
+        # A name in a script that the font lacks is drawn as boxes, which is no reason to warn or fail.
+        warnings.filterwarnings("ignore", message="Glyph .* missing from")
+        figure.savefig(buffer, format=kind, dpi=dpi, **options)
+    return buffer.getvalue()
+
+
+def save(figure: Figure, path: Path) -> None:
+    """Write the figure as PNG, PDF or SVG by the file's ending, whole or not at all; the same bytes for the same
+    figure. Raises `RunLogError` when it cannot be written."""
+    write_whole(path, content(figure, path.suffix.lower().removeprefix(".")))

@@ -1,0 +1,103 @@
+"""What every result can do (`Run`, `Comparison`, `Sweep`): be a table, a frame, a figure, plain data, and a file."""
+
+from __future__ import annotations
+
+import json
+import warnings
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from oo_sim.logs import RunLogError
+from oo_sim.results import drawing
+from oo_sim.show import Tables, picture
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.figure import Figure
+
+DRAWN = (".png", ".pdf", ".svg")
+"""Endings of files that hold a figure."""
+WRITTEN = (".csv", ".tex", ".md", ".html", ".json")
+"""Endings of files that hold the table."""
+
+
+class Result(ABC):
+    """A result, to be looked at in the same way whatever it is of."""
+
+    kinds: ClassVar[tuple[str, ...]]
+    """The figures there are of it; the first is that of `figure()`."""
+    alt: ClassVar[str]
+    """What the first figure shows, in words."""
+
+    @abstractmethod
+    def table(self) -> Tables:
+        """What it says, for people: prints itself, and has `latex()` and `markdown()`."""
+
+    @abstractmethod
+    def frame(self) -> pd.DataFrame:
+        """What it says, for programs; an interval `a` has columns `a`, `a_lower`, `a_upper`."""
+
+    @abstractmethod
+    def as_dict(self) -> dict[str, Any]:
+        """What it says as plain data, as `--json` prints it; numbers are finite or null."""
+
+    @property
+    @abstractmethod
+    def drawable(self) -> bool:
+        """Whether there is anything to draw."""
+
+    def figure(self, kind: str | None = None, **options: Any) -> Figure:
+        """A matplotlib figure, one of `kinds`. Raises `ValueError` for another."""
+        return drawing.figure(self, self._kind(kind), **options)
+
+    def save(self, path: str | Path, kind: str | None = None) -> Path:
+        """Write the figure (.png, .pdf, .svg) or the table (.csv, .tex, .md, .html, .json) into a file, whole or not
+        at all; by the file's ending. Returns its path. Raises `ValueError` for another ending, `RunLogError` when it
+        can't be written."""
+        path = Path(path)
+        ending = path.suffix.lower()
+        if ending in DRAWN:
+            drawing.save(self.figure(kind), path)
+            return path
+        writers: dict[str, Callable[[], str]] = {
+            ".csv": lambda: self.frame().to_csv(index=False),
+            ".tex": lambda: self.table().latex(),
+            ".md": lambda: self.table().markdown(),
+            ".html": self._repr_html_,
+            ".json": lambda: json.dumps(self.as_dict(), indent=2, allow_nan=False) + "\n",
+        }
+        if ending not in writers:
+            raise ValueError(f"{path} must end in one of {', '.join((*DRAWN, *WRITTEN))}")
+        write_whole(path, writers[ending]().encode())
+        return path
+
+    def _kind(self, kind: str | None) -> str:
+        if kind is None:
+            return self.kinds[0]
+        if kind not in self.kinds:
+            raise ValueError(
+                f"there is no figure {kind!r} of a {type(self).__name__}; there are {', '.join(self.kinds)}"
+            )
+        return kind
+
+    def _repr_html_(self) -> str:
+        image = picture(drawing.png(self.figure()), self.alt) if self.drawable else ""
+        return f"<div>{self.table()._repr_html_()}{image}</div>"
+
+
+def renamed(old: str, new: str) -> None:
+    """Warn that a name has changed."""
+    warnings.warn(f"{old} is now {new}", DeprecationWarning, stacklevel=3)
+
+
+def write_whole(path: Path, content: bytes) -> None:
+    """Write the content, replacing what is there, whole or not at all. Raises `RunLogError`."""
+    partial = path.with_name(f".{path.name}.oo-sim-partial")
+    try:
+        partial.write_bytes(content)
+        partial.replace(path)
+    except OSError as error:
+        partial.unlink(missing_ok=True)
+        raise RunLogError(path, f"cannot be written: {error.strerror}") from error

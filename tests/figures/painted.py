@@ -1,0 +1,25 @@
+"""What a picture shows, counted in pixels: the first bytes of a file say nothing about what is painted."""
+
+from __future__ import annotations
+
+import io
+
+import numpy as np
+import pytest
+from matplotlib.figure import Figure
+from PIL import Image
+
+
+def assert_painted(content: bytes, figure: Figure | None = None, *, all_over: bool = True) -> None:
+    """A PNG that can be decoded, of the figure's size, white but for text, lines and areas."""
+    with Image.open(io.BytesIO(content)) as image:
+        assert image.format == "PNG"
+        pixels = np.asarray(image.convert("RGB"), dtype=int)
+    if figure is not None:
+        width, height = figure.get_size_inches() * figure.dpi
+        assert pixels.shape[:2] == pytest.approx((height, width), abs=1)
+    inked = pixels.min(axis=2) < 250
+    assert 0.003 < inked.mean() < 0.7
+    # Ink in all thirds of the width and of the height, so that it is not a heading above nothing.
+    for lines in (inked, inked.T):
+        assert not all_over or all(part.max() for part in np.array_split(lines.max(axis=1), 3))
