@@ -115,7 +115,8 @@ class Policy(NamedTuple):
     `score` and `update` get the uniforms they ask for in `noise`, as an array (count, n). `update` alone may reuse
     its state's memory. `parameters` are what a reader needs to build the policy again. `propensities` is False
     where the probabilities drawn from are one random realisation, so that the propensity is not known.
-    `explores` is False where no part of a choice can be called exploration.
+    `explores` is True where a part of each arm's probability is exploration, as `Probs.explored` says; where it is
+    False, that part is 0, and the log's column `explored` is null.
     """
 
     name: str

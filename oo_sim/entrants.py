@@ -10,6 +10,7 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 
 from oo_sim.contract import F64, Batch, Learning, Policy, Probs, State, World
+from oo_sim.decide import PolicyError
 from oo_sim.features import FEATURES
 from oo_sim.kernels.philox import MAX_UNIFORMS
 from oo_sim.policies import UnknownPolicyError, factory, make, policy_hash
@@ -135,7 +136,10 @@ def guarded(policy: Policy) -> Policy:
         return policy.score(state, _shown(batch), _view(noise))
 
     def probs(scores: F64, batch: Batch) -> Probs:
-        return policy.probs(scores, _shown(batch))
+        made = policy.probs(scores, _shown(batch))
+        if not policy.explores and isinstance(made, Probs) and np.any(made.explored):
+            raise PolicyError(policy.name, "probs returned a part `explored`; a policy that has one says explores=True")
+        return made
 
     def update(state: State, learning: Learning, noise: F64) -> State:
         arrays = {name: _view(column) for name, column in learning._asdict().items() if name != "tick"}

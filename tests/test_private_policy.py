@@ -12,7 +12,7 @@ import pytest
 from oo_sim import run
 from oo_sim.contract import F64, Batch, FeatureMap, Learning, Policy, Probs
 from oo_sim.features import FEATURES
-from oo_sim.policies import explore, ridge
+from oo_sim.policies import explore, make, ridge
 
 PLAIN = """
 from typing import NamedTuple
@@ -92,7 +92,7 @@ def test_ridge_parts_refuse_another_dimension() -> None:
         ridge.mean(ridge.init(7, 1.0)(3), x)
     wrong = on_ridge_parts()._replace(features=FEATURES["oo7"])
     failures = run("quickstart", policies=[wrong], users=3, rounds=2).failures
-    assert "(7, 2)" in failures["mine"]
+    assert "(features, lanes) = (7, " in failures["mine"]
     assert "(5, 2)" in failures["mine"]
 
 
@@ -145,3 +145,14 @@ def test_what_a_policy_is_given_cannot_be_written_to() -> None:
 
     failures = run("quickstart", policies=[on_ridge_parts()._replace(probs=vandal)], users=3, rounds=2).failures
     assert "read-only" in failures["mine"]
+
+
+@pytest.mark.parametrize("spec", ["egreedy", "squarecb", "random", "softmax", "linucb"])
+def test_a_part_called_exploration_requires_that_the_policy_says_so(spec: str) -> None:
+    """Of every built-in kind as a private policy: those that explore are refused when they hide it, the others run."""
+    policy = make(spec, {}, FEATURES)
+    hidden = policy._replace(name="hidden", explores=False)
+    result = run("quickstart", policies=[hidden, policy._replace(name="open")], users=20, rounds=20, threads=1)
+    assert set(result.failures) == ({"hidden"} if policy.explores else set())
+    for message in result.failures.values():
+        assert "explores=True" in message
