@@ -120,6 +120,12 @@ class Structs:
         """A field of all structs as numbers, nan where null."""
         return floats(pc.struct_field(self._structs, name))
 
+    def texts(self, name: str) -> pa.Array | None:
+        """A text field of all structs; None where there is none."""
+        if self._structs.type.get_field_index(name) < 0:
+            return None
+        return pc.struct_field(self._structs, name).cast(pa.string())
+
     def null(self, name: str) -> Bool:
         """Where a field is null."""
         return is_null(pc.struct_field(self._structs, name))

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Callable
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
 import pyarrow as pa
@@ -22,19 +23,25 @@ class Lane(NamedTuple):
     user_id: str
 
 
+Keep: TypeAlias = Callable[[Lane], bool]
+"""Which lanes are looked at."""
+
+
 class Index:
     """Which lane each row of a table is about; lanes are numbered as they first appear."""
 
-    def __init__(self, source: Source, name: str, lanes: dict[Lane, int], refuse: Refuse) -> None:
-        self.source, self.name = source, name
+    def __init__(
+        self, source: Source, name: str, lanes: dict[Lane, int], refuse: Refuse, keep: Keep | None = None
+    ) -> None:
+        self.source, self.name, self._ids = source, name, keep is not None
         self.lanes: list[I32] = []
         self.starts = [0]
         self.nameless = False  # whether there are rows that nobody knows the user of
         for chunk in range(source.chunks):
             keys = source.read(chunk, KEYS)
-            found = _lanes(keys, lanes)
-            refuse(name, "policy, replicate or user_id is null", self.starts[-1] + np.flatnonzero(found < 0))
-            self.nameless |= bool((found < 0).any())
+            found = _lanes(keys, lanes, keep)
+            refuse(name, "policy, replicate or user_id is null", self.starts[-1] + np.flatnonzero(found == -1))
+            self.nameless |= bool((found == -1).any())
             self.lanes.append(found.astype(np.int32))
             self.starts.append(self.starts[-1] + keys.num_rows)
 
@@ -52,12 +59,12 @@ class Index:
     def read(self, chunk: int) -> pa.Table:
         """One chunk with the audit's columns, and each row's number in the whole table as `row`."""
         columns = COLUMNS[self.name]
-        part = self.source.read(chunk, columns).select(list(columns))
+        part = self.source.read(chunk, columns, ids=self._ids).select(list(columns))
         return part.append_column("row", pa.array(np.arange(self.starts[chunk], self.starts[chunk + 1])))
 
 
-def _lanes(keys: pa.Table, known: dict[Lane, int]) -> I64:
-    """The number of each row's lane, new lanes added to `known`; -1 where a key is null."""
+def _lanes(keys: pa.Table, known: dict[Lane, int], keep: Keep | None) -> I64:
+    """The number of each row's lane, new lanes added to `known`; -1 where a key is null, -2 where it is not kept."""
     nulls = np.logical_or.reduce([col.is_null(keys[name]) for name in KEYS])
     codes = np.zeros(keys.num_rows, np.int64)
     values = []
@@ -70,7 +77,7 @@ def _lanes(keys: pa.Table, known: dict[Lane, int]) -> I64:
     for i in np.argsort(first).tolist():
         if not nulls[first[i]]:
             lane = Lane(*_decode(int(distinct[i]), values))
-            numbers[i] = known.setdefault(lane, len(known))
+            numbers[i] = known.setdefault(lane, len(known)) if keep is None or keep(lane) else -2
     return np.asarray(numbers[inverse])
 
 

@@ -30,6 +30,7 @@ class Ledger:
         self._pages: dict[str, _Page] = {}
         self._refused: dict[tuple[str, str], Refused] = {}
         self._cut: list[str] = []
+        self.world = ""
 
     def _page(self, policy: str) -> _Page:
         return self._pages.setdefault(policy, _Page())
@@ -40,6 +41,12 @@ class Ledger:
         page = self._page(policy)
         page.decisions += count
         page.notes.update(dict.fromkeys(notes))
+
+    def note(self, policy: str, note: str, part: str) -> None:
+        """Takes note of a part of a policy that is not derived again."""
+        page = self._page(policy)
+        page.notes[note] = None
+        page.unchecked = (*page.unchecked, part)
 
     def add(self, policy: str, rows: Rows, finding: Finding) -> None:
         """Adds one check's outcome over `rows`."""
@@ -80,7 +87,7 @@ class Ledger:
     def report(self) -> Report:
         """All of it."""
         policies = tuple(_policy_report(label, page) for label, page in self._pages.items())
-        return Report(policies, tuple(self._refused.values()), tuple(self._cut))
+        return Report(policies, tuple(self._refused.values()), tuple(self._cut), self.world)
 
 
 def _policy_report(label: str, page: _Page) -> PolicyReport:

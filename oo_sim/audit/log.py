@@ -33,9 +33,11 @@ def open_log(directory: str | Path) -> Log:
     return Log(decisions, learnings, _manifest(path / "manifest.json"))
 
 
-def audit_directory(directory: str | Path, progress: Callable[[int], None] | None = None) -> Report:
+def audit_directory(
+    directory: str | Path, progress: Callable[[int], None] | None = None, *, full: bool = False
+) -> Report:
     """Audits the log in a directory; see `audit` and `open_log`."""
-    return audit(*open_log(directory), progress=progress)
+    return audit(*open_log(directory), progress=progress, full=full)
 
 
 def _files(path: Path, name: str) -> list[Path]:

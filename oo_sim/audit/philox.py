@@ -52,22 +52,25 @@ def philox(counter: U64, key: U64) -> U64:
     return np.stack([c0, c1, c2, c3])
 
 
-def words(seed: int, replicate: I64, users: U64, t: I64, purpose: int, block: int = 0) -> U64:
-    """The four words (4, n) of a block at the addresses of `users` (n,), hashed, at `t` (n,) in `replicate` (n,)."""
+def words(seed: int, replicate: I64, users: U64, t: I64, purpose: int, blocks: int = 1) -> U64:
+    """The four words (4, blocks, n) of each block at the addresses of `users` (n,), hashed, at `t` (n,) in `replicate`
+    (n,)."""
     n = len(t)
     key = np.stack([np.full(n, seed & 0xFFFFFFFF, np.uint64), replicate.astype(np.uint64) & _LOW])
-    last = np.full(n, (purpose << 16) | block, np.uint64)
-    return philox(np.stack([users & _LOW, users >> _HALF, t.astype(np.uint64) & _LOW, last]), key)
+    last = np.repeat(np.arange(blocks, dtype=np.uint64) + np.uint64(purpose << 16), n)
+    place = np.stack([users & _LOW, users >> _HALF, t.astype(np.uint64) & _LOW])
+    counter = np.concatenate([np.tile(place, blocks), last[None]])
+    return philox(counter, np.tile(key, blocks)).reshape(4, blocks, n)
 
 
 def uniforms(seed: int, replicate: I64, users: U64, t: I64, purpose: int, count: int) -> F64:
     """`count` uniforms in [0, 1) of 53 bits (count, n) at each address; two words make one, two of them a block."""
-    parts = [np.empty((0, len(t)))]
-    for block in range(-(-count // 2)):
-        found = words(seed, replicate, users, t, purpose, block)
-        high, low = found[0::2] >> np.uint64(5), found[1::2] >> np.uint64(6)
-        parts.append((high.astype(np.float64) * 2.0**26 + low.astype(np.float64)) * 2.0**-53)
-    return np.concatenate(parts)[:count]
+    if count == 0 or len(t) == 0:
+        return np.empty((count, len(t)))
+    found = words(seed, replicate, users, t, purpose, -(-count // 2)).transpose(1, 0, 2)
+    high, low = found[:, 0::2] >> np.uint64(5), found[:, 1::2] >> np.uint64(6)
+    unit = (high.astype(np.float64) * 2.0**26 + low.astype(np.float64)) * 2.0**-53
+    return np.asarray(unit.reshape(-1, len(t))[:count])
 
 
 def normals(seed: int, replicate: I64, users: U64, t: I64, purpose: int, count: int) -> F64:

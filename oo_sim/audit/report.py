@@ -12,6 +12,12 @@ CHECKS: Mapping[str, str] = {
     "order": "a user's decisions and learnings are numbered without gaps, and time does not run back",
     "id": "ids are the decision's own, and name a policy that the manifest describes",
     "time": "what was served stands in the order of time",
+    "presence": "a user decides in the rounds in which the scenario has it there, and in no other",
+    "clock": "hour and weekday are those of the scenario",
+    "offer": "the candidates are those of the scenario",
+    "truth": "expected rewards follow from who the user is",
+    "reaction": "the reaction follows from its uniform and the user's taste",
+    "feedback": "rewards arrive when, and only if, the scenario says so",
     "features": "the logged vectors follow from the candidates, the hour and the day",
     "learned": "what was learned is the vector of the decision that it belongs to, once",
     "reward": "the reward is that of the reaction, and within -1 to 1",
@@ -115,6 +121,7 @@ class Report:
     policies: tuple[PolicyReport, ...]
     refused: tuple[Refused, ...]
     cut: tuple[str, ...] = ()  # tables that do not have as many rows as the manifest says
+    world: str = ""  # of whom the world was derived again; empty where there is no scenario
 
     @property
     def violations(self) -> int:

@@ -42,6 +42,7 @@ class Decisions(NamedTuple):
     ts: I64  # microseconds, 0 where there are none
     ids: pa.Array
     hashes: pa.Array
+    task_ids: pa.Array | None = None  # of the standing candidates, row by row, where they were read
 
     @property
     def has_probs(self) -> Bool:
@@ -118,6 +119,7 @@ def _dense_decisions(table: pa.Table, d: int) -> Decisions:
         ts=col.times(table["ts"]),
         ids=col.whole(table["decision_id"]),
         hashes=col.whole(table["policy_hash"]),
+        task_ids=raw.texts("task_id"),
     )
 
 

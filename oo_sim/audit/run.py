@@ -13,14 +13,19 @@ from oo_sim.audit import checks, model
 from oo_sim.audit.arrays import I64, U64, Bool
 from oo_sim.audit.evalues import ALPHA, Evidence
 from oo_sim.audit.features import derivable
+from oo_sim.audit.lanes import Lane
 from oo_sim.audit.ledger import Ledger
+from oo_sim.audit.lived import findings, picked
 from oo_sim.audit.philox import user_words
 from oo_sim.audit.report import Finding, Report, Rows, UnusableLogError
 from oo_sim.audit.rows import Decisions, Learnings, decisions, learnings
 from oo_sim.audit.rules import Rule, rules, undescribed
 from oo_sim.audit.shards import Shard, shards
 from oo_sim.audit.sources import Source, TableSource
+from oo_sim.audit.worlds import Lanes
 
+WORLD_USERS = 64
+"""How many users' worlds are derived again, unless all are."""
 SHARD_NUMBERS = 5_000_000
 """About how many numbers of vectors are held at once, in one array; some ten arrays of that size are."""
 _CANDIDATES = 8
@@ -28,9 +33,9 @@ _CANDIDATES = 8
 _NO_SEED = f"there is no seed: exploration is tested by e-values, each at alpha {ALPHA:g}"
 
 
-def audit_tables(decided: pa.Table, learned: pa.Table, manifest: Mapping[str, Any]) -> Report:
+def audit_tables(decided: pa.Table, learned: pa.Table, manifest: Mapping[str, Any], *, full: bool = False) -> Report:
     """Audits a log in memory; see `audit`."""
-    return audit(TableSource(decided, "decisions"), TableSource(learned, "learnings"), manifest)
+    return audit(TableSource(decided, "decisions"), TableSource(learned, "learnings"), manifest, full=full)
 
 
 def audit(
@@ -39,15 +44,17 @@ def audit(
     manifest: Mapping[str, Any],
     *,
     numbers: int = SHARD_NUMBERS,
+    full: bool = False,
     progress: Callable[[int], None] | None = None,
 ) -> Report:
     """Derives every decision of a log again and reports what does not follow.
 
     `manifest` describes the policies (label, name, parameters, features), the seed and whether rewards are
     reactions; what it does not say is not checked, and the report says so. Without a seed, draws cannot be
-    derived, and exploration is tested by e-values instead. `progress` is told how many decisions a shard
-    had. Raises UnusableLogError where the log cannot be read; rows that cannot be judged are refused in the
-    report.
+    derived, and exploration is tested by e-values instead. With a scenario, its world is derived again for
+    `WORLD_USERS` users over all their rounds, or, with `full`, for all users. `progress` is told how many
+    decisions a shard had. Raises UnusableLogError where the log cannot be read; rows that cannot be judged are
+    refused in the report.
     """
     seed = _seed(manifest)
     known = rules(manifest, seed)
@@ -72,7 +79,53 @@ def audit(
         ledger.decisions(shard.policy, len(part.decisions.t), notes, rule.unchecked)
         if progress is not None:
             progress(len(part.decisions.t))
+    if seed is not None and manifest.get("scenario"):
+        _worlds(decided, learned, manifest, known, seed, numbers, full, ledger)
     return ledger.report()
+
+
+def _worlds(
+    decided: Source,
+    learned: Source,
+    manifest: Mapping[str, Any],
+    known: Mapping[str, Rule],
+    seed: int,
+    numbers: int,
+    full: bool,
+    ledger: Ledger,
+) -> None:
+    """Derives the scenario's world again and sets what was logged against it."""
+    scenario = manifest["scenario"]
+    banked = {entry["label"] for entry in manifest.get("policies", ()) if entry.get("llm")}
+    users, replicates = int(manifest.get("users") or 0), int(manifest.get("replicates") or 1)
+    of_interest = picked(users, users if full else WORLD_USERS)
+    ends = range(replicates) if full else (0, replicates - 1)
+
+    def keep(lane: Lane) -> bool:
+        return lane.policy not in banked and lane.replicate in ends and of_interest(lane.user_id)
+
+    def forget(table: str, reason: str, rows: I64) -> None:
+        """Rows that cannot be judged were counted before."""
+
+    looked: set[str] = set()
+    for shard in shards(decided, learned, numbers, lambda policy: 16 * _CANDIDATES, forget, keep=keep):
+        rule = known.get(shard.policy) or undescribed(shard.policy)
+        width = None if rule.names is None else len(rule.names)
+        d = decisions(shard.decisions, width, False, forget)
+        m = learnings(shard.learnings, d.x.shape[2], forget)
+        ids = tuple(lane.user_id for lane in shard.lanes)
+        lanes = Lanes(user_words(ids), np.array([lane.replicate for lane in shard.lanes], np.int64), seed)
+        lost = _short(shard.decisions, d.lane, lanes.n) | _short(shard.learnings, m.lane, lanes.n)
+        try:
+            found = list(findings(d, m, scenario, lanes, ids, rule.family == "oracle"))
+        except (KeyError, TypeError, ValueError, IndexError, AttributeError, ZeroDivisionError) as error:
+            raise UnusableLogError(f"manifest: scenario: cannot be read: {error!r:.120}") from error
+        for finding, rows in found:
+            ledger.add(shard.policy, rows, finding._replace(judged=finding.judged & ~lost[rows.lane]))
+        looked |= set(ids)
+    ledger.world = f"{len(looked):,} of {users:,} users, over all their rounds"
+    for label in banked:
+        ledger.note(label, "the world is not derived again: its tips come out of a bank", "world")
 
 
 class _Part(NamedTuple):

@@ -13,7 +13,7 @@ import numpy as np
 import pyarrow as pa
 
 from oo_sim.audit.arrays import I64
-from oo_sim.audit.lanes import Index, Lane
+from oo_sim.audit.lanes import Index, Keep, Lane
 from oo_sim.audit.refusals import Refuse
 from oo_sim.audit.sources import Source
 from oo_sim.audit.spill import shard_tables
@@ -38,15 +38,19 @@ def shards(
     numbers: int,
     width: Width,
     refuse: Refuse,
-    counted: Callable[[str, int], None],
+    counted: Callable[[str, int], None] = lambda table, rows: None,
+    keep: Keep | None = None,
 ) -> Iterator[Shard]:
     """Yields the log in shards of whole users, policy by policy.
 
     A shard holds about `numbers` numbers, where a row of a policy has `width(policy)` of them. `counted` is called with
-    each table's name and its number of rows.
+    each table's name and its number of rows. With `keep`, only some lanes are looked at, and with their tasks' ids.
     """
     known: dict[Lane, int] = {}
-    indexes = Index(decisions, "decisions", known, refuse), Index(learnings, "learnings", known, refuse)
+    indexes = (
+        Index(decisions, "decisions", known, refuse, keep),
+        Index(learnings, "learnings", known, refuse, keep),
+    )
     for index in indexes:
         counted(index.name, index.starts[-1])
     if not known:

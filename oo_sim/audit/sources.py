@@ -44,8 +44,9 @@ class Source(Protocol):
     def chunks(self) -> int:
         """How many chunks there are, at least one."""
 
-    def read(self, chunk: int, columns: Sequence[str]) -> pa.Table:
-        """Some columns of one chunk. Raises UnusableLogError where it cannot be read."""
+    def read(self, chunk: int, columns: Sequence[str], *, ids: bool = False) -> pa.Table:
+        """Some columns of one chunk, with the ids of candidates' tasks if asked for. Raises UnusableLogError where it
+        cannot be read."""
 
 
 class TableSource:
@@ -61,7 +62,7 @@ class TableSource:
         """How many chunks there are."""
         return max(1, -(-int(self._table.num_rows) // self._rows))
 
-    def read(self, chunk: int, columns: Sequence[str]) -> pa.Table:
+    def read(self, chunk: int, columns: Sequence[str], *, ids: bool = False) -> pa.Table:
         """Some columns of one chunk."""
         return self._table.select(list(columns)).slice(chunk * self._rows, self._rows)
 
@@ -92,13 +93,13 @@ class ParquetSource:
         """How many row groups there are; a log without any has one empty chunk."""
         return max(1, len(self._groups))
 
-    def read(self, chunk: int, columns: Sequence[str]) -> pa.Table:
+    def read(self, chunk: int, columns: Sequence[str], *, ids: bool = False) -> pa.Table:
         """Some columns of one row group."""
         if not self._groups:
             return self._empty.select(list(columns))
         path, file, group = self._groups[chunk]
         try:
-            return file.read_row_group(group, columns=_leaves(file, columns))
+            return file.read_row_group(group, columns=_leaves(file, columns, ids))
         except (pa.ArrowException, OSError) as error:
             raise UnusableLogError(f"{path}: row group {group} is damaged: {_first_line(error)}") from error
 
@@ -167,13 +168,14 @@ def _open(path: Path) -> pq.ParquetFile:
         raise UnusableLogError(f"{path}: is not a readable Parquet file: {_first_line(error)}") from error
 
 
-def _leaves(file: pq.ParquetFile, columns: Sequence[str]) -> list[str]:
+def _leaves(file: pq.ParquetFile, columns: Sequence[str], ids: bool) -> list[str]:
     """The paths of the leaves to decode: of candidates, only the fields that are judged."""
+    leaves = (*_STRUCT, "task_id") if ids else _STRUCT
     paths = (file.schema.column(i).path for i in range(len(file.schema)))
     return [
         path
         for path in paths
-        if (root := path.split(".")[0]) in columns and (root != "candidates" or path.split(".")[-1] in _STRUCT)
+        if (root := path.split(".")[0]) in columns and (root != "candidates" or path.split(".")[-1] in leaves)
     ]
 
 

@@ -40,7 +40,7 @@ def shard_tables(index: Index, place: I64, cuts: I64) -> Iterator[pa.Table]:
 
 def _shards(lanes: I32, place: I64, cuts: I64) -> I32:
     """The shard of each row; -1 where it is about nobody."""
-    shard = np.searchsorted(cuts, place[lanes], "right") - 1
+    shard = np.searchsorted(cuts, place[np.maximum(lanes, 0)], "right") - 1
     return np.where(lanes >= 0, shard, -1).astype(np.int32)
 
 

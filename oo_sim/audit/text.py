@@ -22,14 +22,16 @@ def lines(report: Report) -> Iterator[str]:
 
 def _derived(report: Report) -> Iterator[str]:
     """The first lines: a clean report of what was not looked at would say nothing."""
-    whole = [policy for policy in report.policies if not policy.unchecked]
-    if whole:
-        count = sum(policy.decisions for policy in whole)
-        yield f"Derived again, {', '.join(PARTS)}: {count:,} decisions of {', '.join(p.label for p in whole)}."
     for policy in report.policies:
         if policy.unchecked:
             missing = ", ".join(policy.unchecked)
             yield f"Not derived again: {missing} of {policy.label} ({policy.decisions:,} decisions)."
+    whole = [policy for policy in report.policies if not policy.unchecked]
+    if whole:
+        count = sum(policy.decisions for policy in whole)
+        yield f"Derived again, {', '.join(PARTS)}: {count:,} decisions of {', '.join(p.label for p in whole)}."
+    if report.world:
+        yield f"World derived again, people, clock, candidates, reactions, feedback: {report.world}."
 
 
 def _policy(policy: PolicyReport) -> Iterator[str]:

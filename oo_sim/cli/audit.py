@@ -22,11 +22,13 @@ VIOLATION = 5
 @app.command()
 def audit(
     log: Annotated[Path, typer.Argument(metavar="LOG", help="A run directory with events, or a directory of logs.")],
+    full: Annotated[bool, typer.Option("--full", help="Derive the world of all users again, not of some.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")] = False,
 ) -> None:
     """Derive every logged decision again with an independent reference, and name the first that is wrong.
 
-    Features, the learned model, scores, probabilities and the draw itself are derived from the log alone.
+    Features, the learned model, scores, probabilities and the draw itself are derived from the log alone, and the
+    scenario's world for some users over all their rounds. The first lines say what was not derived again.
     Without a seed in manifest.json, exploration is tested by anytime-valid e-values instead.
 
     Exit codes: 0 clean, 5 a decision is wrong, 2 the log (or some of its rows) cannot be judged.
@@ -36,7 +38,7 @@ def audit(
     from oo_sim.audit import UnusableLogError, audit_directory, lines  # noqa: PLC0415 (so that --help is fast)
 
     try:
-        report = audit_directory(log)
+        report = audit_directory(log, full=full)
     except UnusableLogError as error:
         typer.echo(str(error), err=True)
         raise typer.Exit(UNUSABLE) from None

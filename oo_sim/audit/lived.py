@@ -1,0 +1,273 @@
+"""What users met and did by a log, against the world derived again: clock, candidates, truth, reactions, presence."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from oo_sim.audit.arrays import F64, I64, Bool, differs
+from oo_sim.audit.report import Finding, Rows
+from oo_sim.audit.rows import Decisions, Learnings
+from oo_sim.audit.worlds import REACTIONS, REWARDS, Answer, Lanes, Offer, world_of
+
+
+class Lived(NamedTuple):
+    """What should have happened at each of N decisions; `round` is -1 where there should be no decision."""
+
+    round: I64
+    hour: I64
+    day: I64
+    standing: Bool  # (N, K)
+    is_overdue: Bool
+    age: F64
+    priority: F64
+    is_llm: Bool
+    serial: I64
+    expected: F64
+    x: F64 | None
+    reaction: I64
+    reward: F64
+    arrives: I64  # the round in which the reward arrives, -1 where it never does
+    sure: Bool
+    missing: I64  # (n,) the first decision of each lane that should be there and is not, -1 for none
+    comes: I64  # (n,)
+    last: I64  # (n,) how many decisions those who left had made; else very many
+
+
+def lived(d: Decisions, scenario: Mapping[str, Any], lanes: Lanes, rounds: int) -> Lived:
+    """The world of these lanes over all rounds, in which they chose what the log says."""
+    world = world_of(scenario, lanes)
+    N, K, n = len(d.t), max(d.standing.shape[1], 1), lanes.n
+    K = max(K, len(world.offer(0).standing)) if n else K
+    world = world_of(scenario, lanes)
+    at = np.full((n, max(int(d.t.max(initial=0)) + 1, 1)), -1)
+    at[d.lane, d.t] = np.arange(N)
+    wide: list[Any] = [
+        np.zeros((N, K), kind) for kind in (np.bool_, np.bool_, np.float64, np.float64, np.bool_, np.int64)
+    ]
+    expected, x = np.full((N, K), np.nan), None
+    narrow = [np.full(N, -1) for _ in range(5)]
+    reward, sure, missing = np.zeros(N), np.ones(N, np.bool_), np.full(n, -1)
+    for r in range(rounds):
+        offer = world.offer(r)
+        own = r - world.comes
+        known = (own >= 0) & (own < at.shape[1]) & (missing < 0)
+        row = np.where(known, at[np.arange(n), np.clip(own, 0, at.shape[1] - 1)], -1)
+        present = world.present(r) & (missing < 0)
+        missing = np.where(present & (row < 0), own, missing)
+        decides = present & (row >= 0)
+        who, rows = np.flatnonzero(decides), row[decides]
+        chosen = np.zeros(n, np.int64)
+        chosen[who] = np.minimum(d.chosen[rows], len(offer.standing) - 1)
+        answer = world.react(r, own, offer, chosen, decides)
+        _put(wide, expected, rows, offer, who)
+        if offer.x is not None:
+            x = np.full((N, K, offer.x.shape[1]), np.nan) if x is None else x
+            x[rows, : len(offer.x)] = offer.x[:, :, who].transpose(2, 0, 1)
+        _answered(narrow, rows, r, rounds, offer, answer, who)
+        reward[rows], sure[rows] = answer.reward[who], answer.sure[who]
+    count = np.where(world.gone, np.bincount(d.lane[narrow[0] >= 0], minlength=n), np.iinfo(np.int64).max)
+    round_, hour, day, reaction, arrives = narrow
+    return Lived(
+        round_,
+        hour,
+        day,
+        wide[0],
+        wide[1],
+        wide[2],
+        wide[3],
+        wide[4],
+        wide[5],
+        expected,
+        x,
+        reaction,
+        reward,
+        arrives,
+        sure,
+        missing,
+        world.comes,
+        count,
+    )
+
+
+def _put(wide: list[Any], expected: F64, rows: I64, offer: Offer, who: I64) -> None:
+    columns = (offer.standing, offer.is_overdue, offer.age, offer.priority, offer.is_llm, offer.serial)
+    for out, column in zip(wide, columns, strict=True):
+        out[rows, : len(column)] = column[:, who].T
+    expected[rows, : len(offer.expected)] = offer.expected[:, who].T
+
+
+def _answered(narrow: list[I64], rows: I64, r: int, rounds: int, offer: Offer, answer: Answer, who: I64) -> None:
+    arrives = np.where(answer.reported & (answer.delay >= 0), r + answer.delay, -1)
+    columns = (np.full(len(answer.delay), r), offer.hour, offer.day, answer.reaction)
+    for out, column in zip(narrow, (*columns, np.where(arrives < rounds, arrives, -1)), strict=True):
+        out[rows] = column[who]
+
+
+def findings(
+    d: Decisions, m: Learnings, scenario: Mapping[str, Any], lanes: Lanes, users: tuple[str, ...], oracle: bool
+) -> Iterator[tuple[Finding, Rows]]:
+    """Every check of the world, with the rows that it is about."""
+    found = lived(d, scenario, lanes, int(scenario["rounds"]))
+    decided = Rows(users, lanes.replicates, d.lane, d.t)
+    learned = Rows(users, lanes.replicates, m.lane, np.where(m.t_decided >= 0, m.t_decided, np.maximum(m.t_now, 0)))
+    there = found.round >= 0
+    yield _presence(d, found, there), decided
+    everybody = np.arange(lanes.n)
+    gap = Finding(
+        "presence",
+        np.ones(lanes.n, np.bool_),
+        found.missing >= 0,
+        lambda i: "no decision",
+        lambda i: f"a decision in round {found.comes[i] + found.missing[i]}, of a user who is there",
+    )
+    yield gap, Rows(users, lanes.replicates, everybody, np.maximum(found.missing, 0))
+    yield _clock(d, found, there), decided
+    yield _offer(d, found, there), decided
+    yield _truth(d, found, there, oracle), decided
+    for finding, about_learned in _reactions(d, m, found, there):
+        yield finding, learned if about_learned else decided
+
+
+def _presence(d: Decisions, found: Lived, there: Bool) -> Finding:
+    after = (found.missing[d.lane] >= 0) & (d.t > found.missing[d.lane])
+    return Finding("presence", ~after, ~there, lambda i: "a decision", lambda i: "none: the user is not there")
+
+
+def _clock(d: Decisions, found: Lived, there: Bool) -> Finding:
+    return Finding(
+        "clock",
+        there,
+        (d.hour != found.hour) | (d.day != found.day),
+        lambda i: f"hour {d.hour[i]}, day {d.day[i]}",
+        lambda i: f"hour {found.hour[i]}, day {found.day[i]} in round {found.round[i]}",
+    )
+
+
+def _offer(d: Decisions, found: Lived, there: Bool) -> Finding:
+    """The first cell of the candidates that differs."""
+    K = d.standing.shape[1]
+    both = found.standing[:, :K] & d.standing
+    columns: dict[str, tuple[Any, Any, Bool]] = {
+        "is_overdue": (d.is_overdue, found.is_overdue[:, :K], d.is_overdue != found.is_overdue[:, :K]),
+        "task_age_days": (d.age, found.age[:, :K], differs(d.age, found.age[:, :K])),
+        "priority": (d.priority, found.priority[:, :K], d.priority != found.priority[:, :K]),
+        "is_llm": (d.is_llm, found.is_llm[:, :K], d.is_llm != found.is_llm[:, :K]),
+    }
+    if d.task_ids is not None:
+        logged, due = _ids(d), _task_ids(found.serial[:, :K][both], both)
+        columns["task_id"] = (logged, due, logged != due)
+    if found.x is not None and d.x.shape[1:] == found.x[:, :K].shape[1:]:
+        wrong = differs(d.x, found.x[:, :K])
+        columns["x"] = (d.x, found.x[:, :K], np.asarray(wrong.any(axis=2)))
+    counts = d.standing.sum(axis=1), found.standing.sum(axis=1)
+    uneven = counts[0] != counts[1]
+    wrong_cells = {name: wrong & both for name, (_, _, wrong) in columns.items()}
+    wrong_rows = uneven | np.logical_or.reduce([wrong.any(axis=1) for wrong in wrong_cells.values()])
+
+    def say(i: int, side: int) -> str:
+        if uneven[i]:
+            return f"{counts[side][i]} candidates"
+        name, wrong = next((name, wrong) for name, wrong in wrong_cells.items() if wrong[i].any())
+        k = int(np.argmax(wrong[i]))
+        return f"{name} {columns[name][side][i, k]} of candidate {k}"
+
+    return Finding("offer", there, wrong_rows, lambda i: say(i, 0), lambda i: say(i, 1))
+
+
+def _ids(d: Decisions) -> Any:
+    """The logged ids of candidates' tasks (N, K), empty where there are none."""
+    out = np.full(d.standing.shape, "", object)
+    assert d.task_ids is not None
+    out[d.standing] = np.array(pc.fill_null(d.task_ids, "").to_pylist(), object)
+    return out
+
+
+def _task_ids(serial: I64, both: Bool) -> Any:
+    out = np.full(both.shape, "", object)
+    names = pc.binary_join_element_wise("task", pa.array(serial).cast(pa.string()), "-")
+    out[both] = np.array(pc.if_else(pa.array(serial >= 0), names, "").to_pylist(), object)
+    return out
+
+
+def _truth(d: Decisions, found: Lived, there: Bool, oracle: bool) -> Finding:
+    rows = np.arange(len(d.t))
+    own = found.expected[rows, np.minimum(d.chosen, found.expected.shape[1] - 1)]
+    best = np.where(found.standing, found.expected, -np.inf).max(axis=1, initial=-np.inf)
+    wrong = differs(d.expected, own) | differs(d.best, best)
+    if oracle:
+        K = d.standing.shape[1]
+        wrong |= (differs(d.x[:, :, 0], found.expected[:, :K]) & d.standing & found.standing[:, :K]).any(axis=1)
+    return Finding(
+        "truth",
+        there,
+        np.asarray(wrong),
+        lambda i: f"expected reward {d.expected[i]:.17g}, best {d.best[i]:.17g}",
+        lambda i: f"expected reward {own[i]:.17g}, best {best[i]:.17g}",
+    )
+
+
+def _reactions(d: Decisions, m: Learnings, found: Lived, there: Bool) -> Iterator[tuple[Finding, bool]]:
+    """What users said, whether and when it was learned, and in which order."""
+    keys = d.lane << 32 | d.t
+    wanted = m.lane << 32 | np.maximum(m.t_decided, 0)
+    at = np.minimum(np.searchsorted(keys, wanted), max(len(keys) - 1, 0))
+    known = (m.t_decided >= 0) & (keys[at] == wanted) if len(keys) else np.zeros(len(at), np.bool_)
+    known = known & ~m.reset
+    at = np.where(known, at, 0)
+    judged = known & there[at] if len(keys) else known
+    code, due = found.reaction[at], found.arrives[at]
+    worth = np.where(code >= 0, REWARDS[code], np.nan)
+    other = np.where(np.isnan(worth), ~np.isnan(m.reaction), m.reaction != worth) | differs(m.reward, found.reward[at])
+    yield (
+        Finding(
+            "reaction",
+            judged,
+            other,
+            lambda i: f"reward {m.reward[i]:.17g}",
+            lambda i: f"{_name(int(code[i]))}, reward {found.reward[at[i]]:.17g}",
+        ),
+        True,
+    )
+    own = due - found.comes[m.lane]
+    now = np.where(due >= 0, np.minimum(own, found.last[m.lane]), -1)
+    n = np.arange(len(at))
+    last = np.maximum(n - 1, 0)
+    follows = (n > 0) & (m.lane == m.lane[last]) & judged & judged[last]
+    before = (due[last] > due) | ((due[last] == due) & (m.t_decided[last] > m.t_decided))
+    yield (
+        Finding(
+            "feedback",
+            judged & found.sure[at],
+            (now != m.t_now) | (follows & before),
+            lambda i: f"learned at t_now {m.t_now[i]}",
+            lambda i: f"t_now {now[i]}, oldest decision first" if due[i] >= 0 else "never heard of",
+        ),
+        True,
+    )
+    heard = np.zeros(len(d.t), np.bool_)
+    heard[at[known]] = True
+    lost = (found.arrives >= 0) & ~heard
+    yield (
+        Finding("feedback", there & found.sure, lost, lambda i: "nothing learned", lambda i: _when(found, i)),
+        False,
+    )
+
+
+def _name(code: int) -> str:
+    return REACTIONS[code] if 0 <= code < len(REACTIONS) else "no reaction"
+
+
+def _when(found: Lived, i: int) -> str:
+    return f"{_name(int(found.reaction[i]))}, learned in round {found.arrives[i]}"
+
+
+def picked(users: int, some: int) -> Callable[[str], bool]:
+    """Which of `users` simulated users are looked at: the first and the last, where faults of an end would show."""
+    half = some // 2
+    names = {f"user-{j}" for j in (*range(min(half, users)), *range(max(users - half, 0), users))}
+    return names.__contains__
