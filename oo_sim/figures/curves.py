@@ -56,12 +56,14 @@ def _draw_run(figure: Figure, run: Run, *, bottom: float, log: bool) -> None:
     left.update_datalim([(1.0, 0.0)], updatey=False)  # a logarithmic axis wants a place, also where nobody decided
     left.set_xscale("log")
     there = "; mean over users there in a round" if dynamics_of(manifest).presence else ""
-    name_panel(left, "Expected reward per decision", f"round, logarithmic{there}")
+    kind = "Realised" if manifest.served else "Expected"
+    name_panel(left, f"{kind} reward per decision", f"round, logarithmic{there}")
     found = regret_lines(manifest, run.curves, run.users)
     draw_lines(right, found, style)
     own = ", on its own trajectory" if manifest.own_trajectory else ""
     band = "; band: 95 % over users" if manifest.users > 1 else ""
-    name_panel(right, f"Cumulative regret per user{own}", f"round{band}")
+    title = "Regret is not known where it was served" if manifest.served else f"Cumulative regret per user{own}"
+    name_panel(right, title, f"round{band}")
     right.update_datalim([(1.0, 0.0)])
     if log:
         right.set_xscale("log")

@@ -45,7 +45,8 @@ def users_figure(run: Run) -> Figure:
     names = [plain(each.label, NAME) for each in found]
     left = _EDGE + text_width(names) + 0.2
     right = 0.3 + text_width(["-0.000 ± 0.000"])
-    note = f"{size(facts)}; each user is one value, its mean expected reward per decision"
+    kind = "realised" if facts.served else "expected"
+    note = f"{size(facts)}; each user is one value, its mean {kind} reward per decision"
     width = max(left + _WIDTH + right, 2 * _EDGE + text_width([note]))
     sheet = Sheet(width, _EDGE + _HEAD + _ROW * max(len(found), 1) + _FOOT)
     sheet.text(_EDGE, _EDGE, f"{plain(facts.name, 60)}: the spread over users", title=True)

@@ -1,14 +1,15 @@
 """The run directory: manifest and Parquet tables, written whole or not at all, and read back with checks."""
 
 from oo_sim.errors import RunLogError
-from oo_sim.logs.events import EventSource, decision_batch, learning_batch
+from oo_sim.logs.events import EventSource, decision_batch, learning_batch, probs_kind
 from oo_sim.logs.files import EventTable, RunFiles
 from oo_sim.logs.hashing import content_hash
-from oo_sim.logs.manifest import LoggedPolicy, Manifest
+from oo_sim.logs.manifest import LoggedPolicy, Manifest, seconds
 from oo_sim.logs.parts import PartSink
 from oo_sim.logs.reader import FATES, Learned, Log, Part, RunLog, open_log
 from oo_sim.logs.recorder import Recorder
 from oo_sim.logs.schema import CURVES, DECISIONS, LEARNINGS, SCHEMAS, USERS
+from oo_sim.logs.served import served_tables
 from oo_sim.logs.tables import curves_table, users_table
 from oo_sim.logs.writer import RunWriter, check_free
 
@@ -38,5 +39,8 @@ __all__ = [
     "decision_batch",
     "learning_batch",
     "open_log",
+    "probs_kind",
+    "seconds",
+    "served_tables",
     "users_table",
 ]

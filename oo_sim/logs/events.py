@@ -37,14 +37,15 @@ class EventSource(NamedTuple):
         return cls(label, policy_hash, replicate, policy.propensities, policy.explores, samples_of(policy))
 
 
-def probs_kind(source: EventSource) -> str | None:
-    """What kind of probabilities a source logs; None where it logs none."""
-    return None if not source.propensities else "exact" if source.samples is None else "estimated"
+def probs_kind(known: bool, samples: int | None) -> str | None:
+    """What kind of probabilities are logged; None where they are not known."""
+    return None if not known else "exact" if samples is None else "estimated"
 
 
 def samples_of(policy: Policy) -> int | None:
     """Of how many posterior samples a policy's probabilities are shares; None where they are exact or not known."""
-    return int(policy.parameters["samples"]) if policy.propensities and policy.noise[0] else None
+    samples = policy.parameters.get("samples")
+    return int(samples) if policy.propensities and samples is not None else None
 
 
 def decision_batch(
@@ -86,7 +87,7 @@ def decision_batch(
             if source.propensities
             else pa.nulls(n, DECISIONS.field("probs").type)
         ),
-        "probs_kind": pa.repeat(pa.scalar(probs_kind(source), pa.string()), n),
+        "probs_kind": pa.repeat(pa.scalar(probs_kind(source.propensities, source.samples), pa.string()), n),
         "probs_samples": pa.repeat(pa.scalar(source.samples, pa.int32()), n),
         "chosen": pa.array(decision.chosen).cast(pa.int16()),
         "propensity": propensity,

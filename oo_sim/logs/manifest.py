@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -188,6 +189,14 @@ class Manifest:
         except (ValueError, RecursionError) as error:
             raise RunLogError(path, f"is not JSON: {(str(error).splitlines() or [''])[0][:200]}") from error
         return cls.from_dict(data, path)
+
+
+def seconds(text: str) -> float:
+    """A length of time such as `90s`, `15m`, `24h` or `7d`, in seconds. Raises `ValueError`."""
+    found = re.fullmatch(r"([0-9]+(?:\.[0-9]+)?)([smhd])", text.strip())
+    if not found:
+        raise ValueError(f"{text!r} is not a length of time; 90s, 15m, 24h or 7d are")
+    return float(found[1]) * {"s": 1, "m": 60, "h": 3600, "d": 86400}[found[2]]
 
 
 def _check(path: Path, data: Mapping[str, Any], required: Mapping[str, type]) -> None:

@@ -155,11 +155,12 @@ def _closer(run: Run) -> Iterator[Picture]:
             "shares of reactions over time",
             "What people did: good reactions on top, bad ones below.",
         )
-    yield picture(
-        loglog_figure(run),
-        "cumulative regret on logarithmic axes",
-        "A line as steep as the dotted one does not learn; one as flat as the dashed one learns at the rate of √t.",
-    )
+    if not run.manifest.served:
+        yield picture(
+            loglog_figure(run),
+            "cumulative regret on logarithmic axes",
+            "A line as steep as the dotted one does not learn; one as flat as the dashed one learns at the rate of √t.",
+        )
     if explores(run):
         yield picture(
             exploration_figure(run), "share of decisions explored", "How much of what is served is a trial, over time."

@@ -22,6 +22,8 @@ from oo_sim.studies import Comparison, Pair, compare
 _LONG = 20_000
 _HEADERS = ("candidate minus baseline", "difference\nper decision", "95 % interval", "p (Holm)", "users\nwho gain")
 
+_SERVED = "A served log: what another policy would have earned is estimated by `oo-sim evaluate`."
+
 
 class Compared(NamedTuple):
     """A comparison as the page shows it."""
@@ -83,9 +85,10 @@ def _lines(text: str) -> Markup:
 
 def _chapter(name: str, runs: Sequence[Run], reference: str | None) -> Chapter:
     able = {label for run in runs for label in run.manifest.labels if label not in run.failures}
-    found = compare(*runs, reference=reference) if len(able) > 1 else None
+    served = any(run.manifest.served for run in runs)  # whose policies met users of their own: nothing is paired
+    found = compare(*runs, reference=reference) if len(able) > 1 and not served else None
     policies = [policy for run in runs for policy in run.manifest.policies]
-    sentences = verdict(policies, found.pairs if found else [])
+    sentences = [_SERVED] if served else verdict(policies, found.pairs if found else [])
     parts = [run_part(run) for run in runs]
     return Chapter(name, sentences, parts, _compared(found) if found and found.pairs else None)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,7 +13,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from oo_sim.logs import EventTable, Manifest, RunFiles, RunLogError
+from oo_sim.logs import EventTable, Manifest, RunFiles, RunLog, RunLogError, served_tables
 from oo_sim.results.result import Result, renamed
 from oo_sim.results.summary import FATES, LEVEL, PolicySummary, dynamics_of, notes, size, summarise
 from oo_sim.show import Table, Tables, number, percent, plain, plus_minus
@@ -178,8 +179,13 @@ def _fates(row: PolicySummary, manifest: Manifest, presence: bool, reporting: bo
 
 
 def load_run(path: str | Path) -> Run:
-    """Read a run directory. Raises `RunLogError` where something is missing, damaged or foreign."""
-    files = RunFiles(path)
+    """Read a run directory or a served export, whose curves are counted from its decisions.
+
+    Raises `RunLogError` where something is missing, damaged or foreign.
+    """
+    files = RunLog(path)
+    if files.manifest.served:
+        return Run(replace(files.manifest, policies=files.policies), *served_tables(files), files.path)
     read = ("curves",) if files.manifest.moments else ("curves", "users")  # a large users table stays in its file
     tables = {name: files.table(name) for name in read}
     for name, table in tables.items():

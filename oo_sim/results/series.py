@@ -39,13 +39,15 @@ def blocks(rounds: int, count: int = _BLOCKS) -> I64:
 
 
 def reward_lines(manifest: Manifest, curves: pd.DataFrame) -> list[Line]:
-    """Expected reward per decision, averaged over blocks of rounds, each drawn at its mean round."""
+    """Expected reward per decision (realised, where it was served), averaged over blocks of rounds, each drawn at its
+    mean round."""
+    column = "reward" if manifest.served else "expected_reward"
     lines = []
     for label, frame in _by_round(manifest, curves):
         starts = blocks(len(frame))
         rounds = np.arange(1.0, len(frame) + 1)
         counts = np.diff([*starts, len(frame)])
-        rewards = np.add.reduceat(frame["expected_reward"].to_numpy(float), starts)
+        rewards = np.add.reduceat(frame[column].to_numpy(float), starts)
         decisions = np.add.reduceat(frame["users"].to_numpy(float), starts)
         x = np.add.reduceat(rounds, starts) / counts
         mean = np.divide(rewards, decisions, out=np.full(len(x), np.nan), where=decisions > 0)
@@ -57,8 +59,10 @@ def regret_lines(manifest: Manifest, curves: pd.DataFrame, users: pd.DataFrame) 
     """Regret per user, summed up to each round, with its band over users.
 
     A user counts who decided at all, also before it has come and after it has left. The band is computed at the
-    checkpoints; between them its width is interpolated.
+    checkpoints; between them its width is interpolated. A served log has no regret, and no line.
     """
+    if manifest.served:
+        return []
     lines = []
     decided = set(last_round(users).query("decisions > 0")["user_id"])
     users = users[users["user_id"].isin(decided)] if decided else users
@@ -73,7 +77,7 @@ def regret_lines(manifest: Manifest, curves: pd.DataFrame, users: pd.DataFrame) 
 
 def _by_round(manifest: Manifest, curves: pd.DataFrame) -> list[tuple[str, pd.DataFrame]]:
     """Each policy's sums by round, over its replicates; policies without results are left out."""
-    sums = curves.groupby(["policy", "round"], sort=True)[["users", "expected_reward", "regret"]].sum()
+    sums = curves.groupby(["policy", "round"], sort=True)[["users", "reward", "expected_reward", "regret"]].sum()
     found = sums.index.get_level_values("policy").unique()
     return [(label, sums.loc[label]) for label in manifest.labels if label in found]  # type: ignore[misc]
 

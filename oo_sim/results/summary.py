@@ -3,6 +3,7 @@ user behind them all."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
@@ -66,11 +67,12 @@ def _of_users(users: pd.DataFrame) -> dict[str, _Intervals]:
     for label in dict.fromkeys(per_user.index.get_level_values("policy")):
         values = per_user.loc[label]
         values = values[values["decisions"] > 0]  # who came and left between two rounds has no reward per decision
+        truth = values[values["regret"].notna()]  # of a served log nobody knows it
         found[label] = _Intervals(
-            mean_interval(values["expected_reward"] / values["decisions"], LEVEL),
+            mean_interval(truth["expected_reward"] / truth["decisions"], LEVEL),
             mean_interval(values["reward"] / values["decisions"], LEVEL),
-            mean_interval(values["regret"], LEVEL),
-            values["regret"].sum() / max(values["decisions"].sum(), 1),
+            mean_interval(truth["regret"], LEVEL),
+            truth["regret"].sum() / max(truth["decisions"].sum(), 1) if len(truth) else math.nan,
         )
     return found
 
@@ -111,10 +113,16 @@ def size(manifest: Manifest) -> str:
 def notes(manifest: Manifest) -> Iterator[str]:
     """What a reader must know to read the numbers, one sentence or two a note."""
     users, rounds = manifest.users, count(manifest.rounds, "round")
-    yield (
-        "Reward is the true expected reward of what was chosen, realised reward what the draws made of it. "
-        f"Regret is the best expected reward on offer minus the chosen one's, summed over {rounds}."
-    )
+    if manifest.served:
+        yield (
+            "A served log: realised reward is what was reported within the reward window, 0 where nothing was; "
+            "expected reward and regret are not known. Each policy met its own users: compare by `oo-sim evaluate`."
+        )
+    else:
+        yield (
+            "Reward is the true expected reward of what was chosen, realised reward what the draws made of it. "
+            f"Regret is the best expected reward on offer minus the chosen one's, summed over {rounds}."
+        )
     if users > 1:
         yield (
             f"±: 95 % Student t interval of the mean over {count(users, 'user')}, each user one value, "
@@ -129,7 +137,7 @@ def notes(manifest: Manifest) -> Iterator[str]:
             "Each tip bank has candidates of its own, and regret is against the best among them: "
             "reward, not regret, compares policies."
         )
-    elif manifest.own_trajectory:
+    elif manifest.own_trajectory and not manifest.served:
         yield (
             "What is on offer depends on what was served before, so regret is against the best on this "
             "policy's own trajectory: reward, not regret, compares policies."
@@ -151,7 +159,9 @@ class Dynamics(NamedTuple):
 
 
 def dynamics_of(manifest: Manifest) -> Dynamics:
-    """The dynamics of a run's scenario."""
+    """The dynamics of a run's scenario; people who are served come and leave, and answer when they like."""
+    if manifest.served:
+        return Dynamics(reporting=True, presence=True, change=False)
     scenario = manifest.scenario
     world = scenario.get("world")
     has = {name for name in ("drift", "fatigue", "churn", "arrivals") if isinstance(world, dict) and world.get(name)}
@@ -174,11 +184,13 @@ def dynamics_notes(manifest: Manifest) -> Iterator[str]:
 def user_values(users: pd.DataFrame, keys: Sequence[str]) -> pd.DataFrame:
     """Rows by `keys` and user, in order: `reward`, the mean expected reward per decision, and `regret`, summed.
 
+    Where expected rewards are not known, as in served logs, it is the mean realised reward.
     `users` is the users table or some of its rows; a user who has made no decision by a checkpoint has no row there.
     """
-    known, sums = users[users["decisions"] > 0], ["expected_reward", "regret", "decisions"]
+    known, sums = users[users["decisions"] > 0], ["reward", "expected_reward", "regret", "decisions"]
     means = known.groupby([*keys, "user_id"], sort=True, observed=True)[sums].mean()
-    return pd.DataFrame({"reward": means["expected_reward"] / means["decisions"], "regret": means["regret"]})
+    earned = means["reward" if means["expected_reward"].isna().any() else "expected_reward"]
+    return pd.DataFrame({"reward": earned / means["decisions"], "regret": means["regret"]})
 
 
 def last_round(users: pd.DataFrame) -> pd.DataFrame:
