@@ -112,5 +112,5 @@ def test_every_command_that_reads_runs_reads_it(
     page = (tmp_path / "r.html").read_text()
     assert "oo-sim evaluate" in page
     assert "nan" not in page.replace("financ", "").split("</style>")[1].partition("data:image")[0]
-    assert oo_sim.load_run(path).plot() is not None
-    assert "Realised" in str([a.get_title(loc="left") for a in oo_sim.load_run(path).plot().axes])
+    assert oo_sim.load_run(path).figure() is not None
+    assert "Realised" in str([a.get_title(loc="left") for a in oo_sim.load_run(path).figure().axes])
