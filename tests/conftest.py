@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import signal
 import threading
 from collections.abc import Iterator
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -19,6 +21,21 @@ def pytest_configure(config: pytest.Config) -> None:
     if threading.current_thread() is threading.main_thread():
         # A shell that starts the tests in the background has them ignore Ctrl-C, and so would all that they start.
         signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.fixture(scope="session")
+def warm_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What policies need of a file that `oo-sim fit` writes: a Gaussian for each feature map."""
+    rng, priors = np.random.default_rng(4), {}
+    for name, d in (("oo5", 5), ("oo7", 7), ("oo7x", 24)):
+        root = rng.normal(size=(d, 2 * d))
+        A, theta = root @ root.T / d + np.eye(d), rng.normal(scale=0.3, size=d)
+        inverse = np.linalg.inv(A)[np.triu_indices(d)]
+        start = {"inverse": inverse.tolist(), "b": (A @ theta).tolist(), "theta": theta.tolist()}
+        priors[name] = {"start": start}
+    path = tmp_path_factory.mktemp("warm") / "people.fit.json"
+    path.write_text(json.dumps({"priors": priors}))
+    return path
 
 
 @pytest.fixture(autouse=True)

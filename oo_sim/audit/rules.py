@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
@@ -50,6 +51,8 @@ _SEEDED = ("thompson", "logistic_ts", "bootstrap_ts")
 """Policies whose scores need random numbers, so that without a seed they cannot be derived."""
 _SHARES = ("thompson", "logistic_ts", "bootstrap_ts")
 """Policies whose scores may be probabilities already."""
+_WARM = ("linucb", "egreedy", "greedy", "softmax", "squarecb", "thompson")
+"""Policies whose users may start with what is known of others."""
 
 KNOWN = tuple(_DEFAULTS)
 """The policies that are derived again in full."""
@@ -66,6 +69,7 @@ class Rule(NamedTuple):
     schedule: str = "harmonic"
     seed: int | None = None
     hashes: frozenset[str] = frozenset()  # of the policies that may have decided under this label
+    warm: tuple[F64, F64] | None = None  # A (d, d) and b (d,) that users start with, before `prior` multiplies them
 
     @property
     def scored(self) -> bool:
@@ -102,7 +106,10 @@ class Rule(NamedTuple):
         p = self.parameters
         if self.family in ("", "random", "oracle") or not self.scored:
             return None
-        start, alpha, seed = (p["prior"] * np.eye(d), np.zeros(d)), p.get("alpha", 0.0), self.seed or 0
+        A, b = (np.eye(d), np.zeros(d)) if self.warm is None else self.warm
+        if len(b) != d:
+            return None
+        start, alpha, seed = (p["prior"] * A, p["prior"] * b), p.get("alpha", 0.0), self.seed or 0
         tip = (self.names or ()).index("is_llm") if "is_llm" in (self.names or ()) else 0
         makers: dict[str, Callable[[], models.Model]] = {
             "thompson": lambda: models.Sampled(start, p["scale"], int(p["samples"]), seed),
@@ -168,12 +175,18 @@ def rules(manifest: Mapping[str, Any], seed: int | None) -> dict[str, Rule]:
         if not isinstance(entry, Mapping) or not isinstance(entry.get("label"), str):
             raise UnusableLogError(f"manifest: policies: {entry!r:.80} has no label")
         rule, label = _rule(entry, seed), entry["label"]
-        if label in found and (found[label].family, found[label].parameters) != (rule.family, rule.parameters):
+        if label in found and _differ(found[label], rule):
             rule = _unknown(label, rule.names, f"policy {label} was migrated: it is described in several ways", seed)
         said = entry.get("hash")
         hashes = frozenset({said} if isinstance(said, str) and said else ())
         found[label] = rule._replace(hashes=hashes | (found[label].hashes if label in found else frozenset()))
     return found
+
+
+def _differ(a: Rule, b: Rule) -> bool:
+    """Whether two descriptions of one policy are of different ones."""
+    one, other = ([] if rule.warm is None else [part.tolist() for part in rule.warm] for rule in (a, b))
+    return (a.family, a.parameters, one) != (b.family, b.parameters, other)
 
 
 def undescribed(label: str) -> Rule:
@@ -200,6 +213,7 @@ def _rule(entry: Mapping[str, Any], seed: int | None) -> Rule:
     schedule = parameters.pop("schedule", "harmonic") if family == "egreedy" else "harmonic"
     if not isinstance(schedule, str) or schedule not in _SCHEDULES:
         return _unknown(label, names, f"policy {name}: schedule {schedule!r:.40} is not known here", seed)
+    warm = _warm(label, parameters.pop("warm", "")) if family in _WARM else None
     strange = sorted(set(parameters) - set(_DEFAULTS[family]))
     if strange:
         return _unknown(label, names, f"policy {name}: parameters not known here, {', '.join(strange)}", seed)
@@ -210,8 +224,29 @@ def _rule(entry: Mapping[str, Any], seed: int | None) -> Rule:
         if key in _WHOLE and int(value) != value:
             raise UnusableLogError(f"manifest: policy {label}: {key} is {value!r}; expected a whole number")
     given = {**_DEFAULTS[family], **parameters}
-    rule = Rule(label, family, given, names, (), schedule, seed)
+    rule = Rule(label, family, given, names, (), schedule, seed, warm=warm)
     return rule._replace(notes=_notes(rule))
+
+
+def _warm(label: str, text: object) -> tuple[F64, F64] | None:
+    """The A and b of a warm start: base64 of float64, the upper triangle of A^-1 by rows, b, and theta."""
+    if text == "":
+        return None
+    try:
+        if not isinstance(text, str) or not text.startswith("gaussian:"):
+            raise ValueError("it does not begin with `gaussian:`")
+        numbers = np.frombuffer(base64.b64decode(text.removeprefix("gaussian:"), validate=True), "<f8")
+        d = int((np.sqrt(25.0 + 8.0 * len(numbers)) - 5.0) / 2.0)  # d (d + 1) / 2 + 2 d numbers
+        rows, columns = np.triu_indices(d)
+        inverse = np.empty((d, d))
+        inverse[rows, columns] = inverse[columns, rows] = numbers[: len(rows)]
+        A = np.asarray(np.linalg.inv(inverse), np.float64)
+        b = np.asarray(numbers[len(rows) : len(rows) + d], np.float64)
+        if not np.allclose(A @ numbers[len(rows) + d :], b, rtol=1e-6, atol=1e-9):
+            raise ValueError("its b is not A theta")
+    except (ValueError, np.linalg.LinAlgError) as error:
+        raise UnusableLogError(f"manifest: policy {label}: warm is not a Gaussian: {error}") from error
+    return A, b
 
 
 def _names(entry: Mapping[str, Any]) -> tuple[str, ...] | None:

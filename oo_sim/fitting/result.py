@@ -135,14 +135,7 @@ class Fit:
                 "mean_probability": float(self.fitted.users.share.max(axis=1).mean()),
             },
             "drift": self.drift._asdict(),
-            "priors": {
-                name: {
-                    "theta": _numbers(q.theta),
-                    "covariance": [_numbers(row) for row in q.covariance],
-                    "noise": q.noise,
-                }
-                for name, q in self.priors.items()
-            },
+            "priors": {name: _prior(prior) for name, prior in self.priors.items()},
             "warnings": list(self.warnings),
         }
 
@@ -154,6 +147,12 @@ class Fit:
         to.write_text(self.yaml, encoding="utf-8")
         beside.write_text(text, encoding="utf-8")
         return to, beside
+
+
+def _prior(prior: LinearPrior) -> dict[str, Any]:
+    start = {name: _numbers(part) for name, part in prior.start._asdict().items()}
+    covariance = [_numbers(row) for row in prior.covariance]
+    return {"theta": _numbers(prior.theta), "covariance": covariance, "noise": prior.noise, "start": start}
 
 
 def _numbers(values: np.ndarray[Any, np.dtype[np.float64]]) -> list[float]:

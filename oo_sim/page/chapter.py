@@ -105,7 +105,7 @@ def _facts(run: Run) -> Iterator[tuple[str, str]]:
 
 def _policies(run: Run) -> Iterator[tuple[str, str]]:
     for policy in run.manifest.policies:
-        parameters = [f"{key} {value}" for key, value in policy.parameters.items()]
+        parameters = [f"{key} {value}"[:40] for key, value in policy.parameters.items()]
         if policy.features and "features" not in policy.parameters:
             parameters.append(f"features {policy.features}")
         yield policy.label, ", ".join(parameters) or "no parameters"

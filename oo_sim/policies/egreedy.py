@@ -17,6 +17,7 @@ def egreedy(
     features: str | FeatureMap = "oo7",
     prior: float = 1.0,
     schedule: str = "harmonic",
+    warm: str = "",
 ) -> Policy:
     """With probability epsilon_t any candidate, else the highest x' theta.
 
@@ -26,46 +27,48 @@ def egreedy(
     """
     phi = feature_map(features)
     epsilon, decay = checks.number("epsilon", epsilon, 0.0, 1.0), checks.number("decay", decay, 0.0)
-    prior = checks.ridge_prior(prior)
+    fresh, known = ridge.begun(phi, prior, warm)
     if schedule not in explore.SCHEDULES:
         raise ValueError(f"schedule must be one of {', '.join(explore.SCHEDULES)}, not {schedule!r}")
     recorded = {} if schedule == "harmonic" else {"schedule": schedule}
     return Policy(
         "egreedy",
         phi,
-        ridge.init(phi.d, prior),
+        fresh,
         _mean,
         explore.epsilon_greedy(epsilon, decay, schedule),
         ridge.update,
-        parameters={"epsilon": epsilon, "decay": decay, "features": phi.name, "prior": prior, **recorded},
+        parameters={"epsilon": epsilon, "decay": decay, "features": phi.name, **known, **recorded},
         explores=True,
     )
 
 
-def greedy(features: str | FeatureMap = "oo7", prior: float = 1.0) -> Policy:
+def greedy(features: str | FeatureMap = "oo7", prior: float = 1.0, warm: str = "") -> Policy:
     """Always the highest x' theta, the first on a tie: what a recommender without exploration earns."""
-    phi, prior = feature_map(features), checks.ridge_prior(prior)
+    phi = feature_map(features)
+    fresh, known = ridge.begun(phi, prior, warm)
     return Policy(
         "greedy",
         phi,
-        ridge.init(phi.d, prior),
+        fresh,
         _mean,
         explore.greedy,
         ridge.update,
-        parameters={"features": phi.name, "prior": prior},
+        parameters={"features": phi.name, **known},
     )
 
 
-def softmax(temperature: float = 0.1, features: str | FeatureMap = "oo7", prior: float = 1.0) -> Policy:
+def softmax(temperature: float = 0.1, features: str | FeatureMap = "oo7", prior: float = 1.0, warm: str = "") -> Policy:
     """Boltzmann exploration: candidates in proportion to exp(x' theta / temperature)."""
-    phi, prior = feature_map(features), checks.ridge_prior(prior)
+    phi = feature_map(features)
+    fresh, known = ridge.begun(phi, prior, warm)
     temperature = checks.number("temperature", temperature, 1e-6)
     return Policy(
         "softmax",
         phi,
-        ridge.init(phi.d, prior),
+        fresh,
         _mean,
         explore.softmax(temperature),
         ridge.update,
-        parameters={"temperature": temperature, "features": phi.name, "prior": prior},
+        parameters={"temperature": temperature, "features": phi.name, **known},
     )

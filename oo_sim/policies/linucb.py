@@ -8,10 +8,15 @@ from oo_sim.kernels.ridge import upper_confidence
 from oo_sim.policies import checks, explore, ridge
 
 
-def linucb(alpha: float = 1.0, features: str | FeatureMap = "oo5", prior: float = 1.0) -> Policy:
-    """score = x' theta + alpha sqrt(x' A^-1 x); the highest is served, the first on a tie."""
+def linucb(alpha: float = 1.0, features: str | FeatureMap = "oo5", prior: float = 1.0, warm: str = "") -> Policy:
+    """score = x' theta + alpha sqrt(x' A^-1 x); the highest is served, the first on a tie.
+
+    Here and in the other policies on a ridge regression, `warm` names a file that `oo-sim fit` wrote: each user starts
+    at the Gaussian of the people in it, `prior` times as sure, instead of at zero.
+    """
     phi = feature_map(features)
-    alpha, prior = checks.number("alpha", alpha, 0.0), checks.ridge_prior(prior)
+    alpha = checks.number("alpha", alpha, 0.0)
+    fresh, known = ridge.begun(phi, prior, warm)
 
     def score(state: ridge.Ridge, batch: Batch, noise: F64) -> F64:
         mean, variance = ridge.mean_and_variance(state, batch.x)
@@ -21,9 +26,9 @@ def linucb(alpha: float = 1.0, features: str | FeatureMap = "oo5", prior: float 
     return Policy(
         "linucb",
         phi,
-        ridge.init(phi.d, prior),
+        fresh,
         score,
         explore.greedy,
         ridge.update,
-        parameters={"alpha": alpha, "features": phi.name, "prior": prior},
+        parameters={"alpha": alpha, "features": phi.name, **known},
     )

@@ -7,8 +7,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from oo_sim.contract import F64, Learning
+from oo_sim.contract import F64, FeatureMap, Learning
 from oo_sim.kernels import ridge
+from oo_sim.policies import checks
+from oo_sim.policies.warm import LEAST_PRIOR
+from oo_sim.policies.warm import start as warm_start
 
 
 class Ridge(NamedTuple):
@@ -17,6 +20,21 @@ class Ridge(NamedTuple):
     inverse: F64
     b: F64
     theta: F64
+
+
+def begun(phi: FeatureMap, prior: float, warm: str) -> tuple[Callable[[int], Ridge], dict[str, float | str]]:
+    """A maker of fresh states, and the parameters that describe it: A = prior I and b = 0, or, with a `warm` start,
+    prior times the A and the b of what is known of other people (`policies.warm`). Raises ValueError."""
+    prior = checks.ridge_prior(prior)
+    if not warm:
+        return init(phi.d, prior), {"prior": prior}
+    prior, start = checks.number("prior", prior, LEAST_PRIOR), warm_start(warm, phi)
+
+    def fresh(n: int) -> Ridge:
+        each = (start.inverse / prior, start.b * prior, start.theta)
+        return Ridge(*(np.repeat(part[:, None], n, axis=1) for part in each))
+
+    return fresh, {"prior": prior, "warm": start.text}
 
 
 def init(d: int, prior: float) -> Callable[[int], Ridge]:

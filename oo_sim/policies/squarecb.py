@@ -9,14 +9,15 @@ from oo_sim.policies import checks, explore, ridge
 
 
 def squarecb(
-    gamma: float = 10.0, exponent: float = 0.5, features: str | FeatureMap = "oo7", prior: float = 1.0
+    gamma: float = 10.0, exponent: float = 0.5, features: str | FeatureMap = "oo7", prior: float = 1.0, warm: str = ""
 ) -> Policy:
     """score = x' theta; each candidate but the best gets 1 / (K + gamma_t (best - score)), the best gets the rest.
 
     gamma_t = gamma (t + 1)^exponent at a user's decision t, counted from 0. The regret bound's sqrt(K T / regret of
     the regression) is a constant where the horizon T is known: exponent 0; growing like sqrt(t) needs no horizon.
     """
-    phi, prior = feature_map(features), checks.ridge_prior(prior)
+    phi = feature_map(features)
+    fresh, known = ridge.begun(phi, prior, warm)
     gamma, exponent = checks.number("gamma", gamma, 0.0), checks.number("exponent", exponent, 0.0, 2.0)
 
     def score(state: ridge.Ridge, batch: Batch, noise: F64) -> F64:
@@ -25,10 +26,10 @@ def squarecb(
     return Policy(
         "squarecb",
         phi,
-        ridge.init(phi.d, prior),
+        fresh,
         score,
         explore.inverse_gap(gamma, exponent),
         ridge.update,
-        parameters={"gamma": gamma, "exponent": exponent, "features": phi.name, "prior": prior},
+        parameters={"gamma": gamma, "exponent": exponent, "features": phi.name, **known},
         explores=True,
     )

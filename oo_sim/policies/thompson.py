@@ -12,13 +12,16 @@ from oo_sim.kernels.ridge import cholesky, ridge_mean, times_factor
 from oo_sim.policies import checks, explore, ridge
 
 
-def thompson(scale: float = 0.5, samples: int = 1, features: str | FeatureMap = "oo7", prior: float = 1.0) -> Policy:
+def thompson(
+    scale: float = 0.5, samples: int = 1, features: str | FeatureMap = "oo7", prior: float = 1.0, warm: str = ""
+) -> Policy:
     """Draw from the win shares of `samples` posterior samples theta ~ N(theta, scale^2 A^-1), one theta a sample.
 
     One sample is the textbook rule: the score is then the sampled x' theta, and the propensity is not known. With more
     the choice has the same distribution, and score and propensity are the candidate's share of wins.
     """
-    phi, prior = feature_map(features), checks.ridge_prior(prior)
+    phi = feature_map(features)
+    fresh, known = ridge.begun(phi, prior, warm)
     scale, samples = checks.number("scale", scale, 0.0), checks.integer("samples", samples, 1, 1000)
 
     def sampled(state: ridge.Ridge, batch: Batch, noise: F64) -> F64:
@@ -47,11 +50,11 @@ def thompson(scale: float = 0.5, samples: int = 1, features: str | FeatureMap = 
     return Policy(
         "thompson",
         phi,
-        ridge.init(phi.d, prior),
+        fresh,
         single if samples == 1 else shares,
         explore.greedy if samples == 1 else explore.as_scored,
         ridge.update,
         noise=(samples * phi.d, 0),
-        parameters={"scale": scale, "samples": samples, "features": phi.name, "prior": prior},
+        parameters={"scale": scale, "samples": samples, "features": phi.name, **known},
         propensities=samples > 1,
     )

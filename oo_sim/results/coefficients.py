@@ -14,6 +14,7 @@ import pyarrow.compute as pc
 from oo_sim.contract import F64, I64
 from oo_sim.logs import LoggedPolicy
 from oo_sim.policies import with_model
+from oo_sim.policies.warm import precision
 from oo_sim.results.run import Run
 
 PLAIN_RIDGE = with_model("ridge")
@@ -63,8 +64,8 @@ def learned(run: Run) -> tuple[list[Learned], bool]:
     shown, exact = [], True
     for p in found:
         (truth, spans, misfit), sums = truths[p.features], estimates[p.label]
-        a = sums.xx + float(p.parameters.get("prior", 1.0)) * np.eye(sums.xx.shape[1])
-        theta = np.linalg.solve(a, sums.xy[..., None])[..., 0]
+        a, b = precision(p.parameters, sums.xx.shape[1])
+        theta = np.linalg.solve(sums.xx + a, (sums.xy + b)[..., None])[..., 0]
         if spans.any():
             shown.append(Learned(p.label, theta[spans], truth[spans]))
             exact = exact and misfit < _EXACT

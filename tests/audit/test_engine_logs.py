@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 import oo_sim
-from oo_sim.audit import audit_directory
+from oo_sim.audit import UnusableLogError, audit_directory
+from oo_sim.policies import with_model
 
 POLICIES = ["linucb", "egreedy:decay=0.05", "greedy", "softmax", "thompson:samples=5", "random", "oracle"]
 
@@ -54,3 +55,30 @@ def test_a_schedule_that_is_not_known_is_said(schedule: object, tmp_path: Path) 
     (found,) = audit_directory(out).policies
     assert "is not known here" in found.notes[0]
     assert "score" not in found.checks
+
+
+def test_warm_starts_are_derived_again(tmp_path: Path, warm_file: Path) -> None:
+    """Every score follows from the Gaussian that the manifest holds; another Gaussian, as valid, does not give them."""
+    specs = [f"{name}:prior=2,warm={warm_file}" for name in with_model("ridge")]
+    other = f"thompson:samples=4,warm={warm_file}"
+    out = tmp_path / "run"
+    oo_sim.run("quickstart", policies=[*specs, other], users=8, rounds=20, events=True, out=out, plot=False)
+    report = audit_directory(out)
+    assert report.clean, report
+    assert all("score" in policy.checks for policy in report.policies)
+    manifest = json.loads((out / "manifest.json").read_text())
+    for policy in manifest["policies"]:
+        policy["parameters"]["prior"] *= 1.5  # as sure again of the same theta, by half more
+    (out / "manifest.json").write_text(json.dumps(manifest))
+    assert all(policy.wrong for policy in audit_directory(out).policies)
+
+
+@pytest.mark.parametrize("text", ["gaussian:AAAA", "people.fit.json", 3, "gaussian:" + "A" * 400])
+def test_a_warm_start_that_is_not_one_is_refused(text: object, tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    oo_sim.run("quickstart", policies=["linucb"], users=3, rounds=5, events=True, out=out, plot=False)
+    manifest = json.loads((out / "manifest.json").read_text())
+    manifest["policies"][0]["parameters"]["warm"] = text
+    (out / "manifest.json").write_text(json.dumps(manifest))
+    with pytest.raises(UnusableLogError, match="warm is not a Gaussian"):
+        audit_directory(out)

@@ -15,14 +15,45 @@ from oo_sim.kernels import philox
 from oo_sim.kernels.choice import take
 from oo_sim.kernels.draws import LaneDraws, hash_users
 from oo_sim.policies import POLICIES, make
+from oo_sim.policies.warm import Start
+
+
+def warm(d: int) -> str:
+    """A warm start for d features, as text."""
+    root = np.random.default_rng(d).normal(size=(d, 2 * d))
+    A, theta = root @ root.T / d + np.eye(d), np.linspace(-0.5, 0.5, d)
+    inverse = np.asarray(np.linalg.inv(A), np.float64)
+    return Start(inverse[np.triu_indices(d)], A @ theta, theta).text
+
 
 VARIANTS: dict[str, list[dict[str, object]]] = {
-    "linucb": [{}, {"alpha": 0.0}, {"alpha": 0.5, "features": "oo7x"}, {"prior": 1e-4}, {"prior": 30}],
-    "egreedy": [{}, {"epsilon": 0.0}, {"epsilon": 1}, {"epsilon": 0.7, "decay": 0.3}, {"features": "oo7x"}],
-    "greedy": [{}, {"features": "oo5", "prior": 0.1}],
-    "thompson": [{}, {"samples": 7}, {"scale": 0}, {"features": "oo7x", "scale": 2.0}, {"samples": 2, "prior": 1e-4}],
-    "softmax": [{}, {"temperature": 1e-6}, {"temperature": 10, "features": "oo5"}],
-    "squarecb": [{}, {"gamma": 100.0, "exponent": 0.0}],
+    "linucb": [
+        {},
+        {"alpha": 0.0},
+        {"alpha": 0.5, "features": "oo7x"},
+        {"prior": 1e-4},
+        {"prior": 30},
+        {"warm": warm(5)},
+    ],
+    "egreedy": [
+        {},
+        {"warm": warm(7)},
+        {"epsilon": 0.0},
+        {"epsilon": 1},
+        {"epsilon": 0.7, "decay": 0.3},
+        {"features": "oo7x"},
+    ],
+    "greedy": [{}, {"warm": warm(7)}, {"features": "oo5", "prior": 0.1}],
+    "thompson": [
+        {},
+        {"warm": warm(7), "samples": 3},
+        {"samples": 7},
+        {"scale": 0},
+        {"features": "oo7x", "scale": 2.0},
+        {"samples": 2, "prior": 1e-4},
+    ],
+    "softmax": [{}, {"warm": warm(7)}, {"temperature": 1e-6}, {"temperature": 10, "features": "oo5"}],
+    "squarecb": [{}, {"warm": warm(7)}, {"gamma": 100.0, "exponent": 0.0}],
     "bootstrap_ts": [{}, {"replicates": 3, "spread": 0.0}],
     "logistic_ts": [{}, {"samples": 5}],
     "linucb_disjoint": [{}, {"features": "oo7x"}],
@@ -33,7 +64,7 @@ VARIANTS: dict[str, list[dict[str, object]]] = {
 }
 """Shapes beyond the default one; policies that are not named here take part as they are."""
 CASES: dict[str, Policy] = {
-    f"{name}:{','.join(f'{k}={v}' for k, v in parameters.items())}": make(name, parameters)
+    f"{name}:{','.join(f'{k}={v}'[:20] for k, v in parameters.items())}": make(name, parameters)
     for name in POLICIES
     for parameters in VARIANTS.get(name, [{}])
 }

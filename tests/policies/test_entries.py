@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -54,9 +55,9 @@ def test_what_only_chooses_changes_no_state_that_learned_the_same(name: str) -> 
 
 
 @pytest.mark.parametrize("name", [name for name, entry in POLICIES.items() if entry.model != "none"])
-def test_every_other_parameter_shapes_what_is_learned(name: str) -> None:
+def test_every_other_parameter_shapes_what_is_learned(name: str, warm_file: Path) -> None:
     values: dict[str, object] = {"prior": 3.0, "features": "oo7x", "replicates": 4, "spread": 0.1, "sharing": 0.2}
-    values |= {"gamma": 0.7, "window": 2, "period": 2}
+    values |= {"gamma": 0.7, "window": 2, "period": 2, "warm": str(warm_file)}
     at_the_score = {"prior"} if name in ("dlinucb", "swlinucb") else set()  # their sums leave the prior alone
     for key in set(inspect.signature(POLICIES[name].factory).parameters) - POLICIES[name].only_choose - at_the_score:
         mine, theirs = learned(make(name)), learned(make(name, {key: values[key]}))

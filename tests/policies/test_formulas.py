@@ -10,6 +10,7 @@ from scipy import special
 
 from oo_sim.contract import F64, Policy
 from oo_sim.policies import make
+from oo_sim.policies.warm import precision
 
 from .cases import CASES, LANES, K, Seen, play
 
@@ -26,8 +27,8 @@ def formula(policy: Policy, A: F64, b: F64, x: F64) -> float:
 
 def wanted(policy: Policy, played: list[Seen]) -> list[F64]:
     """The scores (K, n) of each round, every lane's A and b summed up anew from what it learned."""
-    prior, d = float(policy.parameters["prior"]), policy.features.d
-    A, b = np.tile(prior * np.eye(d), (LANES, 1, 1)), np.zeros((LANES, d))
+    begun = precision(policy.parameters, policy.features.d)
+    A, b = (np.repeat(part[None], LANES, axis=0) for part in begun)
     out = []
     for t, seen in enumerate(played):
         x = seen.batch.x

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sqlite3
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
@@ -18,7 +19,7 @@ import oo_sim
 from oo_sim.contract import MIN_LANES, Policy, State
 from oo_sim.engine import Block, simulate
 from oo_sim.policies import POLICIES as REGISTERED
-from oo_sim.policies import make
+from oo_sim.policies import make, with_model
 from oo_sim.scenario import Scenario
 from oo_sim.serving import lanes
 from oo_sim.serving.database import FILE
@@ -43,7 +44,10 @@ FEEDBACK = {
 
 
 @pytest.fixture(scope="module", params=list(FEEDBACK))
-def scenario(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Scenario:
+def scenario(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, warm_file: Path
+) -> Iterator[Scenario]:
+    warm = [f"{name}:warm={warm_file.name}" for name in with_model("ridge")]
     path = tmp_path_factory.mktemp("scenario") / "replay.yaml"
     path.write_text(
         f"""
@@ -52,7 +56,7 @@ name: replay
 users: {USERS}
 rounds: {ROUNDS}
 seed: {SEED}
-policies: [{", ".join(f'"{spec}"' for spec in POLICIES)}]
+policies: [{", ".join(f'"{spec}"' for spec in (*POLICIES, *warm))}]
 {FEEDBACK[request.param]}
 world:
   kind: tips
@@ -64,7 +68,8 @@ world:
       preferences: {{is_overdue: {{mean: 0.8, sd: 0.5}}, "hour_sin*priority": {{mean: -1.0, sd: 0.4}}}}
 """
     )
-    return oo_sim.load_scenario(path)
+    with contextlib.chdir(warm_file.parent):
+        yield oo_sim.load_scenario(path)
 
 
 def _key(row: dict[str, Any]) -> tuple[Any, ...]:
@@ -122,7 +127,7 @@ def test_a_simulated_run_is_served_again_bit_for_bit(scenario: Scenario, tmp_pat
     mixed = _interleaved(decisions)
     half = len(mixed) // 2
     for part in (mixed[:half], mixed[half:]):  # the server is started again in between
-        with serving(state, policies={spec: spec for spec in POLICIES}, seed=SEED) as client:
+        with serving(state, policies={spec: spec for spec in scenario.policies}, seed=SEED) as client:
             for row in part:
                 _replay(client, row, learned[row["policy"], row["user_id"], row["t"]])
     export_log(state, served)
@@ -153,9 +158,9 @@ def _compare_states(scenario: Scenario, state: Path) -> None:
         ).fetchall()
     finally:
         db.close()
-    mounted = Mounts({spec: spec for spec in POLICIES}).all
-    wanted = {label: _final_state(scenario, mounted[label].policy) for label in POLICIES}
-    assert len(found) == USERS * len(POLICIES)
+    mounted = Mounts({spec: spec for spec in scenario.policies}).all
+    wanted = {label: _final_state(scenario, mounted[label].policy) for label in scenario.policies}
+    assert len(found) == USERS * len(scenario.policies)
     for label, user, decisions, ticks, data in found:
         mount = mounted[label]
         mind = mount.packing.unpack(data)  # the last round passes when the user is served again
