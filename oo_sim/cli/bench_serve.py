@@ -27,8 +27,7 @@ def serve(
 
     Example: oo-sim bench serve --connections 16
     """
-    from oo_sim.serving.bench import bench  # noqa: PLC0415 (heavy)
-    from oo_sim.serving.driver import DriveError  # noqa: PLC0415
+    from oo_sim.serving.bench import DriveError, bench  # noqa: PLC0415 (heavy)
 
     try:
         measured, memory = bench(requests, connections, users, workers, directory)

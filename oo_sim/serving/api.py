@@ -13,15 +13,13 @@ from oo_sim.contract import REACTIONS, REWARDS
 from oo_sim.generator import GenerationError
 from oo_sim.serving import bodies, recommend, replies, views
 from oo_sim.serving.bodies import Id
-from oo_sim.serving.errors import RefusalError
-from oo_sim.serving.ids import parse_decision_id
+from oo_sim.serving.edge import Metrics
 from oo_sim.serving.jsonroute import JsonRoute
-from oo_sim.serving.lanes import Raw
-from oo_sim.serving.ledger import Ledger, Reward, Scored
-from oo_sim.serving.metrics import CONTENT_TYPE, Metrics
+from oo_sim.serving.ledger import Ledger, Reward, Scored, Served
 from oo_sim.serving.mounts import Mount, Mounts
 from oo_sim.serving.recommend import Generator
-from oo_sim.serving.rows import Offered
+from oo_sim.serving.replies import RefusalError
+from oo_sim.serving.store import DecisionId, Offered
 from oo_sim.serving.writer import Work, Writer
 
 _WORTH = dict(zip(REACTIONS, REWARDS, strict=True))
@@ -80,7 +78,7 @@ class Api:
         """Learn a reward under any policy that is mounted."""
         mount = self._mounts.find(policy)
         if body.decision_id is not None:
-            decision = parse_decision_id(body.decision_id)
+            decision = DecisionId.parse(body.decision_id)
             if (decision.policy, decision.user) != (mount.label, body.user_id):
                 raise RefusalError(404, f"this user has no such decision under {mount.wire}", "decision_id")
             reward = Reward(body.reward, t=decision.t, tip_id=body.tip_id)
@@ -90,7 +88,7 @@ class Api:
 
     async def react(self, body: bodies.ReactBody) -> replies.Rewarded:
         """Learn what a reaction to a decision's tip is worth."""
-        decision = parse_decision_id(body.decision_id)
+        decision = DecisionId.parse(body.decision_id)
         reward = Reward(_WORTH[body.reaction], body.reaction, decision.t)
         return await self._learn(self._mounts.find(decision.policy), decision.user, reward)
 
@@ -145,7 +143,7 @@ class Api:
     async def stats_policy(self, policy: str, user_id: Id) -> replies.Stats:
         """A user under any policy that is mounted."""
         backend = self.backend
-        return await backend.writer.submit(views.stats(backend.ledger, self._mounts.find(policy), user_id))
+        return await backend.writer.submit(views.stats(self._mounts.find(policy), user_id))
 
     async def stats_query(self, user_id: Id, policy: str = "linucb") -> replies.Stats:
         """The same for ids that hold a slash."""
@@ -154,28 +152,28 @@ class Api:
     async def features(self, user_id: Id) -> replies.History:
         """A user's last 100 decisions, oldest first."""
         backend = self.backend
-        return await backend.writer.submit(views.history(backend.ledger, self._wires, user_id))
+        return await backend.writer.submit(views.history(self._wires, user_id))
 
     async def reset(self, user_id: Id, request: Request) -> replies.Ok:
         """Forget a user: every policy's state, and the history."""
         self._authorise(request)
         backend = self.backend
         await backend.writer.submit(backend.ledger.reset(user_id))
-        self._metrics.resets += 1
+        self._metrics.resets.inc()
         return replies.Ok()
 
     async def metrics(self) -> Response:
         """Counters and latencies of this worker process, as Prometheus reads them."""
-        return Response(self._metrics.text(), headers={"content-type": CONTENT_TYPE})
+        return self._metrics.reply()
 
     async def _decided(self, mount: Mount, work: Work[Scored]) -> Scored:
         scored = await self.backend.writer.submit(work)
-        self._metrics.decisions[mount.label] += 1
+        self._metrics.decisions[mount.label].inc()
         return scored
 
     async def _learn(self, mount: Mount, user: str, reward: Reward) -> replies.Rewarded:
         new = await self.backend.writer.submit(self.backend.ledger.reward(mount, user, reward))
-        self._metrics.rewards[mount.label] += new
+        self._metrics.rewards[mount.label].inc(new)
         return replies.Rewarded(duplicate=not new)
 
     def _authorise(self, request: Request) -> None:
@@ -214,8 +212,8 @@ def _without_decision(mount: Mount, body: bodies.RewardBody) -> Reward:
     if body.features is None:
         raise RefusalError(422, "required where there is no decision_id", "features")
     f = body.features
-    raw = Raw(f.is_overdue, f.task_age_days, f.priority, None)
-    return Reward(body.reward, tip_id=body.tip_id, hour=f.hour_of_day, day=body.day_of_week, raw=raw)
+    tip = Offered(body.tip_id, None, None, f.is_overdue, f.task_age_days, f.priority)
+    return Reward(body.reward, said=Served(tip, f.hour_of_day, body.day_of_week))
 
 
 def add_routes(routes: APIRouter, api: Api) -> None:

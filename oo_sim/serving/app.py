@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
-import sqlite3
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -20,15 +19,14 @@ from oo_sim.decide import PolicyError
 from oo_sim.errors import ServingError
 from oo_sim.generator import Address, AsyncTipGenerator, Gateway, GeneratorInputError
 from oo_sim.serving.api import Api, Backend, add_routes
-from oo_sim.serving.database import connect, prepare
-from oo_sim.serving.edge import Edge, request_id
-from oo_sim.serving.errors import RefusalError
+from oo_sim.serving.database import open_store, prepare
+from oo_sim.serving.edge import Edge, Metrics, request_id
 from oo_sim.serving.jsonroute import MAX_PROBLEMS
 from oo_sim.serving.ledger import Ledger
-from oo_sim.serving.metrics import Metrics
-from oo_sim.serving.mounts import Mounts
+from oo_sim.serving.mounts import Mounts, register
 from oo_sim.serving.recommend import Generator
-from oo_sim.serving.replies import Problems
+from oo_sim.serving.replies import Problems, RefusalError
+from oo_sim.serving.store import Store, StoreError, transaction
 from oo_sim.serving.writer import Writer
 
 DEADLINE = 10.0
@@ -44,25 +42,28 @@ def create_app(
     generator: Generator | None = None,
     admin_token: str | None = None,
     deadline: float = DEADLINE,
+    store: Callable[[], Store] | None = None,
 ) -> FastAPI:
     """The app that serves the contract on the state in `state_dir` (default: `STATE_DIR`, or `state`).
 
     `linucb` and `egreedy` are mounted always; `policies` are further specs (`thompson`, `NAME=SPEC`), or ones to mount
     in their place. `seed` is that of a new state. `generator` writes tips, by default behind the gateway that the
-    environment names. `admin_token` (default: `OO_ADMIN_TOKEN`) guards resets. Raises ServingError.
+    environment names. `admin_token` (default: `OO_ADMIN_TOKEN`) guards resets. `store` opens another store than the
+    SQLite file in `state_dir`; it is called here once, and whenever the app starts. Raises ServingError.
     """
-    directory = Path(state_dir if state_dir is not None else os.environ.get("STATE_DIR") or "state")
     mounts = Mounts(policies)
     metrics = Metrics(mounts.all)
-    prepare(directory, mounts.all.values(), seed)
+    opened = store or _prepared(state_dir, mounts, seed)
+    if store is not None:
+        _register(store(), mounts)
     api = Api(mounts, metrics, admin_token or os.environ.get("OO_ADMIN_TOKEN") or None, deadline)
     address = None if generator else _address()
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        db = connect(directory)
-        ledger = Ledger(db, mounts)
-        writer = Writer(db, ledger.check)
+        kept = opened()
+        ledger = Ledger(kept)
+        writer = Writer(kept, ledger.check)
         tips = generator or AsyncTipGenerator(Gateway.live(address))
         api.backend = Backend(writer, ledger, tips)
         try:
@@ -84,6 +85,20 @@ def create_app(
     return app
 
 
+def _prepared(state_dir: str | Path | None, mounts: Mounts, seed: int | None) -> Callable[[], Store]:
+    directory = Path(state_dir if state_dir is not None else os.environ.get("STATE_DIR") or "state")
+    prepare(directory, mounts.all.values(), seed)
+    return lambda: open_store(directory)
+
+
+def _register(store: Store, mounts: Mounts) -> None:
+    try:
+        with transaction(store):
+            register(store, mounts.all.values())
+    finally:
+        store.close()
+
+
 def _address() -> Address:
     try:
         return Address.from_env()
@@ -96,7 +111,7 @@ def _answer(status: int, detail: object, headers: Mapping[str, str] | None = Non
 
 
 async def _invalid(request: Request, error: RequestValidationError) -> JSONResponse:
-    """What is wrong, and where; never what was sent, which might be no JSON."""
+    """What is wrong, and where; never what was sent, which might not be JSON."""
     problems = [{"loc": list(one["loc"]), "msg": one["msg"], "type": one["type"]} for one in error.errors()]
     return _answer(422, problems[:MAX_PROBLEMS])
 
@@ -113,7 +128,7 @@ async def _failed_policy(request: Request, error: PolicyError) -> JSONResponse:
     return _answer(500, "the policy failed; nothing was changed")
 
 
-async def _unwritable(request: Request, error: sqlite3.Error) -> JSONResponse:
+async def _unwritable(request: Request, error: StoreError) -> JSONResponse:
     log.error("state not written", extra={"problem": str(error)})
     return _answer(503, "the state cannot be written now; nothing was changed", {"retry-after": "1"})
 
@@ -122,5 +137,5 @@ _HANDLERS: dict[Any, Any] = {
     RequestValidationError: _invalid,
     RefusalError: _refused,
     PolicyError: _failed_policy,
-    sqlite3.Error: _unwritable,
+    StoreError: _unwritable,
 }

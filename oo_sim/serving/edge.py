@@ -9,15 +9,15 @@ import logging
 import re
 import time
 import uuid
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 from contextlib import suppress
 from contextvars import ContextVar
 from itertools import count
 from typing import Any, TypeAlias
 
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, Histogram, generate_latest
 from starlette.requests import ClientDisconnect
-
-from oo_sim.serving.metrics import Metrics
+from starlette.responses import Response
 
 Scope: TypeAlias = MutableMapping[str, Any]
 Message: TypeAlias = MutableMapping[str, Any]
@@ -25,6 +25,8 @@ Receive: TypeAlias = Callable[[], Awaitable[Message]]
 Send: TypeAlias = Callable[[Message], Awaitable[None]]
 App: TypeAlias = Callable[[Scope, Receive, Send], Awaitable[None]]
 
+BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 1.0, 5.0)
+"""Upper bounds of the latency buckets in seconds."""
 MAX_BODY = 1_000_000
 """The most bytes of a body that are taken."""
 _DRAINED, _PATIENCE = 8 * MAX_BODY, 2.0  # bytes and seconds for which a refused body is read on, to no use
@@ -38,6 +40,38 @@ _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 _LEFT = 499  # the client left before its request was complete; nginx's number, in metrics and log alone
 
 
+class Metrics:
+    """Counters and latencies of one worker process, for Prometheus; `decisions` and `rewards` by policy."""
+
+    def __init__(self, policies: Iterable[str]) -> None:
+        self._registry = registry = CollectorRegistry()
+        decisions = Counter("oo_sim_decisions", "Decisions made.", ["policy"], registry=registry)
+        rewards = Counter("oo_sim_rewards", "Rewards learned.", ["policy"], registry=registry)
+        self.decisions = {policy: decisions.labels(policy) for policy in policies}
+        self.rewards = {policy: rewards.labels(policy) for policy in policies}
+        self.resets = Counter("oo_sim_resets", "Users reset.", registry=registry)
+        self._requests = Counter(
+            "oo_sim_requests", "Requests answered.", ["method", "route", "status"], registry=registry
+        )
+        self._seconds = Histogram(
+            "oo_sim_request_seconds", "Time to answer a request.", ["route"], buckets=BUCKETS, registry=registry
+        )
+        self._known: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}  # as looking labels up is slow
+
+    def request(self, method: str, route: str, status: int, seconds: float) -> None:
+        """Count an answered request; `route` is the path's template, of which there are few."""
+        key = method, route, status
+        if key not in self._known:
+            self._known[key] = self._requests.labels(method, route, status), self._seconds.labels(route)
+        counter, histogram = self._known[key]
+        counter.inc()
+        histogram.observe(seconds)
+
+    def reply(self) -> Response:
+        """All metrics as Prometheus reads them."""
+        return Response(generate_latest(self._registry), headers={"content-type": CONTENT_TYPE_LATEST})
+
+
 class TooLargeError(Exception):
     """A body is larger than `MAX_BODY`."""
 
@@ -49,7 +83,7 @@ class Edge:
         self._app, self._metrics = app, metrics
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Handle one request; what is no HTTP goes through."""
+        """Handle one request; what is not HTTP goes through."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return

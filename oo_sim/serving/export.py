@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import json
-import sqlite3
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from functools import cache
+from functools import partial
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -16,9 +14,8 @@ import pyarrow as pa
 
 from oo_sim import __version__
 from oo_sim.logs import DECISIONS, LEARNINGS, LoggedPolicy, Manifest, RunWriter
-from oo_sim.serving.database import connect, seed_of
-from oo_sim.serving.ids import DecisionId
-from oo_sim.serving.rows import Offered
+from oo_sim.serving.database import open_store
+from oo_sim.serving.store import DecisionId, DecisionRow, LearningRow, Store
 
 ROWS = 2048
 """Rows that are held at once."""
@@ -34,26 +31,26 @@ def export_log(
     `window` says for how many seconds after a decision its reward counts: the server itself takes rewards at any time.
     `own_trajectory` says whether what is offered depends on what was served before, as tasks that are done are not
     offered again; the server does not know. Raises ServingError and RunLogError."""
-    db = connect(state_dir)
+    store = open_store(state_dir)
     try:
-        db.execute("BEGIN")
+        store.snapshot()
         with RunWriter(out) as writer:
-            writer.write_manifest(_manifest(db, window, own_trajectory))
-            counts = [_write(db, writer, table) for table in ("decisions", "learnings")]
+            writer.write_manifest(_manifest(store, window, own_trajectory))
+            counts = [_write(store, writer, table) for table in ("decisions", "learnings")]
             writer.commit()
         return counts[0], counts[1]
     finally:
-        db.close()
+        store.close()
 
 
-def _manifest(db: sqlite3.Connection, window: float | None, own_trajectory: bool) -> Manifest:
-    described = db.execute("SELECT description FROM variants ORDER BY id").fetchall()
+def _manifest(store: Store, window: float | None, own_trajectory: bool) -> Manifest:
+    users, rounds = store.sizes()
     return Manifest(
         name="served",
-        policies=tuple(LoggedPolicy.from_dict(json.loads(text)) for (text,) in described),
-        seed=seed_of(db),
-        users=db.execute("SELECT COUNT(DISTINCT user) FROM decisions").fetchone()[0],
-        rounds=db.execute("SELECT COALESCE(MAX(t) + 1, 0) FROM decisions").fetchone()[0],
+        policies=tuple(LoggedPolicy.from_dict(described) for described in store.variants()),
+        seed=store.seed,
+        users=users,
+        rounds=rounds,
         own_trajectory=own_trajectory,
         window=window,
         exported_at=datetime.now(UTC).isoformat(timespec="microseconds"),
@@ -62,13 +59,18 @@ def _manifest(db: sqlite3.Connection, window: float | None, own_trajectory: bool
     )
 
 
-def _write(db: sqlite3.Connection, writer: RunWriter, table: str) -> int:
+def _write(store: Store, writer: RunWriter, table: str) -> int:
     """Write one table, policy by policy, each in the order in which things happened."""
-    rows_of, schema = (_decisions, DECISIONS) if table == "decisions" else (_learnings, LEARNINGS)
+    samples = {one["hash"]: one["parameters"].get("samples") for one in store.variants()}
     count = 0
-    for number, label in db.execute("SELECT id, label FROM policies ORDER BY id").fetchall():
+    for number, policy in enumerate(store.policies()):
         sink = writer.part(table, number, 0, 0)
-        for batch in _batches(rows_of(db, number, label), schema):
+        rows: Iterator[dict[str, Any]]
+        if table == "decisions":
+            rows, schema = map(partial(_decision, samples), store.decisions(policy)), DECISIONS
+        else:
+            rows, schema = map(_learning, store.learnings(policy)), LEARNINGS
+        for batch in _batches(rows, schema):
             sink.write(batch)
             count += batch.num_rows
         sink.close()
@@ -80,59 +82,32 @@ def _batches(rows: Iterator[dict[str, Any]], schema: pa.Schema) -> Iterator[pa.R
         yield pa.RecordBatch.from_pylist([row for _, row in group], schema=schema)
 
 
-def _decisions(db: sqlite3.Connection, policy: int, label: str) -> Iterator[dict[str, Any]]:
-    found = db.cursor()
-    found.row_factory = sqlite3.Row
-    found.execute(
-        "SELECT d.*, v.hash AS policy_hash, v.description AS description "
-        "FROM decisions d JOIN variants v ON v.id = d.variant "
-        "WHERE d.policy = ? ORDER BY d.n",
-        (policy,),
-    )
-    for row in found:
-        offered = [Offered(*one) for one in json.loads(row["candidates"])]
-        samples = None if row["probs"] is None else _samples(row["description"])
-        kept = ("policy_hash", "t", "ts", "hour", "day", "chosen", "propensity", "score")
-        yield {
-            **{name: row[name] for name in (*kept, "prompt_version", "llm_model", "tip_kind")},
-            **_whose(row, label),
-            "decision_id": str(DecisionId(label, row["t"], row["user"])),
-            "candidates": [one._asdict() for one in offered],
-            "x": np.frombuffer(row["x"]).reshape(len(offered), -1).tolist(),
-            "probs": None if row["probs"] is None else np.frombuffer(row["probs"]).tolist(),
-            "probs_kind": None if row["probs"] is None else "exact" if samples is None else "estimated",
-            "probs_samples": samples,
-            "explored": None if row["explored"] is None else bool(row["explored"]),
-        }
+def _decision(samples: dict[str, int | None], row: DecisionRow) -> dict[str, Any]:
+    """A row of `DECISIONS`; `samples` says by policy hash of how many posterior samples probabilities are shares."""
+    shares = None if row.probs is None else samples[row.policy_hash]
+    kept = ("policy", "policy_hash", "t", "ts", "hour", "day", "chosen", "propensity", "score", "explored")
+    return {
+        **{name: getattr(row, name) for name in (*kept, "prompt_version", "llm_model", "tip_kind")},
+        "replicate": 0,
+        "user_id": row.user,
+        "decision_id": str(row.id),
+        "candidates": [one._asdict() for one in row.candidates],
+        "x": np.frombuffer(row.x).reshape(len(row.candidates), -1).tolist(),
+        "probs": None if row.probs is None else np.frombuffer(row.probs).tolist(),
+        "probs_kind": None if row.probs is None else "exact" if shares is None else "estimated",
+        "probs_samples": shares,
+    }
 
 
-def _learnings(db: sqlite3.Connection, policy: int, label: str) -> Iterator[dict[str, Any]]:
-    found = db.cursor()
-    found.row_factory = sqlite3.Row
-    found.execute(  # states of format 1 did not note down which tip a reward was about
-        "SELECT l.*, d.candidates, d.chosen FROM learnings l LEFT JOIN decisions d "
-        "ON l.tip_id IS NULL AND d.user = l.user AND d.policy = l.policy AND d.t = l.t_decided "
-        "WHERE l.policy = ? ORDER BY l.n",
-        (policy,),
-    )
-    for row in found:
-        t = row["t_decided"]
-        old = None if row["candidates"] is None else Offered(*json.loads(row["candidates"])[row["chosen"]])
-        yield {
-            **{name: row[name] for name in ("seq", "kind", "ts", "reaction", "reward", "t_decided", "t_now")},
-            **_whose(row, label),
-            "decision_id": None if t is None else str(DecisionId(label, t, row["user"])),
-            "tip_id": row["tip_id"] if old is None else old.id,
-            "x": None if row["x"] is None else np.frombuffer(row["x"]).tolist(),
-        }
-
-
-@cache
-def _samples(description: str) -> int | None:
-    """Of how many posterior samples a variant's probabilities are shares; None where they are exact."""
-    found = LoggedPolicy.from_dict(json.loads(description)).parameters.get("samples")
-    return None if found is None else int(found)
-
-
-def _whose(row: sqlite3.Row, label: str) -> dict[str, Any]:
-    return {"policy": label, "replicate": 0, "user_id": row["user"]}
+def _learning(row: LearningRow) -> dict[str, Any]:
+    """A row of `LEARNINGS`."""
+    t = row.t_decided
+    kept = ("policy", "seq", "kind", "ts", "reaction", "reward", "t_decided", "t_now")
+    return {
+        **{name: getattr(row, name) for name in kept},
+        "replicate": 0,
+        "user_id": row.user,
+        "decision_id": None if t is None else str(DecisionId(row.policy, t, row.user)),
+        "tip_id": None if row.tip is None else row.tip.id,
+        "x": None if row.x is None else np.frombuffer(row.x).tolist(),
+    }

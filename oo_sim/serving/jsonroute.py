@@ -13,10 +13,10 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
-from oo_sim.serving.errors import RefusalError
+from oo_sim.serving.replies import RefusalError
 
 MAX_PROBLEMS = 20
-"""The most problems of one request that are told."""
+"""The most problems of one request that are reported."""
 
 Handler = Callable[[Request], Coroutine[Any, Any, Response]]
 
@@ -24,7 +24,7 @@ Handler = Callable[[Request], Coroutine[Any, Any, Response]]
 def parse_json(body: bytes) -> Any:
     """The value of a JSON text in UTF-8. NaN and Infinity are left to the models, which know their field.
 
-    Raises ValueError for what is no JSON, a key twice in one object, lone surrogates and nesting too deep to read.
+    Raises ValueError for what is not JSON, a key twice in one object, lone surrogates and nesting too deep to read.
     """
     try:
         text = body.decode("utf-8")
@@ -36,7 +36,7 @@ def parse_json(body: bytes) -> Any:
     except UnicodeError:
         raise ValueError("the body is not UTF-8, or holds a lone surrogate") from None
     except json.JSONDecodeError as error:
-        raise ValueError(f"the body is no JSON: {error.msg} at character {error.pos}") from None
+        raise ValueError(f"the body is not JSON: {error.msg} at character {error.pos}") from None
     return value
 
 

@@ -1,4 +1,4 @@
-"""One user as a policy wants to see it: two identical lanes, because no policy is called with one.
+"""One user as a policy expects it: two identical lanes, because no policy is called with one.
 
 Shapes: K candidates, d features; lane 0 is what is kept and answered.
 """
@@ -15,23 +15,14 @@ from oo_sim.contract import F64, MIN_LANES, Candidates, Decision, Learning, Poli
 from oo_sim.decide import decide
 from oo_sim.kernels import philox
 from oo_sim.kernels.draws import LaneDraws, hash_users
+from oo_sim.serving.store import Offered
 
 
-class Raw(NamedTuple):
-    """The raw columns of one candidate. `is_llm` is None where it is not known."""
-
-    is_overdue: bool
-    task_age_days: float
-    priority: int
-    is_llm: bool | None
-
-
-def candidates(raw: Sequence[Raw], hour: int, day: int) -> Candidates:
+def candidates(offered: Sequence[Offered], hour: int, day: int) -> Candidates:
     """The candidates' columns in two lanes."""
-    K = len(raw)
-    overdue, age, priority, is_llm = twice(
-        np.array([value for one in raw for value in one], np.float64).reshape(K, 4).T
-    )
+    K = len(offered)
+    raw = [(one.is_overdue, one.task_age_days, one.priority, one.is_llm) for one in offered]
+    overdue, age, priority, is_llm = twice(np.array(raw, np.float64).T)
     return Candidates(
         overdue,
         age,
@@ -92,10 +83,10 @@ def pass_rounds(policy: Policy, state: State, rounds: range, user: LaneDraws) ->
     return state
 
 
-def encode_one(policy: Policy, raw: Raw, hour: int, day: int) -> F64:
+def encode_one(policy: Policy, one: Offered, hour: int, day: int) -> F64:
     """The feature vector (d,) of one candidate. What `is_llm` is when unknown must not matter to the features."""
     x = np.empty((1, policy.features.d, MIN_LANES))
-    policy.features.encode(candidates([raw], hour, day), x)
+    policy.features.encode(candidates([one], hour, day), x)
     return np.ascontiguousarray(x[0, :, 0])
 
 
@@ -117,7 +108,7 @@ class Packing:
         if data is None:
             return self._init(MIN_LANES)
         if len(data) != self.size:
-            raise ValueError(f"a state of {len(data)} bytes; {self.size} are wanted")
+            raise ValueError(f"a state of {len(data)} bytes; expected {self.size}")
         return _filled(self._like, memoryview(data))[0]
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import sqlite3
 import time
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -13,23 +11,10 @@ import numpy as np
 from oo_sim.contract import F64, Decision
 from oo_sim.errors import ServingError
 from oo_sim.serving import lanes
-from oo_sim.serving.database import migrations, policy_ids, seed_of, variant_ids
-from oo_sim.serving.errors import RefusalError
-from oo_sim.serving.ids import DecisionId
-from oo_sim.serving.lanes import Lesson, Raw
-from oo_sim.serving.mounts import Mount, Mounts
-from oo_sim.serving.rows import (
-    DecisionRow,
-    LearningRow,
-    Model,
-    Offered,
-    log_decision,
-    log_learning,
-    offered_text,
-    read_decision,
-    read_model,
-    write_model,
-)
+from oo_sim.serving.lanes import Lesson
+from oo_sim.serving.mounts import Mount
+from oo_sim.serving.replies import RefusalError
+from oo_sim.serving.store import DecisionId, DecisionRow, LearningRow, Model, Offered, Store
 from oo_sim.serving.writer import Work
 
 
@@ -55,26 +40,22 @@ class Scored(NamedTuple):
 
 
 class Reward(NamedTuple):
-    """A reward to learn from. `t` is the number of its decision, where the caller knows it; `tip_id` and the raw
-    columns are what the caller says they were."""
+    """A reward to learn from: of decision number `t`, or, without one, of what the caller says was served. `tip_id`
+    is what the caller says that decision served, where it does."""
 
     value: float
     reaction: str | None = None
     t: int | None = None
     tip_id: str | None = None
-    hour: int = 12
-    day: int = 0
-    raw: Raw = Raw(False, 0.0, 1, None)
+    said: Served | None = None
 
 
-class Learned(NamedTuple):
-    """The vector that was learned, the tip, and the raw columns that they came from."""
+class Served(NamedTuple):
+    """A tip and when it was served."""
 
-    x: F64
-    tip_id: str | None
+    tip: Offered
     hour: int
     day: int
-    raw: Raw
 
 
 def now_us() -> int:
@@ -83,39 +64,26 @@ def now_us() -> int:
 
 
 class Ledger:
-    """Makes the work of calls on one database. Its methods only describe work; the writer does it."""
+    """Makes the work of calls on one store. Its methods only describe work; the writer does it."""
 
-    def __init__(self, db: sqlite3.Connection, mounts: Mounts) -> None:
-        self.seed = seed_of(db)
-        self._ids, self._variants, self._migrations = policy_ids(db), variant_ids(db), migrations(db)
-        self._labels = {number: label for label, number in self._ids.items()}
-        self._mounts = mounts
+    def __init__(self, store: Store) -> None:
+        self.seed = store.seed
+        self._migrations = store.migrations()
 
-    def check(self, db: sqlite3.Connection) -> None:
+    def check(self, store: Store) -> None:
         """Refuse (503) where the states were rebuilt for other policies than these."""
-        if migrations(db) != self._migrations:
+        if store.migrations() != self._migrations:
             raise RefusalError(503, "the state was migrated while this server ran; start the server again")
-
-    def label(self, policy: int) -> str:
-        """The label of a policy by its number."""
-        return self._labels[policy]
-
-    def number(self, mount: Mount) -> int:
-        """The number of a mounted policy."""
-        return self._ids[mount.label]
 
     def score(
         self, mount: Mount, user: str, offered: Sequence[Offered], hour: int, day: int, origin: Origin = NO_LLM
     ) -> Work[Scored]:
         """The work of one decision."""
-        columns = lanes.candidates([one.raw for one in offered], hour, day)
-        texts = offered_text(offered)
-        draws, number = lanes.draws(self.seed, user), self.number(mount)
-        variant = self._variants[number, mount.hash]
-        policy = mount.policy
+        columns = lanes.candidates(offered, hour, day)
+        policy, draws, candidates = mount.policy, lanes.draws(self.seed, user), tuple(offered)
 
-        def work(db: sqlite3.Connection) -> Scored:
-            model = read_model(db, user, number)
+        def work(store: Store) -> Scored:
+            model = store.model(user, mount.label)
             t = model.decisions
             state = lanes.pass_rounds(policy, _state(mount, model), range(model.ticks, t), draws)
             packed = lanes.pack(state)
@@ -123,7 +91,7 @@ class Ledger:
             scored = _scored(mount, user, t, decision)
             ts = now_us()
             row = DecisionRow(
-                *(user, number, t, variant, ts, hour, day, texts),
+                *(user, mount.label, t, mount.hash, ts, hour, day, candidates),
                 x=_lane(decision.x),
                 probs=_lane(decision.probs) if policy.propensities else None,
                 chosen=scored.chosen,
@@ -132,9 +100,9 @@ class Ledger:
                 explored=scored.explored,
                 prompt_version=origin.prompt_version,
                 llm_model=origin.llm_model,
-                tip_kind="advice" if offered[scored.chosen].source == "llm" else None,
+                tip_kind="advice" if candidates[scored.chosen].is_llm else None,
             )
-            log_decision(db, row)
+            store.log_decision(row)
             after = model._replace(
                 decisions=t + 1,
                 ticks=t,
@@ -143,41 +111,37 @@ class Ledger:
                 updated=ts,
                 state=packed,
             )
-            write_model(db, user, number, after)
+            store.write_model(user, mount.label, after)
             return scored
 
         return work
 
     def reward(self, mount: Mount, user: str, reward: Reward) -> Work[bool]:
         """The work of one reward; False where it had been learned before."""
-        number, draws = self.number(mount), lanes.draws(self.seed, user)
+        draws = lanes.draws(self.seed, user)
 
-        def work(db: sqlite3.Connection) -> bool:
-            model = read_model(db, user, number)
-            learned = self._learned(db, mount, user, reward, model)
-            if learned is None:
+        def work(store: Store) -> bool:
+            model = store.model(user, mount.label)
+            served = _served(store, mount, user, reward, model)
+            if served is None:
                 return False
+            # For a decision's own tip that is its own vector bit for bit, also after a migration to other features.
+            x = lanes.encode_one(mount.policy, *served)
             now = model.decisions - 1
-            lesson = Lesson(
-                learned.x, reward.value, now if reward.t is None else reward.t, now, model.ticks < model.decisions
-            )
+            lesson = Lesson(x, reward.value, now if reward.t is None else reward.t, now, model.ticks < model.decisions)
             state = lanes.pass_rounds(mount.policy, _state(mount, model), range(model.ticks, now), draws)
             state = lanes.learn(mount.policy, state, lesson, draws)
             ts = now_us()
             row = LearningRow(
-                *(user, number, model.learned, "reward", ts, now, reward.t),
-                x=learned.x.tobytes(),
+                *(user, mount.label, model.learned, "reward", ts, now, reward.t),
+                x=x.tobytes(),
                 reaction=reward.reaction,
                 reward=reward.value,
-                hour=learned.hour,
-                day=learned.day,
-                is_overdue=learned.raw.is_overdue,
-                task_age_days=learned.raw.task_age_days,
-                priority=learned.raw.priority,
-                is_llm=learned.raw.is_llm,
-                tip_id=learned.tip_id,
+                hour=served.hour,
+                day=served.day,
+                tip=served.tip,
             )
-            log_learning(db, row)
+            store.log_learning(row)
             after = model._replace(
                 ticks=model.decisions,
                 learned=model.learned + 1,
@@ -186,42 +150,20 @@ class Ledger:
                 updated=ts,
                 state=lanes.pack(state),
             )
-            write_model(db, user, number, after)
+            store.write_model(user, mount.label, after)
             return True
 
         return work
-
-    def _learned(self, db: sqlite3.Connection, mount: Mount, user: str, reward: Reward, model: Model) -> Learned | None:
-        """What the reward is about; None where the same reward was learned before."""
-        if reward.t is None:
-            x = lanes.encode_one(mount.policy, reward.raw, reward.hour, reward.day)
-            return Learned(x, reward.tip_id, reward.hour, reward.day, reward.raw)
-        taken = read_decision(db, user, self.number(mount), reward.t)
-        if taken is None:
-            raise RefusalError(404, "no such decision", "decision_id")
-        one = Offered(*json.loads(taken.candidates)[taken.chosen])
-        if reward.tip_id not in (None, one.id):
-            raise RefusalError(409, f"that decision served another tip: {one.id!r}", "tip_id")
-        if taken.reward is not None:
-            if taken.reward != reward.value:
-                raise RefusalError(409, f"that decision was already rewarded with {taken.reward:g}", "reward")
-            return None
-        if reward.t < model.since:
-            raise RefusalError(404, "no such decision: the user was reset since", "decision_id")
-        # Encoding again gives the decision's own vector bit for bit, also after a migration to other features.
-        x = lanes.encode_one(mount.policy, one.raw, taken.hour, taken.day)
-        return Learned(x, one.id, taken.hour, taken.day, one.raw)
 
     def reset(self, user: str) -> Work[None]:
         """The work of forgetting a user under every policy, also those not mounted now. Logs stay, as do the decision
         numbers, so that no draw and no decision id is ever used twice."""
 
-        def work(db: sqlite3.Connection) -> None:
-            for (number,) in db.execute("SELECT policy FROM models WHERE user = ?", (user,)).fetchall():
-                model = read_model(db, user, number)
+        def work(store: Store) -> None:
+            for policy, model in store.models(user):
                 if model.updated is None:
                     continue
-                log_learning(db, LearningRow(user, number, model.learned, "reset", now_us(), model.decisions - 1))
+                store.log_learning(LearningRow(user, policy, model.learned, "reset", now_us(), model.decisions - 1))
                 fresh = Model(
                     version=model.version,
                     decisions=model.decisions,
@@ -229,9 +171,27 @@ class Ledger:
                     learned=model.learned + 1,
                     since=model.decisions,
                 )
-                write_model(db, user, number, fresh)
+                store.write_model(user, policy, fresh)
 
         return work
+
+
+def _served(store: Store, mount: Mount, user: str, reward: Reward, model: Model) -> Served | None:
+    """What the reward is about; None where the same reward was learned before."""
+    if reward.said is not None:
+        return reward.said
+    taken = None if reward.t is None else store.decision(user, mount.label, reward.t)
+    if taken is None:
+        raise RefusalError(404, "no such decision", "decision_id")
+    if reward.tip_id not in (None, taken.tip.id):
+        raise RefusalError(409, f"that decision served another tip: {taken.tip.id!r}", "tip_id")
+    if taken.reward is not None:
+        if taken.reward != reward.value:
+            raise RefusalError(409, f"that decision was already rewarded with {taken.reward:g}", "reward")
+        return None
+    if taken.t < model.since:
+        raise RefusalError(404, "no such decision: the user was reset since", "decision_id")
+    return Served(taken.tip, taken.hour, taken.day)
 
 
 def _state(mount: Mount, model: Model) -> object:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -14,7 +15,8 @@ from oo_sim.logs import LoggedPolicy
 from oo_sim.policies import ALIASES, UnknownPolicyError, learned_with, make, policy_hash
 from oo_sim.scenario.spec import parse_spec
 from oo_sim.serving import lanes
-from oo_sim.serving.errors import RefusalError
+from oo_sim.serving.replies import RefusalError
+from oo_sim.serving.store import Offered, Store
 
 CONTRACT = ("linucb", "egreedy")
 """What every server mounts."""
@@ -42,9 +44,10 @@ class Mount(NamedTuple):
         """The policy as a run's manifest describes it."""
         return LoggedPolicy.of(self.label, self.policy, self.hash).as_dict()
 
-    def learned_with(self) -> dict[str, object]:
+    def learned_with(self) -> dict[str, Any]:
         """What the state depends on."""
-        return learned_with(self.policy)
+        found: dict[str, Any] = json.loads(json.dumps(learned_with(self.policy)))  # as a store gives it back
+        return found
 
 
 class Mounts:
@@ -69,6 +72,28 @@ class Mounts:
                 404, f"no policy {name[:100]!r} is mounted here; there are {', '.join(self.all)}", "policy"
             )
         return mount
+
+
+def register(store: Store, mounts: Iterable[Mount]) -> None:
+    """Check that every policy can go on from the state that is there, and note down how it decides from now on; to be
+    called in a transaction. Raises ServingError where a policy learns otherwise now."""
+    known = store.policies()
+    for mount in mounts:
+        now = mount.learned_with()
+        if mount.label not in known:
+            store.register(mount.label, now)
+        elif known[mount.label] != now:
+            raise ServingError(_changed(mount.label, known[mount.label], now))
+        store.add_variant(mount.label, mount.hash, mount.description())
+
+
+def _changed(label: str, before: Mapping[str, object], now: Mapping[str, object]) -> str:
+    keys = [key for key in sorted({*before, *now}) if before.get(key) != now.get(key)]
+    was, new = (", ".join(f"{key}={side.get(key)}" for key in keys) for side in (before, now))
+    return (
+        f"policy {label}: the state here was learned with {was}, and cannot go on with {new}; "
+        "mount it as it was or under another name (NAME=SPEC), or rebuild the state with `oo-sim migrate`"
+    )
 
 
 def split_spec(text: str) -> tuple[str, str]:
@@ -109,7 +134,7 @@ def _mount(label: str, policy: Policy) -> Mount:
     """Mount a policy after one decision and one lesson, which also compile what is compiled on first use."""
     if not _LABEL.fullmatch(label):
         raise ServingError(
-            f"{label[:200]!r} is no name to mount a policy under; write letters, digits and _ . : , = + -"
+            f"{label[:200]!r} is not a name to mount a policy under; use letters, digits and _ . : , = + -"
         )
     try:
         _try_out(policy)
@@ -121,7 +146,7 @@ def _mount(label: str, policy: Policy) -> Mount:
 
 def _try_out(policy: Policy) -> None:
     user = lanes.draws(0, "")
-    offered = lanes.candidates([lanes.Raw(False, 0.0, 1, False)] * 2, 12, 0)
+    offered = lanes.candidates([Offered("", "todoist", None, False, 0.0, 1)] * 2, 12, 0)
     state = policy.init(2)
     decision = lanes.choose(policy, state, offered, 0, user)
     x = np.ascontiguousarray(decision.x[int(decision.chosen[0]), :, 0])

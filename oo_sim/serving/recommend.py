@@ -11,10 +11,9 @@ from typing import NamedTuple, Protocol
 
 from oo_sim.generator import Generation, GenerationContext, GenerationError, Task, age_days, build_context
 from oo_sim.serving.bodies import DatedContext, GenerateContext, RecommendBody, TaskBody
-from oo_sim.serving.errors import RefusalError
 from oo_sim.serving.ledger import Origin
-from oo_sim.serving.replies import Tip
-from oo_sim.serving.rows import Offered
+from oo_sim.serving.replies import RefusalError, Tip
+from oo_sim.serving.store import Offered
 
 log = logging.getLogger("oo_sim.serving")
 

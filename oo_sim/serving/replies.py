@@ -1,10 +1,18 @@
-"""What callers get."""
+"""What callers get: replies, and why a request is refused."""
 
 from __future__ import annotations
 
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
+
+
+class RefusalError(Exception):
+    """A request that is refused: an HTTP status, what is wrong, and the field that it is about."""
+
+    def __init__(self, status: int, message: str, *field: str | int) -> None:
+        super().__init__(message)
+        self.status, self.message, self.field = status, message, field
 
 
 class Reply(BaseModel):

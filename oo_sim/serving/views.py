@@ -1,19 +1,14 @@
-"""What a user's rows look like to a caller: statistics and history."""
+"""What a user's records look like to a caller: statistics and history."""
 
 from __future__ import annotations
 
-import json
-import sqlite3
 from datetime import UTC, datetime
-from typing import NamedTuple
 
 import numpy as np
 
-from oo_sim.serving.ids import DecisionId
-from oo_sim.serving.ledger import Ledger
 from oo_sim.serving.mounts import Mount
 from oo_sim.serving.replies import History, Shown, ShownFeatures, Stats
-from oo_sim.serving.rows import Model, Offered, read_model
+from oo_sim.serving.store import DecisionRow, Model, Store
 from oo_sim.serving.writer import Work
 
 HISTORY = 100
@@ -22,11 +17,11 @@ _PLAIN = "linucb"
 """The policy whose history shows no day and no exploration, because it knows neither."""
 
 
-def stats(ledger: Ledger, mount: Mount, user: str) -> Work[Stats]:
+def stats(mount: Mount, user: str) -> Work[Stats]:
     """The user's counts and theta under a policy; zeros for an unknown user."""
 
-    def work(db: sqlite3.Connection) -> Stats:
-        model = read_model(db, user, ledger.number(mount))
+    def work(store: Store) -> Stats:
+        model = store.model(user, mount.label)
         return Stats(
             user_id=user,
             pulls=model.pulls,
@@ -55,52 +50,30 @@ def _exploration(mount: Mount, model: Model) -> float | None:
     return model.explored / model.pulls if model.pulls else 0.0
 
 
-class _Row(NamedTuple):
-    n: int
-    policy: int
-    t: int
-    ts: int
-    hour: int
-    day: int
-    candidates: str
-    chosen: int
-    score: float
-    explored: int | None
-
-
-_LATEST = (
-    f"SELECT {', '.join(_Row._fields)} FROM decisions WHERE user = ? AND policy = ? AND t >= ? "
-    f"ORDER BY t DESC LIMIT {HISTORY}"
-)
-
-
-def history(ledger: Ledger, wires: dict[str, str], user: str) -> Work[History]:
+def history(wires: dict[str, str], user: str) -> Work[History]:
     """The user's last decisions since the last reset, under all policies; `wires` are names on the wire by label."""
 
-    def work(db: sqlite3.Connection) -> History:
-        found = db.execute("SELECT policy, since FROM models WHERE user = ?", (user,)).fetchall()
-        rows = [_Row(*row) for policy, since in found for row in db.execute(_LATEST, (user, policy, since))]
-        shown = [_shown(row, ledger.label(row.policy), wires, user) for row in sorted(rows)[-HISTORY:]]
+    def work(store: Store) -> History:
+        shown = [_shown(row, wires) for row in store.history(user, HISTORY)]
         return History(user_id=user, history=shown)
 
     return work
 
 
-def _shown(row: _Row, label: str, wires: dict[str, str], user: str) -> Shown:
-    one = Offered(*json.loads(row.candidates)[row.chosen])
+def _shown(row: DecisionRow, wires: dict[str, str]) -> Shown:
+    one = row.tip
     features = ShownFeatures(
         hour_of_day=row.hour, is_overdue=one.is_overdue, task_age_days=one.task_age_days, priority=one.priority
     )
-    if label != _PLAIN:
-        exploring = None if row.explored is None else bool(row.explored)
-        features = ShownFeatures(**features.model_dump(exclude_unset=True), day_of_week=row.day, exploring=exploring)
+    if row.policy != _PLAIN:
+        features = ShownFeatures(**features.model_dump(exclude_unset=True), day_of_week=row.day, exploring=row.explored)
     return Shown(
         ts=utc_second(row.ts),
         features=features,
         score=row.score,
         tip_id=one.id,
-        policy=wires.get(label, label),
-        decision_id=str(DecisionId(label, row.t, user)),
+        policy=wires.get(row.policy, row.policy),
+        decision_id=str(row.id),
     )
 
 

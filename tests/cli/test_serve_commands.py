@@ -12,8 +12,7 @@ from typer.testing import CliRunner
 
 from oo_sim.cli import bench_serve, serve
 from oo_sim.serving import ServingError
-from oo_sim.serving.bench import memory, started
-from oo_sim.serving.driver import DriveError, drive, rewards, scores
+from oo_sim.serving.bench import DriveError, drive, memory, rewards, scores, started
 
 RUN = CliRunner()
 

@@ -141,10 +141,10 @@ def test_metrics_and_request_ids(client: Client) -> None:
     assert first.headers["x-request-id"] != second.headers["x-request-id"]
     client.call("GET", "/no/such/place")
     text = client.call("GET", "/metrics").body
-    assert 'oo_sim_decisions_total{policy="linucb"} 1' in text
-    assert 'oo_sim_requests_total{method="POST",route="/score",status="200"} 1' in text
-    assert 'oo_sim_requests_total{method="GET",route="other",status="404"} 1' in text
-    assert 'oo_sim_request_seconds_bucket{route="/health",le="+Inf"} 2' in text
+    assert 'oo_sim_decisions_total{policy="linucb"} 1.0' in text
+    assert 'oo_sim_requests_total{method="POST",route="/score",status="200"} 1.0' in text
+    assert 'oo_sim_requests_total{method="GET",route="other",status="404"} 1.0' in text
+    assert 'oo_sim_request_seconds_bucket{le="+Inf",route="/health"} 2.0' in text
 
 
 def test_docs_and_schema(client: Client) -> None:

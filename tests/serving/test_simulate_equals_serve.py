@@ -25,6 +25,7 @@ from oo_sim.serving import lanes
 from oo_sim.serving.database import FILE
 from oo_sim.serving.export import export_log
 from oo_sim.serving.mounts import Mounts
+from oo_sim.serving.store import Offered
 from oo_sim.worlds import build
 
 from .conftest import Client, serving
@@ -188,7 +189,7 @@ def test_one_user_is_decided_as_among_many() -> None:
     """The same user alone, in two lanes, and as one of many lanes."""
     policy = make("egreedy")
     user = lanes.draws(3, "user-1")
-    offered = lanes.candidates([lanes.Raw(False, 1.0, priority, False) for priority in (1, 2, 3)], 9, 2)
+    offered = lanes.candidates([Offered("", "todoist", None, False, 1.0, priority) for priority in (1, 2, 3)], 9, 2)
     x = np.linspace(0, 1, 7)
     state = policy.init(MIN_LANES)
     for t in range(20):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import sqlite3
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -15,10 +14,11 @@ from oo_sim.entrants import Entrant
 from oo_sim.logs import RunLogError
 from oo_sim.policies import POLICIES, learned_with, make, policy_hash
 from oo_sim.serving import ServingError, create_app
-from oo_sim.serving.database import FILE, connect, prepare
+from oo_sim.serving.database import FILE, connect, open_store, prepare
 from oo_sim.serving.export import export_log
 from oo_sim.serving.migrate import migrate
 from oo_sim.serving.mounts import Mounts
+from oo_sim.serving.store import Model, Store, StoreError
 from oo_sim.serving.writer import Writer
 
 from .conftest import Client, serving, task
@@ -127,8 +127,8 @@ def test_what_is_no_state_is_refused(tmp_path: Path) -> None:
         (["nope"], "no policy 'nope'"),
         (["linucb:alpha=-1"], "alpha"),
         (["linucb", "linucb:alpha=2"], "mounted twice"),
-        (["a/b=linucb"], "no name to mount"),
-        (["!"], "no policy name"),
+        (["a/b=linucb"], "not a name to mount"),
+        (["!"], "not a policy name"),
     ],
 )
 def test_what_cannot_be_mounted_is_refused(specs: Sequence[str], told: str) -> None:
@@ -150,11 +150,11 @@ def test_an_export_never_overwrites_and_holds_resets(tmp_path: Path) -> None:
 
 
 def test_one_failing_call_leaves_its_batch_alone(tmp_path: Path) -> None:
-    prepare(tmp_path, (), 1)
+    prepare(tmp_path, Mounts().all.values(), 1)
 
     def note(key: str, fail: Exception | None = None) -> Any:
-        def work(db: sqlite3.Connection) -> str:
-            db.execute("INSERT INTO meta VALUES (?, '')", (key,))
+        def work(store: Store) -> str:
+            store.write_model(key, "linucb", Model())
             if fail:
                 raise fail
             return key
@@ -162,7 +162,7 @@ def test_one_failing_call_leaves_its_batch_alone(tmp_path: Path) -> None:
         return work
 
     async def calls() -> list[Any]:
-        writer = Writer(connect(tmp_path))
+        writer = Writer(open_store(tmp_path))
         works = [note("a"), note("b", ValueError("no")), note("c"), note("a"), note("d")]
         try:
             return await asyncio.gather(*(writer.submit(work) for work in works), return_exceptions=True)
@@ -172,10 +172,10 @@ def test_one_failing_call_leaves_its_batch_alone(tmp_path: Path) -> None:
     a, b, c, again, d = asyncio.run(calls())
     assert (a, c, d) == ("a", "c", "d")
     assert isinstance(b, ValueError)
-    assert isinstance(again, sqlite3.IntegrityError)
+    assert isinstance(again, StoreError)
     db = connect(tmp_path)
     try:
-        assert {key for (key,) in db.execute("SELECT key FROM meta")} == {"a", "c", "d", "format", "seed"}
+        assert {user for (user,) in db.execute("SELECT user FROM models")} == {"a", "c", "d"}
     finally:
         db.close()
 

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from oo_sim.serving import bench
-from oo_sim.serving.driver import drive, scores
+from oo_sim.serving.bench import drive, scores
 
 
 def _workers(pid: int) -> list[int]:
@@ -66,7 +66,7 @@ def test_workers_end_with_a_killed_master_and_one_that_is_killed_is_replaced(tmp
 
 
 def _serve(directory: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-c", bench._COMMAND, "serve", "--port", "0", "--state-dir", str(directory / "state")]
+    command = [sys.executable, "-m", "oo_sim", "serve", "--port", "0", "--state-dir", str(directory / "state")]
     return subprocess.run(
         [*command, *arguments],
         env={**os.environ, **environment},
