@@ -9,7 +9,11 @@ import difflib
 import importlib
 import importlib.util
 import os
+import signal
 import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Annotated, Any, NamedTuple
 
 import typer
@@ -35,6 +39,8 @@ COMMANDS = {
     "report": Entry("oo_sim.cli.report", "Write one HTML file that shows runs to others."),
     "sweep": Entry("oo_sim.cli.sweep", "Run a policy at each value of a parameter."),
     "fit": Entry("oo_sim.cli.fit", "Learn a scenario from a log: people like those in it."),
+    "merge": Entry("oo_sim.cli.work", "Make one run of the shards of --shard."),
+    "status": Entry("oo_sim.cli.work", "Say how much of the work in a directory is done."),
     "scenario": Entry("oo_sim.cli.scenario", "Check, show and list scenario files."),
     "audit": Entry("oo_sim.cli.audit", "Derive a log's decisions again, and find the first that is wrong."),
     "gate": Entry("oo_sim.cli.gate", "For CI: no policy may become worse or wrong unseen."),
@@ -61,6 +67,7 @@ _EXTRAS = {
 
 INVALID = 2
 INTERRUPTED = 130  # 128 + SIGINT, as shells have it
+TERMINATED = 143  # 128 + SIGTERM
 PIPE_CLOSED = 141  # 128 + SIGPIPE
 
 
@@ -87,24 +94,65 @@ class Commands(TyperGroup):
     def invoke(self, ctx: Any) -> Any:
         """Call the command. Known errors are one message and their own exit code; Ctrl-C ends with 130."""
         try:
-            result = super().invoke(ctx)
+            with _terminable():
+                result = super().invoke(ctx)
             sys.stdout.flush()
             return result
+        except TerminatedError:
+            typer.echo("Stopped: terminated.", err=True)
+            raise typer.Exit(TERMINATED) from None
         except KeyboardInterrupt:
             typer.echo("Stopped: interrupted.", err=True)
             raise typer.Exit(INTERRUPTED) from None
         except BrokenPipeError:
-            # Whatever is left in the buffer goes nowhere, or the interpreter would complain at its end.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            _forget_output()
             raise typer.Exit(PIPE_CLOSED) from None
         except ModuleNotFoundError as error:
             if (extra := _EXTRAS.get(error.name or "")) is None:
                 raise
             typer.echo(f"this requires {error.name}, which is not installed: pip install 'oo-sim[{extra}]'", err=True)
             raise typer.Exit(INVALID) from None
+        except OSError as error:
+            raise typer.Exit(_unwritable(error)) from None
         except OoSimError as error:
             typer.echo(str(error), err=True)
             raise typer.Exit(error.exit_code) from None
+
+
+class TerminatedError(KeyboardInterrupt):
+    """SIGTERM: everything ends as on Ctrl-C, so that nothing half-written is left."""
+
+
+@contextmanager
+def _terminable() -> Iterator[None]:
+    """Turn SIGTERM into an exception, unless somebody else handles it."""
+    if threading.current_thread() is not threading.main_thread() or signal.getsignal(signal.SIGTERM) != signal.SIG_DFL:
+        yield
+        return
+    signal.signal(signal.SIGTERM, _terminate)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+
+
+def _terminate(number: int, frame: object) -> None:
+    raise TerminatedError
+
+
+def _forget_output() -> None:
+    """Whatever is left in the buffer goes nowhere, or the interpreter would complain at its end."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _unwritable(error: OSError) -> int:
+    """Say what a full disk, or a directory that cannot be written, is about; returns the exit code."""
+    _forget_output()
+    typer.echo(f"{error.filename or 'output'}: {error.strerror or error}", err=True)
+    return INVALID
 
 
 def _load(name: str) -> Any:
@@ -138,4 +186,7 @@ def _oo_sim(
 
 def main() -> None:
     """The command `oo-sim`."""
-    app(prog_name="oo-sim")
+    try:
+        app(prog_name="oo-sim")
+    except OSError as error:  # while the help was printed
+        sys.exit(_unwritable(error))

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import sys
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -12,6 +10,7 @@ import typer
 
 import oo_sim
 from oo_sim.cli.printing import Csv, Json, Latex, Markdown, check_out, draw, print_result
+from oo_sim.cli.working import Dask, Elsewhere, Resume, Workers, continued, executor, import_from_here
 
 if TYPE_CHECKING:
     from oo_sim.studies import Look
@@ -67,7 +66,10 @@ def compare(
     bootstrap_seed: Annotated[
         int, typer.Option(metavar="N", min=0, help="Seed of the bands and of the bootstrap over scenarios.")
     ] = 0,
-    threads: Annotated[int | None, typer.Option(metavar="N", min=1, help="Threads. Default: all cores.")] = None,
+    workers: Workers = None,
+    resume: Resume = None,
+    elsewhere: Elsewhere = None,
+    dask: Dask = None,
     as_json: Json = False,
     csv: Csv = False,
     latex: Latex = False,
@@ -85,22 +87,25 @@ def compare(
     Example: oo-sim compare quickstart --policy egreedy --policy linucb --out difference.png
     """
     check_out(out)
-    sys.path.insert(0, os.getcwd())  # so that a private policy beside the scenario can be named module:factory
-    found = oo_sim.compare(
-        *sources,
-        policies=policy,
-        reference=reference,
-        metric=metric.value,
-        users=users,
-        rounds=rounds,
-        replicates=replicates,
-        seed=seed,
-        threads=threads,
-        until=until,
-        max_users=max_users,
-        bootstrap_seed=bootstrap_seed,
-        looked=None if as_json else _report,
-    )
+    import_from_here()
+    with continued(resume), executor(elsewhere, dask) as where:
+        found = oo_sim.compare(
+            *sources,
+            policies=policy,
+            reference=reference,
+            metric=metric.value,
+            users=users,
+            rounds=rounds,
+            replicates=replicates,
+            seed=seed,
+            workers=workers,
+            executor=where,
+            resume=resume,
+            until=until,
+            max_users=max_users,
+            bootstrap_seed=bootstrap_seed,
+            looked=None if as_json else _report,
+        )
     print_result(found, as_json=as_json, csv=csv, latex=latex, markdown=markdown)
     if out is not None and found.drawable:
         draw(found.figure(), out, quiet=as_json or csv or latex or markdown)

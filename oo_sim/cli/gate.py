@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -11,6 +10,7 @@ import typer
 
 from oo_sim import gate
 from oo_sim.cli.printing import Json, check_out, draw, print_json
+from oo_sim.cli.working import Workers, import_from_here
 
 if TYPE_CHECKING:
     from oo_sim.gate import Report
@@ -29,9 +29,6 @@ Policies = Annotated[
     list[str] | None, typer.Option("--policy", metavar="SPEC", help="These policies alone. Repeatable.")
 ]
 Baselines = Annotated[Path, typer.Option("--baselines", metavar="DIR", help="Where baselines are kept.")]
-Threads = Annotated[
-    int | None, typer.Option(metavar="N", min=1, help="Threads; results do not depend on it. Default: all cores.")
-]
 
 
 @app.command()
@@ -52,7 +49,7 @@ def record(
         typer.Option(metavar="M", help="The loss per decision that counts. Default: 1 % of oracle minus random."),
     ] = None,
     baselines: Baselines = gate.DIRECTORY,
-    threads: Threads = None,
+    workers: Workers = None,
 ) -> None:
     """Record what policies do in scenarios as baselines: two small files each, to be committed.
 
@@ -62,7 +59,7 @@ def record(
     """
     from oo_sim.gate.baseline import read  # noqa: PLC0415 (so that --help is fast)
 
-    _import_from_here()
+    import_from_here()
     for scenario in scenarios:
         for path in gate.record(
             scenario,
@@ -72,7 +69,7 @@ def record(
             power=power,
             margin=margin,
             directory=baselines,
-            threads=threads,
+            threads=workers,
         ):
             facts = read(path).facts
             said = f"{facts.looks[-1]:,} users, so that a loss of {facts.margin:.5f} per decision fails"
@@ -88,7 +85,7 @@ def check(
     markdown: Annotated[Path | None, typer.Option(metavar="FILE.md", help="Write a summary in markdown.")] = None,
     out: Annotated[Path | None, typer.Option(metavar="FILE.png", help="Draw the differences into this file.")] = None,
     as_json: Json = False,
-    threads: Threads = None,
+    workers: Workers = None,
 ) -> None:
     """Check policies against their baselines: environment, hashes, audit, paired statistics, drift.
 
@@ -99,12 +96,12 @@ def check(
 
     Example: oo-sim gate check --junit gate.xml --out gate.png
     """
-    _import_from_here()
+    import_from_here()
     check_out(out)
     for path, option in ((junit, "--junit"), (markdown, "--markdown")):
         if path is not None and not path.parent.is_dir():
             raise typer.BadParameter(f"{path}: there is no directory {path.parent}", param_hint=option)
-    report = gate.check(*scenarios or (), policies=policy, directory=baselines, threads=threads)
+    report = gate.check(*scenarios or (), policies=policy, directory=baselines, threads=workers)
     if as_json:
         print_json(report.as_dict())
     else:
@@ -129,7 +126,7 @@ def accept(
         bool, typer.Option("--anchor", help="Count drift from here on, instead of from the last anchor.")
     ] = False,
     baselines: Baselines = gate.DIRECTORY,
-    threads: Threads = None,
+    workers: Workers = None,
 ) -> None:
     """Show how policies differ from their baselines, and take what they do now as new ones.
 
@@ -139,20 +136,15 @@ def accept(
 
     Example: oo-sim gate accept quickstart --policy linucb --reason "alpha is 0.8 from now on, see the comparison"
     """
-    _import_from_here()
+    import_from_here()
     found = gate.accept(
-        *scenarios or (), reason=reason, policies=policy, anchor=anchor, directory=baselines, threads=threads
+        *scenarios or (), reason=reason, policies=policy, anchor=anchor, directory=baselines, threads=workers
     )
     typer.echo("\n".join(gate.lines(gate.Report(tuple(each.case for each in found)), verdict=False)))
     for each in found:
         typer.echo(f"{each.case.name}: {each.why}")
     if any(each.refused for each in found):
         raise typer.Exit(1)
-
-
-def _import_from_here() -> None:
-    """So that a private policy beside the scenario can be named module:factory."""
-    sys.path.insert(0, os.getcwd())
 
 
 def _tell_github(report: Report, *, quiet: bool) -> None:

@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import os
-import sys
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
-from rich.markup import escape
-from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
 import oo_sim
 from oo_sim.cli.printing import Json, print_json, print_rich
+from oo_sim.cli.working import Dask, Elsewhere, Resume, Workers, ask, continued, executor, import_from_here, watched
+from oo_sim.errors import RunLogError
 
 if TYPE_CHECKING:
     from oo_sim.scenario import Scenario
@@ -46,14 +43,24 @@ def run(
     rounds: Annotated[int | None, typer.Option(metavar="N", help="Instead of the file's decisions per user.")] = None,
     replicates: Annotated[int | None, typer.Option(metavar="N", help="Instead of the file's replicates.")] = None,
     seed: Annotated[int | None, typer.Option(metavar="N", help="Instead of the file's seed.")] = None,
-    threads: Annotated[
-        int | None, typer.Option(metavar="N", min=1, help="Threads; results do not depend on it. Default: all cores.")
-    ] = None,
+    workers: Workers = None,
     events: Annotated[bool, typer.Option("--events", help="Log every decision and every learning step.")] = False,
     out: Annotated[
         Path | None,
         typer.Option(metavar="DIR", help="The new run directory; the parent of them for several scenarios."),
     ] = None,
+    resume: Resume = None,
+    shard: Annotated[
+        str | None,
+        typer.Option(metavar="I/N", help="Do the Ith of N parts, in the work directory --out; then oo-sim merge."),
+    ] = None,
+    checkpoints: Annotated[
+        str, typer.Option(metavar="all|last|off|N,...", help="Rounds of which the users table holds rows.")
+    ] = "all",
+    elsewhere: Elsewhere = None,
+    dask: Dask = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print what the run would take, and end.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Run, even if it takes more than is free.")] = False,
     as_json: Json = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print the run directory alone.")] = False,
     no_plot: Annotated[bool, typer.Option("--no-plot", help="Draw no curves.png.")] = False,
@@ -67,39 +74,99 @@ def run(
 
     Example: oo-sim run quickstart --policy linucb --policy linucb:alpha=0.5,features=oo7x
     """
-    sys.path.insert(0, os.getcwd())  # so that a private policy beside the scenario can be named module:factory
+    from oo_sim import experiment  # noqa: PLC0415 (so that --help is fast)
+
+    import_from_here()
     loaded = [oo_sim.load_scenario(scenario) for scenario in scenarios]
     if not quiet:
         _warn(loaded)
-    runs = []
-    for scenario, directory in zip(loaded, _directories([s.name for s in loaded], out), strict=True):
-        with _progress(scenario.name, hidden=quiet) as progress:
-            result = oo_sim.run(
-                scenario,
+    banks = llm and [bank for each in llm for bank in each.split(",") if bank]
+    part = _part(shard, out, loaded, resume, events=events)
+    for scenario in loaded:
+        sizes = {"users": users, "rounds": rounds, "replicates": replicates, "seed": seed}
+        unit = None if resume or part or elsewhere or dask else experiment.WHOLE
+        planned = experiment.plan(
+            scenario, policies=policy, llm=banks, checkpoints=checkpoints, unit=unit, shard=part, sizes=sizes
+        )
+        written = None if part else out or Path("runs")
+        ask(
+            planned,
+            workers=workers,
+            out=written,
+            resume=out if part else resume,
+            events=events,
+            yes=yes,
+            dry=dry_run,
+        )
+    if dry_run:
+        raise typer.Exit
+    if part is not None:
+        assert out is not None
+        with continued(out), watched(loaded[0].name, hidden=quiet) as progress:
+            experiment.shard(
+                loaded[0],
+                *part,
+                out,
                 policies=policy,
-                llm=llm and [bank for banks in llm for bank in banks.split(",") if bank],
                 users=users,
                 rounds=rounds,
                 replicates=replicates,
                 seed=seed,
-                threads=threads,
-                events=events,
-                out=directory,
-                plot=not no_plot,
+                workers=workers,
+                checkpoints=checkpoints,
                 progress=progress,
             )
-        runs.append(result)
-        if not (as_json or quiet):
-            print_rich(result.table())
-        if quiet:
-            for label, problem in result.failures.items():
-                typer.echo(f"{label} failed: {problem}", err=True)
-        if not as_json:
-            typer.echo(str(directory) if quiet else f"Run directory: {directory}")
+        typer.echo(str(out) if quiet else f"Work directory: {out} (shard {shard}); when all are there: oo-sim merge")
+        return
+    runs = []
+    with continued(resume), executor(elsewhere, dask) as where, _directories([s.name for s in loaded], out) as chosen:
+        for scenario, directory in zip(loaded, chosen, strict=True):
+            with watched(scenario.name, hidden=quiet) as progress:
+                result = oo_sim.run(
+                    scenario,
+                    policies=policy,
+                    llm=banks,
+                    users=users,
+                    rounds=rounds,
+                    replicates=replicates,
+                    seed=seed,
+                    workers=workers,
+                    executor=where,
+                    resume=resume if resume is None or len(loaded) == 1 else resume / scenario.name,
+                    events=events,
+                    checkpoints=checkpoints,
+                    out=directory,
+                    plot=not no_plot,
+                    progress=progress,
+                )
+            runs.append(result)
+            if not (as_json or quiet):
+                print_rich(result.table())
+            if quiet:
+                for label, problem in result.failures.items():
+                    typer.echo(f"{label} failed: {problem}", err=True)
+            if not as_json:
+                typer.echo(str(directory) if quiet else f"Run directory: {directory}")
     if as_json:
         print_json({"runs": [result.as_dict() for result in runs]})
     if any(result.failures for result in runs):
         raise typer.Exit(FAILED)
+
+
+def _part(
+    shard: str | None, out: Path | None, loaded: Sequence[Scenario], resume: Path | None, *, events: bool
+) -> tuple[int, int] | None:
+    """The shard's number, and of how many."""
+    if shard is None:
+        return None
+    number, slash, of = shard.partition("/")
+    if not (slash and number.isdecimal() and of.isdecimal()):
+        raise typer.BadParameter(f"{shard} must be I/N, such as 3/16", param_hint="--shard")
+    if out is None or len(loaded) > 1 or resume is not None or events:
+        raise typer.BadParameter(
+            "takes one scenario and --out, and neither --resume nor --events", param_hint="--shard"
+        )
+    return int(number), int(of)
 
 
 def _warn(scenarios: Sequence[Scenario]) -> None:
@@ -111,33 +178,38 @@ def _warn(scenarios: Sequence[Scenario]) -> None:
             typer.echo(f"warning: {problem}", err=True)
 
 
-def _directories(names: Sequence[str], out: Path | None) -> list[Path]:
-    """A new run directory for each scenario; several go side by side, numbered on from what is there."""
-    if out is not None and len(names) == 1:
-        return [out]
-    parent = out or Path("runs")
-    chosen: list[Path] = []
-    for name in names:
-        numbered = (parent / f"{name}-{number}" for number in count(1))
-        chosen.append(next(path for path in numbered if not path.exists() and path not in chosen))
-    return chosen
-
-
 @contextmanager
-def _progress(name: str, *, hidden: bool) -> Iterator[Callable[[str, int, int], None] | None]:
-    """A bar on stderr with decisions per second, only where there is a terminal to see it."""
-    console = Console(stderr=True)
-    if hidden or not console.is_terminal:
-        yield None
+def _directories(names: Sequence[str], out: Path | None) -> Iterator[list[Path]]:
+    """A new run directory for each scenario; several go side by side, numbered on from what is there.
+
+    Numbers are reserved at once by empty directories, so that commands that run at the same time take others; what is
+    left empty is removed again.
+    """
+    if out is not None and len(names) == 1:
+        yield [out]
         return
-    rate = TextColumn("{task.fields[rate]}")
-    columns = ("{task.description}", BarColumn(), TaskProgressColumn(), rate, TimeRemainingColumn())
-    with Progress(*columns, console=console, transient=True) as bar:
-        task = bar.add_task(name, total=None, rate="")
+    parent, chosen = out or Path("runs"), list[Path]()
+    try:
+        for name in names:
+            chosen.append(_reserved(parent, name))
+        yield chosen
+    finally:
+        for path in chosen:
+            with suppress(OSError):
+                path.rmdir()
 
-        def update(label: str, done: int, total: int) -> None:
-            elapsed = bar.tasks[0].elapsed
-            rate = f"{done / elapsed:,.0f} decisions/s" if elapsed else ""
-            bar.update(task, total=total, completed=done, rate=rate, description=f"{name}: {escape(label)}")
 
-        yield update
+def _reserved(parent: Path, name: str) -> Path:
+    for number in count(1):
+        path = parent / f"{name}-{number}"
+        try:
+            parent.mkdir(parents=True, exist_ok=True)
+            path.mkdir()
+        except FileExistsError as error:
+            if not parent.is_dir():
+                raise RunLogError(parent, "is in the way: it must be a directory") from error
+        except OSError as error:
+            raise RunLogError(parent, f"cannot be written here: {error.strerror}") from error
+        else:
+            break
+    return path

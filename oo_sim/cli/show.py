@@ -27,12 +27,21 @@ def show(
     csv: Csv = False,
     latex: Latex = False,
     markdown: Markdown = False,
+    partial: Annotated[
+        bool, typer.Option("--partial", help="RUN is a work directory: show those users that are done so far.")
+    ] = False,
 ) -> None:
     """Print the table of a run: rewards, regret, and their intervals over users.
 
     Example: oo-sim show runs/quickstart-1
     """
-    print_result(oo_sim.load_run(run), as_json=as_json, csv=csv, latex=latex, markdown=markdown)
+    if partial:
+        from oo_sim import experiment  # noqa: PLC0415 (slow to import)
+
+        found = experiment.partial(run)
+    else:
+        found = oo_sim.load_run(run)
+    print_result(found, as_json=as_json, csv=csv, latex=latex, markdown=markdown)
 
 
 class Kind(StrEnum):

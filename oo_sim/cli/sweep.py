@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -11,6 +9,7 @@ import typer
 
 import oo_sim
 from oo_sim.cli.printing import Csv, Json, Latex, Markdown, check_out, draw, print_result
+from oo_sim.cli.working import Dask, Elsewhere, Resume, Workers, continued, executor, import_from_here
 
 app = typer.Typer(add_completion=False)
 
@@ -33,7 +32,10 @@ def sweep(
     rounds: Annotated[int | None, typer.Option(metavar="N", help="Instead of the file's decisions per user.")] = None,
     replicates: Annotated[int | None, typer.Option(metavar="N", help="Instead of the file's replicates.")] = None,
     seed: Annotated[int | None, typer.Option(metavar="N", help="Instead of the file's seed.")] = None,
-    threads: Annotated[int | None, typer.Option(metavar="N", min=1, help="Threads. Default: all cores.")] = None,
+    workers: Workers = None,
+    resume: Resume = None,
+    elsewhere: Elsewhere = None,
+    dask: Dask = None,
     as_json: Json = False,
     csv: Csv = False,
     latex: Latex = False,
@@ -50,10 +52,19 @@ def sweep(
     Example: oo-sim sweep quickstart --policy 'linucb:alpha=[0.1,0.3,1,3]' --policy greedy --out alpha.png
     """
     check_out(out)
-    sys.path.insert(0, os.getcwd())  # so that a private policy beside the scenario can be named module:factory
-    found = oo_sim.sweep(
-        scenario, policies=policy, users=users, rounds=rounds, replicates=replicates, seed=seed, threads=threads
-    )
+    import_from_here()
+    with continued(resume), executor(elsewhere, dask) as where:
+        found = oo_sim.sweep(
+            scenario,
+            policies=policy,
+            users=users,
+            rounds=rounds,
+            replicates=replicates,
+            seed=seed,
+            workers=workers,
+            executor=where,
+            resume=resume,
+        )
     print_result(found, as_json=as_json, csv=csv, latex=latex, markdown=markdown)
     if out is not None and found.drawable:
         draw(found.figure(), out, quiet=as_json or csv or latex or markdown)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from oo_sim.contract import Policy
 from oo_sim.errors import WorkError
@@ -63,12 +63,13 @@ def merge(directories: Sequence[str | Path], *, out: str | Path | None = None, p
     for directory, number, each in zip(directories, numbers, asked, strict=True):
         if each | {"shard": None} != asked[0] | {"shard": None} or number[1] != numbers[0][1]:
             raise WorkError(f"{directory}: was made for something else than {directories[0]}")
+    for number in numbers:
         if numbers.count(number) > 1:
             raise WorkError(f"shard {number[0]}/{number[1]} is there {numbers.count(number)} times; leave one out")
     missing = sorted({(i, numbers[0][1]) for i in range(1, numbers[0][1] + 1)} - set(numbers))
     if missing:
         raise WorkError(f"shard {', '.join(f'{i}/{n}' for i, n in missing)} is missing; name its directory too")
-    planned = _again(asked[0])
+    planned = _again(asked[0] | {"shard": None})
     store = Store(*(Path(each) for each in directories), writes=False)
     _complete(planned, store)
     with ExitStack() as stack:
@@ -83,7 +84,13 @@ def _not_work(store: Store) -> dict[str, Any]:
 def _again(asked: dict[str, Any]) -> Plan:
     """The plan that a work directory was asked for."""
     scenario = validate(asked["scenario"])
-    return plan(scenario, checkpoints=asked["checkpoints"], unit=asked["unit"])
+    number = asked.get("shard")
+    return plan(
+        scenario,
+        checkpoints=asked["checkpoints"],
+        unit=asked["unit"],
+        shard=(number[0], number[1]) if number else None,
+    )
 
 
 def _complete(planned: Plan, store: Store) -> None:
@@ -112,5 +119,39 @@ def partial(directory: str | Path) -> Run:
     ready = max(end for end in ends if end <= min(at.values()))
     if not ready:
         raise WorkError(f"{directory}: no users are done by every policy yet; look again later")
-    smaller = _again(planned.asked() | {"scenario": planned.asked()["scenario"] | {"users": ready}})
+    smaller = _again(planned.asked() | {"shard": None, "scenario": planned.asked()["scenario"] | {"users": ready}})
     return finished(Working(smaller, store, None, cores(), None, None, None), None, plot=False)
+
+
+class Status(NamedTuple):
+    """How much of a work directory's work is done: decisions of each policy, and all there are of each."""
+
+    name: str
+    done: dict[str, int]
+    each: int
+    units: int
+    units_done: int
+    holder: str | None
+
+    def lines(self) -> list[str]:
+        """In words."""
+        who = f"{self.holder} works here" if self.holder else "nobody works here now"
+        lines = [f"{self.name}: {self.units_done:,} of {self.units:,} units are done; {who}"]
+        return lines + [f"{label}: {done / max(self.each, 1):.1%}" for label, done in self.done.items()]
+
+    def as_dict(self) -> dict[str, Any]:
+        """As plain data."""
+        return self._asdict()
+
+
+def status(directory: str | Path) -> Status:
+    """How much of the work in a directory is done. Raises WorkError where it is not a work directory."""
+    store = Store(Path(directory), writes=False)
+    planned = _again(store.about().get("asked") or _not_work(store))
+    done, each = {entrant.label: 0 for entrant in planned.taking_part}, 0
+    units = list(planned.own(planned.units(store)))
+    for j, unit, path in units:
+        each += unit.decisions if j == 0 else 0
+        done[planned.taking_part[j].label] += unit.decisions if path is not None else 0
+    made = sum(path is not None for _, _, path in units)
+    return Status(planned.scenario.name, done, each, len(units), made, store.holder())

@@ -122,7 +122,7 @@ class Working:
             if played is None:
                 if j not in warm:
                     warm.add(j)
-                    _warm_up(self.plan.world_of(self.plan.taking_part[j]), self.plan.taking_part[j].policy)
+                    warm_up(self.plan.world_of(self.plan.taking_part[j]), self.plan.taking_part[j].policy)
                 played = self._played(j, unit, reduction)
                 self._keep(unit, played)
             reduction.take(j, unit, played)
@@ -202,7 +202,7 @@ def cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def _warm_up(world: World, policy: Policy) -> None:
+def warm_up(world: World, policy: Policy) -> None:
     """Load or compile the kernels that the policy needs, so that compiling does not count as deciding."""
     try:
         run_policy(world, policy, seed=0, users=1, rounds=1, threads=1)

@@ -58,7 +58,7 @@ def _draw_run(figure: Figure, run: Run, *, bottom: float, log: bool) -> None:
     there = "; mean over users there in a round" if dynamics_of(manifest).presence else ""
     kind = "Realised" if manifest.served else "Expected"
     name_panel(left, f"{kind} reward per decision", f"round, logarithmic{there}")
-    found = regret_lines(manifest, run.curves, run.users)
+    found = regret_lines(manifest, run.curves, None if manifest.moments else run.users)
     draw_lines(right, found, style)
     own = ", on its own trajectory" if manifest.own_trajectory else ""
     band = "; band: 95 % over users" if manifest.users > 1 else ""

@@ -55,22 +55,28 @@ def reward_lines(manifest: Manifest, curves: pd.DataFrame) -> list[Line]:
     return lines
 
 
-def regret_lines(manifest: Manifest, curves: pd.DataFrame, users: pd.DataFrame) -> list[Line]:
+def regret_lines(manifest: Manifest, curves: pd.DataFrame, users: pd.DataFrame | None) -> list[Line]:
     """Regret per user, summed up to each round, with its band over users.
 
     A user counts who decided at all, also before it has come and after it has left. The band is computed at the
-    checkpoints; between them its width is interpolated. A served log has no regret, and no line.
+    checkpoints; between them its width is interpolated; without users there is none. A served log has no regret, and
+    no line.
     """
     if manifest.served:
         return []
     lines = []
-    decided = set(last_round(users).query("decisions > 0")["user_id"])
-    users = users[users["user_id"].isin(decided)] if decided else users
-    everybody = max(len(decided), 1) * manifest.replicates
+    if users is None:
+        decided = max((each["n"] for each in manifest.moments.values()), default=0)
+    else:
+        known = set(last_round(users).query("decisions > 0")["user_id"])
+        users, decided = users[users["user_id"].isin(known)] if known else users, len(known)
+    everybody = max(decided, 1) * manifest.replicates
     for label, frame in _by_round(manifest, curves):
         total = np.cumsum((frame["regret"] / everybody).to_numpy(float))
         keep = np.unique(np.append(np.linspace(0, len(total) - 1, _POINTS).astype(int), blocks(len(total))))
-        half = np.interp(keep + 1.0, *_half_widths(users[users["policy"] == label]))
+        half = np.full(len(keep), np.nan)
+        if users is not None:
+            half = np.interp(keep + 1.0, *_half_widths(users[users["policy"] == label]))
         lines.append(Line(label, keep + 1.0, total[keep], half))
     return lines
 

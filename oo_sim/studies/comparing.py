@@ -17,6 +17,7 @@ from oo_sim.studies.across import CEILING, FLOOR
 from oo_sim.studies.comparison import Comparison, compare_outcomes
 from oo_sim.studies.outcomes import Metric, check_metric, gather
 from oo_sim.studies.sequential import FIRST_USERS, Look, look, sizes
+from oo_sim.work import Executor
 from oo_sim.worlds import build
 
 Source: TypeAlias = str | Path | Scenario | Run
@@ -34,7 +35,10 @@ def compare(
     rounds: int | None = None,
     replicates: int | None = None,
     seed: int | None = None,
+    workers: int | None = None,
     threads: int | None = None,
+    executor: Executor | None = None,
+    resume: str | Path | None = None,
     until: float | None = None,
     max_users: int = MAX_USERS,
     bootstrap_seed: int = 0,
@@ -46,7 +50,9 @@ def compare(
     All pairs of `policies` (of all there are), candidate minus baseline, the earlier one the baseline; or each against
     the `reference`. Directories are read as runs, scenarios are run, with the overrides given. With `until`, users are
     added until each anytime-valid interval is at most +- `until` or excludes 0, or `max_users` is reached; `looked`
-    receives each look. `bootstrap_seed` is that of bands and bootstraps.
+    receives each look. `workers`, `executor` and `resume` are those of `run`: with a work directory, users that
+    are added are all that is computed (several scenarios have one below it each). `bootstrap_seed` is that of bands and
+    bootstraps.
 
     Raises ComparisonError where runs do not fit together, and what `run` and `load_run` raise.
     """
@@ -64,7 +70,15 @@ def compare(
             return source
         taking_part = _taking_part(source, policies, reference, scale=len(found) > 1)
         sized = source.with_(**{**overrides, "users": population})
-        return run(sized, policies=taking_part, threads=threads, progress=progress)
+        kept = None if resume is None else Path(resume) / source.name if len(fresh) > 1 else Path(resume)
+        return run(
+            sized,
+            policies=taking_part,
+            workers=workers or threads,
+            executor=executor,
+            resume=kept,
+            progress=progress,
+        )
 
     def compared(population: int | None, bands: bool) -> Comparison:
         outcomes = gather([ran(source, population) for source in found], metric)

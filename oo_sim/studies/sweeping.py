@@ -21,6 +21,7 @@ from oo_sim.scenario import PolicyKey, PolicySpec, Scenario, SpecError, expand_s
 from oo_sim.show import Table, Tables, number, plain, plus_minus
 from oo_sim.stats import Interval, mean_interval
 from oo_sim.studies.outcomes import gather
+from oo_sim.work import Executor
 
 _HEADERS = ("policy", "reward\nper decision", "behind the best\nof its pattern", "realised\nreward", "regret\nper user")
 
@@ -160,13 +161,18 @@ def sweep(
     rounds: int | None = None,
     replicates: int | None = None,
     seed: int | None = None,
+    workers: int | None = None,
     threads: int | None = None,
+    executor: Executor | None = None,
+    resume: str | Path | None = None,
     progress: Progress | None = None,
 ) -> Sweep:
     """Run all policies that the patterns stand for, once, and return what each earned; `.table()` is the frame.
 
     A pattern is a spec with lists or ranges: `linucb:alpha=[0.1,0.3,1,3]`, `linucb:alpha=log(0.1,10,5)`; a plain spec
-    among them is a line to compare with. Raises SpecError, and what `run` raises.
+    among them is a line to compare with. `workers`, `executor` and `resume` are those of `run`.
+
+    Raises SpecError, and what `run` raises.
     """
     if isinstance(policies, str):
         raise SpecError(f"policies must be a list of patterns, such as [{policies!r}]")
@@ -184,7 +190,9 @@ def sweep(
         rounds=rounds,
         replicates=replicates,
         seed=seed,
-        threads=threads,
+        workers=workers or threads,
+        executor=executor,
+        resume=resume,
         progress=progress,
     )
     [outcomes] = gather([result])

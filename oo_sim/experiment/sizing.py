@@ -1,0 +1,149 @@
+"""What a run takes, before it is run: units, decisions, time by a short calibration, memory and disk."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+from typing import NamedTuple
+
+from oo_sim.experiment.plan import Plan
+from oo_sim.experiment.running import WHOLE, warm_up
+from oo_sim.work import Store, Unit, play
+
+_BASE = 290e6  # bytes of a process with all kernels loaded
+_FORK = 45e6  # of what each further worker has of its own
+_UNIT_ROW, _MEMORY_ROW, _DISK_ROW, _PART_ROW = 330, 420, 18, 75  # bytes of a users row: in work, in memory, on disk
+_KEPT_ROW, _CANDIDATE, _DECISION = (
+    20,
+    0.6,
+    60,
+)  # of a unit's totals on disk; of a logged candidate's numbers, a decision
+_CALIBRATED = 832, 40  # users and rounds of a calibration
+
+
+class Estimate(NamedTuple):
+    """What a run takes. `seconds` is None where nothing was tried out; `done` decisions are kept already."""
+
+    units: int
+    decisions: int
+    done: int
+    seconds: float | None
+    memory: int  # bytes
+    disk: int  # bytes, at the most
+    free_memory: int
+    free_disk: int
+
+    def lines(self) -> list[str]:
+        """The estimate in words."""
+        kept = f", of which {self.done:,} are done already" if self.done else ""
+        return [
+            f"{self.decisions:,} decisions in {self.units:,} units{kept}",
+            *([f"about {duration(self.seconds)}"] if self.seconds is not None else []),
+            f"memory: about {size(self.memory)} of {size(self.free_memory)} free",
+            f"disk: about {size(self.disk)} of {size(self.free_disk)} free",
+        ]
+
+    @property
+    def too_much(self) -> str:
+        """What there is too little of; empty where there is enough."""
+        short = [
+            f"about {size(need)} of {what} where {size(free)} is free"
+            for what, need, free in (
+                ("memory", self.memory, self.free_memory),
+                ("disk", self.disk, self.free_disk),
+            )
+            if need > free
+        ]
+        return " and ".join(short)
+
+
+def estimate(
+    plan: Plan,
+    *,
+    workers: int,
+    out: Path | None = None,
+    resume: Path | None = None,
+    events: bool = False,
+    calibrate: bool = False,
+) -> Estimate:
+    """What a plan takes where it is run like this; with `calibrate`, each policy is tried out on a few users."""
+    scenario, policies, columns = plan.scenario, len(plan.taking_part), len(plan.marks)
+    rows = scenario.users * scenario.replicates * columns * policies
+    store = None if resume is None else Store(resume, writes=False)
+    units, done = 0, 0
+    for _, unit, path in plan.own(plan.units(store)):
+        units += 1
+        done += unit.decisions if path is not None else 0
+    own = plan.decisions if plan.shard is None else plan.decisions // plan.shard[1]
+    at_once = min(plan.unit if resume else max(plan.unit, WHOLE), scenario.users) * max(columns, 1)
+    at_once *= scenario.replicates if plan.unit >= scenario.users else 1
+    held = 0 if out is not None or plan.shard is not None else rows * _MEMORY_ROW
+    if out is not None and rows <= 2_000_000:
+        held = rows * _MEMORY_ROW  # the table of the run
+    curves = scenario.rounds * scenario.replicates * 14 * 8 * policies * 3
+    memory = _BASE + _FORK * (workers if workers > 1 else 0) + at_once * _UNIT_ROW + held + curves
+    disk: float = (rows * (_DISK_ROW + _PART_ROW) if out is not None else 0) + (rows * _KEPT_ROW if resume else 0)
+    if events:
+        d = max(each.policy.features.d for each in plan.taking_part)
+        disk += plan.decisions * (_CANDIDATE * plan.world.arms * (8 * d + 28) + _DECISION)
+    where = out or resume or Path()
+    return Estimate(
+        units=units,
+        decisions=own,
+        done=done,
+        seconds=_seconds(plan, workers) * (own - done) / max(plan.decisions, 1) if calibrate else None,
+        memory=int(memory),
+        disk=int(disk),
+        free_memory=free_memory(),
+        free_disk=shutil.disk_usage(next(p for p in (where.absolute(), *where.absolute().parents) if p.exists())).free,
+    )
+
+
+def _seconds(plan: Plan, workers: int) -> float:
+    """The time of the whole plan, from a few users of each policy on one core."""
+    users, rounds = min(_CALIBRATED[0], plan.scenario.users), min(_CALIBRATED[1], plan.scenario.rounds)
+    plan.remember()
+    total = 0.0
+    for entrant, (_, unit, _) in zip(plan.taking_part, _first_of_each(plan), strict=True):
+        warm_up(plan.world_of(entrant), entrant.policy)
+        small = unit._replace(users=users, replicates=1, marks=(), rounds=rounds)
+        total += play(small, 1).seconds / small.decisions * plan.each
+    return total / min(workers, os.cpu_count() or 1)
+
+
+def _first_of_each(plan: Plan) -> list[tuple[int, Unit, Path | None]]:
+    seen: dict[int, tuple[int, Unit, Path | None]] = {}
+    for each in plan.units():
+        seen.setdefault(each[0], each)
+    return list(seen.values())
+
+
+def free_memory() -> int:
+    """Bytes that this process may still take: what the system has, or its control group's limit."""
+    free = [os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")] if hasattr(os, "sysconf") else [1 << 62]
+    try:
+        lines = Path("/proc/meminfo").read_text(encoding="ascii").splitlines()
+        free.append(next(int(line.split()[1]) << 10 for line in lines if line.startswith("MemAvailable")))
+        limit = Path("/sys/fs/cgroup/memory.max").read_text(encoding="ascii").strip()
+        if limit != "max":
+            free.append(int(limit) - int(Path("/sys/fs/cgroup/memory.current").read_text(encoding="ascii")))
+    except (OSError, ValueError, StopIteration):
+        pass
+    return max(min(free), 0)
+
+
+def size(count: float) -> str:
+    """Bytes in words."""
+    for unit in ("B", "kB", "MB"):
+        if count < 1000:
+            return f"{count:.0f} {unit}"
+        count /= 1000
+    return f"{count:,.1f} GB"
+
+
+def duration(seconds: float) -> str:
+    """A time in words."""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:,.1f} h"

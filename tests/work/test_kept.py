@@ -1,0 +1,256 @@
+"""Work that is kept: nothing wrong is ever used, nothing right is done twice, whatever happens in between."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import resource
+import signal
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from oo_sim import compare, run, sweep
+from oo_sim.errors import WorkError
+from oo_sim.experiment import status
+
+from .cases import SCENARIO, SMALL, UNITS, files, forked, kept, whole
+
+
+def test_a_run_that_is_there_is_not_done_again(tmp_path: Path) -> None:
+    assert kept(tmp_path / "work").manifest.content_hash == whole()
+    before = files(tmp_path / "work")
+    assert len(before) == UNITS
+    assert kept(tmp_path / "work", out=tmp_path / "run", plot=False).manifest.content_hash == whole()
+    assert files(tmp_path / "work") == before
+
+
+@pytest.mark.parametrize(
+    ("change", "new"),
+    [
+        ({"users": 20 * 64 + 70}, 2 * 3),  # up to the end of the short last unit, a whole one, and the rest
+        ({"policies": ["linucb", "egreedy", "random"]}, 20),
+        ({"replicates": 2}, 40),
+        ({"policies": ["linucb-v1", "egreedy:epsilon=0.1"]}, 0),
+        ({"users": 640}, 0),
+        ({"unit": 640}, 0),
+        ({"checkpoints": "last"}, 0),
+    ],
+)
+def test_what_is_added_is_all_that_is_computed(change: dict[str, Any], new: int, tmp_path: Path) -> None:
+    kept(tmp_path / "work")
+    before = files(tmp_path / "work")
+    found = kept(tmp_path / "work", **change)
+    after = files(tmp_path / "work")
+    assert before.items() <= after.items()
+    assert len(after) - len(before) == new
+    assert found.manifest.content_hash == run(SCENARIO, **(SMALL | change)).manifest.content_hash
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"seed": 9}, r"was made with its scenario's seed = \d+, and this run has 9"),
+        ({"rounds": 21}, r"scenario's rounds = 20, and this run has 21"),
+        ({"scenario": "quickstart"}, r"scenario's name = 'backlog', and this run has 'quickstart'"),
+    ],
+)
+def test_what_does_not_belong_is_refused_with_the_difference(
+    change: dict[str, Any], message: str, tmp_path: Path
+) -> None:
+    kept(tmp_path / "work")
+    before, settings = files(tmp_path / "work"), SMALL | {"unit": 64, "resume": tmp_path / "work"} | change
+    with pytest.raises(WorkError, match=message):
+        run(settings.pop("scenario", SCENARIO), **settings)
+    assert files(tmp_path / "work") == before
+    assert kept(tmp_path / "work").manifest.content_hash == whole()
+
+
+def test_other_versions_are_refused_by_name(tmp_path: Path) -> None:
+    kept(tmp_path / "work")
+    about = json.loads((tmp_path / "work" / "work.json").read_text())
+    about["versions"]["numpy"] = "1.26.0"
+    (tmp_path / "work" / "work.json").write_text(json.dumps(about))
+    with pytest.raises(WorkError, match=r"work: was made with numpy = '1\.26\.0', and this run has '2"):
+        kept(tmp_path / "work")
+
+
+@pytest.mark.parametrize("content", ["", "[]", "{", '{"scenario": 1}'])
+def test_a_directory_that_is_something_else_is_refused(content: str, tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").write_text("mine")
+    with pytest.raises(WorkError, match="is not a work directory, and not empty"):
+        kept(tmp_path)
+    (tmp_path / "work.json").write_text(content)
+    with pytest.raises(WorkError, match=r"work\.json: (cannot be read|does not describe)"):
+        kept(tmp_path)
+    assert (tmp_path / "notes.txt").read_text() == "mine"
+
+
+def _flip(data: bytearray, chance: random.Random) -> None:
+    data[chance.randrange(len(data))] ^= 1 << chance.randrange(8)
+
+
+def _cut(data: bytearray, chance: random.Random) -> None:
+    del data[chance.randrange(len(data)) :]
+
+
+def _empty(data: bytearray, chance: random.Random) -> None:
+    data.clear()
+
+
+@pytest.mark.parametrize("harm", [_flip, _cut, _empty])
+def test_a_damaged_unit_is_done_again_and_no_other(
+    harm: Callable[[bytearray, random.Random], None], tmp_path: Path
+) -> None:
+    chance, work = random.Random(1), tmp_path / "work"
+    kept(work)
+    before = files(work)
+    harmed = chance.sample(sorted(before), 10)
+    for name in harmed:
+        data = bytearray((work / name).read_bytes())
+        harm(data, chance)
+        (work / name).write_bytes(data)
+    assert kept(work).manifest.content_hash == whole()
+    after = files(work)
+    assert {name for name in after if after[name][0] != before[name][0]} <= set(harmed)
+    before = files(work)
+    assert kept(work).manifest.content_hash == whole()
+    assert files(work) == before
+
+
+def test_a_unit_under_anothers_name_is_not_taken(tmp_path: Path) -> None:
+    work = tmp_path / "work"
+    kept(work)
+    one, other = sorted(work.glob("units/*/0-64-64.unit"))
+    data = one.read_bytes()
+    one.write_bytes(other.read_bytes())  # of the other policy
+    other.write_bytes(data)
+    third = other.with_name("0-128-64.unit")
+    third.write_bytes(third.with_name("0-192-64.unit").read_bytes())  # of other users
+    assert kept(work).manifest.content_hash == whole()
+
+
+def _killed_and_resumed(work: Path, chance: random.Random, longest: float) -> bool:
+    """Whether the run was killed before its end."""
+    process = forked(lambda: kept(work))
+    time.sleep(chance.uniform(0.0, longest))
+    process.kill()
+    process.join()
+    before = files(work)
+    assert not list(work.glob("units/*/*.unit.partial"))
+    assert kept(work).manifest.content_hash == whole()
+    after = files(work)
+    assert before.items() <= after.items()  # none was done twice
+    assert not list(work.rglob("*.partial"))
+    return len(before) < UNITS
+
+
+def _longest(tmp_path: Path) -> float:
+    start = time.perf_counter()
+    kept(tmp_path / "first")
+    return time.perf_counter() - start
+
+
+def test_killed_at_any_moment_it_goes_on(tmp_path: Path) -> None:
+    chance, longest = random.Random(2), _longest(tmp_path)
+    assert sum(_killed_and_resumed(tmp_path / f"work-{i}", chance, longest) for i in range(8)) > 2
+
+
+@pytest.mark.slow
+def test_killed_200_times_it_goes_on(tmp_path: Path) -> None:
+    chance, longest = random.Random(3), _longest(tmp_path)
+    assert sum(_killed_and_resumed(tmp_path / f"work-{i}", chance, longest) for i in range(200)) > 100
+
+
+def test_the_second_process_says_who_has_the_directory(tmp_path: Path) -> None:
+    work = tmp_path / "work"
+    process = forked(lambda: kept(work, users=200_000))
+    try:
+        deadline = time.monotonic() + 20
+        while status_holder(work) is None:
+            assert time.monotonic() < deadline
+            time.sleep(0.005)
+        with pytest.raises(WorkError, match=rf"work: process {process.pid} on \S+ works here; wait for it, or name"):
+            kept(work)
+        assert f"process {process.pid}" in (status(work).holder or "")
+    finally:
+        process.kill()
+        process.join()
+    assert kept(work).manifest.content_hash == whole()  # the kernel has freed the lock
+    assert status(work).holder is None
+
+
+def status_holder(work: Path) -> str | None:
+    try:
+        return status(work).holder if files(work) else None
+    except WorkError:
+        return None
+
+
+def test_a_disk_that_is_full_keeps_what_is_done(tmp_path: Path) -> None:
+    """The limit on the size of files stands for it: writing fails as it does then, in the middle of a file."""
+    work = tmp_path / "work"
+
+    def limited() -> None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (1500, resource.RLIM_INFINITY))
+        try:
+            kept(work, checkpoints="all")
+        except WorkError as error:
+            os._exit(3 if "cannot be written" in str(error) and "is kept" in str(error) else 4)
+
+    process = forked(limited)
+    process.join()
+    assert process.exitcode == 3
+    assert not list(work.rglob("*.partial"))
+    assert kept(work).manifest.content_hash == whole()
+
+
+def test_sigterm_leaves_what_is_done_and_nothing_partial(tmp_path: Path) -> None:
+    work = tmp_path / "work"
+
+    def stopped() -> None:
+        def stop(*_: object) -> None:
+            raise KeyboardInterrupt
+
+        signal.signal(signal.SIGTERM, stop)
+        kept(work, users=200_000)
+
+    process = forked(stopped)
+    while not files(work):
+        time.sleep(0.005)
+    process.terminate()
+    process.join()
+    assert not list(work.rglob("*.partial"))
+    assert kept(work).manifest.content_hash == whole()
+
+
+def test_compare_and_sweep_keep_their_work_too(tmp_path: Path) -> None:
+    settings: dict[str, Any] = {"users": 100, "rounds": 10, "workers": 1}
+    plain = compare("quickstart", "backlog", policies=["linucb", "egreedy"], **settings)
+    first = compare("quickstart", "backlog", policies=["linucb", "egreedy"], resume=tmp_path / "c", **settings)
+    before = files(tmp_path / "c" / "quickstart") | files(tmp_path / "c" / "backlog")
+    again = compare("quickstart", "backlog", policies=["linucb", "egreedy"], resume=tmp_path / "c", **settings)
+    assert plain.as_dict() == first.as_dict() == again.as_dict()
+    assert files(tmp_path / "c" / "quickstart") | files(tmp_path / "c" / "backlog") == before
+    swept = sweep("quickstart", policies=["linucb:alpha=[0.5,1]"], resume=tmp_path / "s", **settings)
+    wider = sweep("quickstart", policies=["linucb:alpha=[0.5,1,2]"], resume=tmp_path / "s", **settings)
+    assert len(files(tmp_path / "s")) == 3
+    assert wider.as_dict()["rows"][0]["reward"] == swept.as_dict()["rows"][0]["reward"]
+
+
+def test_more_and_more_users_until_it_is_settled_compute_what_is_new(tmp_path: Path) -> None:
+    settings: dict[str, Any] = {"policies": ["linucb", "random"], "rounds": 5, "until": 0.05, "workers": 1}
+    plain = compare("quickstart", **settings)
+    found = compare("quickstart", resume=tmp_path / "work", **settings)
+    assert found.as_dict() == plain.as_dict()
+    looks, ends = len(found.as_dict()["looks"]) if "looks" in found.as_dict() else 1, files(tmp_path / "work")
+    assert len(ends) >= 2 * looks or looks == 1
+
+
+def test_events_are_not_kept(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="events are written where they are made"):
+        kept(tmp_path / "work", events=True, out=tmp_path / "run")
