@@ -79,8 +79,11 @@ class RunWriter:
                 self._target.mkdir()  # nobody else takes the name while this run computes
                 self._reserved = True
         except OSError as error:
-            shutil.rmtree(self.directory, ignore_errors=True)
+            self._abandon()
             raise RunLogError(self.out, f"cannot be written here: {error.strerror}") from error
+        except BaseException:  # Ctrl-C, before there is a context that could end
+            self._abandon()
+            raise
         return self
 
     def __exit__(
@@ -90,6 +93,9 @@ class RunWriter:
             for sink in list(sinks.values()):
                 with suppress(OSError):  # of a full disk: what is written is thrown away
                     sink.abandon()
+        self._abandon()
+
+    def _abandon(self) -> None:
         shutil.rmtree(self.directory, ignore_errors=True)
         if self._reserved:
             with suppress(OSError):

@@ -186,11 +186,11 @@ def test_a_thinned_users_table_says_the_same(checkpoints: str, tmp_path: Path) -
         assert found.curves.equals(plain.curves)
         marks = {"last": [20], "off": [], "5,10": [5, 10, 20]}[checkpoints]
         assert found.users.equals(plain.users[plain.users["round"].isin(marks)].reset_index(drop=True))
-        numbers = found.summary().drop(columns=["policy", "decisions_per_second"]).to_numpy(float)
-        mine = plain.summary().drop(columns=["policy", "decisions_per_second"]).to_numpy(float)
+        numbers = found.frame().drop(columns=["policy", "decisions_per_second"]).to_numpy(float)
+        mine = plain.frame().drop(columns=["policy", "decisions_per_second"]).to_numpy(float)
         np.testing.assert_allclose(numbers, mine, rtol=1e-9)
         assert found.table()
-        assert found.plot()
+        assert found.figure()
 
 
 def test_checkpoints_that_are_none_are_refused() -> None:
