@@ -17,7 +17,8 @@
     ├── GenerationError         exit code 1: no tips came (its home is `oo_sim.generator`)
     │   ├── GatewayError
     │   ├── GatewayUnreachableError
-    │   └── NoTipsError
+    │   ├── NoTipsError
+    │   └── StoppedError
     ├── PolicyError             exit code 1: a policy broke a rule (its home is `oo_sim.decide`)
     └── RoundError              exit code 1: a policy failed in a round (its home is `oo_sim.engine`)
 
