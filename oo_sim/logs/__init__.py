@@ -2,6 +2,7 @@
 
 from oo_sim.errors import RunLogError
 from oo_sim.logs.events import EventSource, decision_batch, learning_batch, probs_kind
+from oo_sim.logs.feedback import bandit_feedback
 from oo_sim.logs.files import EventTable, RunFiles
 from oo_sim.logs.hashing import content_hash
 from oo_sim.logs.manifest import LoggedPolicy, Manifest, seconds
@@ -33,6 +34,7 @@ __all__ = [
     "RunLog",
     "RunLogError",
     "RunWriter",
+    "bandit_feedback",
     "check_free",
     "content_hash",
     "curves_table",
