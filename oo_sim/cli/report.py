@@ -14,7 +14,7 @@ app = typer.Typer(add_completion=False)
 
 @app.command()
 def report(
-    runs: Annotated[list[Path], typer.Argument(metavar="RUN", help="Run directories.")],
+    runs: Annotated[list[Path], typer.Argument(metavar="RUN", help="Run directories; NAME.fit.json of fits.")],
     out: Annotated[Path, typer.Option("--out", "-o", metavar="FILE.html", help="Write the report into this file.")],
     title: Annotated[str, typer.Option(metavar="TEXT", help="Its title. Default: the scenarios' names.")] = "",
     reference: Annotated[
@@ -36,6 +36,8 @@ def report(
     if not out.parent.is_dir():
         raise typer.BadParameter(f"{out}: there is no directory {out.parent}", param_hint="--out")
 
-    page = report_html([oo_sim.load_run(path) for path in runs], reference=reference, title=title)
+    fits = [path for path in runs if path.name.endswith(".fit.json")]
+    loaded = [oo_sim.load_run(path) for path in runs if path not in fits]
+    page = report_html(loaded, fits=fits, reference=reference, title=title)
     write_whole(out, page.encode())
     typer.echo(str(out))

@@ -8,12 +8,14 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from functools import cache
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from oo_sim.page.chapter import Picture, RunPart, picture, run_part
+from oo_sim.page.fit import fit_part
 from oo_sim.page.verdict import verdict
 from oo_sim.results import Run
 from oo_sim.show import Table, minus, p_value, percent, plain, signed
@@ -42,22 +44,25 @@ class Chapter(NamedTuple):
     comparison: Compared | None
 
 
-def report_html(runs: Sequence[Run], *, reference: str | None = None, title: str = "") -> str:
+def report_html(
+    runs: Sequence[Run], *, fits: Sequence[Path] = (), reference: str | None = None, title: str = ""
+) -> str:
     """The whole page, one self-contained document: styles and figures are inside, and it holds no script.
 
-    Runs of one scenario are compared, every two policies or each with the `reference`. All text from runs is escaped.
-    Raises what `compare` raises, and `ValueError` without runs.
+    Runs of one scenario are compared, every two policies or each with the `reference`; `fits` are files that `oo-sim
+    fit` wrote. All text from runs is escaped. Raises what `compare` raises, FitError, and `ValueError` without either.
     """
-    if not runs:
+    if not runs and not fits:
         raise ValueError("no run to report")
     by_name: dict[str, list[Run]] = {}
     for run in runs:
         by_name.setdefault(str(run.manifest.name), []).append(run)
     chapters = [_chapter(name, group, reference) for name, group in by_name.items()]
-    heading = plain(title or ", ".join(by_name), 120)
+    parts = [fit_part(path) for path in fits]
+    heading = plain(title or ", ".join([*by_name, *(part.name for part in parts)]), 120)
     page = _environment()
     style = page.get_template("page.css").render()
-    return page.get_template("report.html.jinja").render(heading=heading, chapters=chapters, style=style)
+    return page.get_template("report.html.jinja").render(heading=heading, chapters=chapters, fits=parts, style=style)
 
 
 @cache
