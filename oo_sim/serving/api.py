@@ -13,11 +13,11 @@ from oo_sim.contract import REACTIONS, REWARDS
 from oo_sim.generator import GenerationError
 from oo_sim.serving import bodies, recommend, replies, views
 from oo_sim.serving.bodies import Id
+from oo_sim.serving.desk import Desk
 from oo_sim.serving.edge import Metrics
 from oo_sim.serving.jsonroute import JsonRoute
 from oo_sim.serving.ledger import Ledger, Reward, Scored, Served
 from oo_sim.serving.mounts import Mount, Mounts
-from oo_sim.serving.recommend import Generator
 from oo_sim.serving.replies import RefusalError
 from oo_sim.serving.store import DecisionId, Offered
 from oo_sim.serving.writer import Work, Writer
@@ -28,8 +28,8 @@ _WORTH = dict(zip(REACTIONS, REWARDS, strict=True))
 class Backend:
     """What the endpoints work with, from the start of the app to its end."""
 
-    def __init__(self, writer: Writer, ledger: Ledger, generator: Generator) -> None:
-        self.writer, self.ledger, self.generator = writer, ledger, generator
+    def __init__(self, writer: Writer, ledger: Ledger, desk: Desk) -> None:
+        self.writer, self.ledger, self.desk = writer, ledger, desk
 
 
 class Api:
@@ -95,7 +95,7 @@ class Api:
     async def recommend(self, body: bodies.RecommendBody) -> replies.Recommendation:
         """Join a user's tasks with LLM tips, and choose one of them."""
         mount, backend = self._mounts.find(body.policy), self.backend
-        pool = await recommend.gather(body, backend.generator, self._deadline)
+        pool = await recommend.gather(body, backend.desk, self._deadline)
         scored = await self._decided(
             mount, backend.ledger.score(mount, body.user_id, pool.offered, pool.hour, pool.day, pool.origin)
         )
@@ -114,12 +114,14 @@ class Api:
         """Let the LLM write tips."""
         context = recommend.generation_context(body.context)
         try:
-            made = await self.backend.generator.generate(context, body.n, body.user_id)
+            made = await self.backend.desk.generate(context, body.n, body.user_id)
         except GenerationError as error:
             raise RefusalError(error.status, error.message) from error
         return replies.Generated(
             candidates=[
-                replies.LlmCandidate(id=tip.id, content=tip.content, rationale=tip.rationale or None)
+                replies.LlmCandidate(
+                    id=tip.id, given_id=tip.given_id, content=tip.content, rationale=tip.rationale or None
+                )
                 for tip in made.candidates
             ],
             model=made.model,

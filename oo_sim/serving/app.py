@@ -11,7 +11,9 @@ from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse
+from fastapi.openapi.docs import get_swagger_ui_html
+from fastapi.responses import JSONResponse, Response
+from fastapi.staticfiles import StaticFiles
 
 from oo_sim import __version__
 from oo_sim.contract import Policy
@@ -20,11 +22,11 @@ from oo_sim.errors import ServingError
 from oo_sim.generator import Address, AsyncTipGenerator, Gateway, GeneratorInputError
 from oo_sim.serving.api import Api, Backend, add_routes
 from oo_sim.serving.database import open_store, prepare
+from oo_sim.serving.desk import Desk, Generator
 from oo_sim.serving.edge import Edge, Metrics, request_id
 from oo_sim.serving.jsonroute import MAX_PROBLEMS
 from oo_sim.serving.ledger import Ledger
 from oo_sim.serving.mounts import Mounts, register
-from oo_sim.serving.recommend import Generator
 from oo_sim.serving.replies import Problems, RefusalError
 from oo_sim.serving.store import Store, StoreError, transaction
 from oo_sim.serving.writer import Writer
@@ -65,11 +67,12 @@ def create_app(
         ledger = Ledger(kept)
         writer = Writer(kept, ledger.check)
         tips = generator or AsyncTipGenerator(Gateway.live(address))
-        api.backend = Backend(writer, ledger, tips)
+        desk = Desk(tips)
+        api.backend = Backend(writer, ledger, desk)
         try:
             yield
         finally:
-            await tips.aclose()
+            await desk.aclose()
             await writer.close()
 
     app = FastAPI(
@@ -79,10 +82,30 @@ def create_app(
         lifespan=lifespan,
         responses={422: {"model": Problems}},
         exception_handlers=_HANDLERS,
+        docs_url=None,
+        redoc_url=None,
     )
     add_routes(app.router, api)
+    _add_docs(app)
     app.add_middleware(Edge, metrics=metrics)
     return app
+
+
+def _add_docs(app: FastAPI) -> None:
+    """`/docs` without any other host: Swagger UI out of this package."""
+    page = get_swagger_ui_html(
+        openapi_url="/openapi.json",
+        title=app.title,
+        swagger_js_url="/docs/assets/swagger-ui-bundle.js",
+        swagger_css_url="/docs/assets/swagger-ui.css",
+        swagger_favicon_url="/docs/assets/favicon-32x32.png",
+    )
+    app.mount("/docs/assets", StaticFiles(packages=[("oo_sim.serving", "assets")]))
+
+    @app.get("/docs", include_in_schema=False)
+    async def docs() -> Response:
+        """The interactive documentation."""
+        return page
 
 
 def _prepared(state_dir: str | Path | None, mounts: Mounts, seed: int | None) -> Callable[[], Store]:
@@ -119,7 +142,9 @@ async def _invalid(request: Request, error: RequestValidationError) -> JSONRespo
 async def _refused(request: Request, error: RefusalError) -> JSONResponse:
     if error.status == 422:
         return _answer(422, [{"loc": ["body", *error.field], "msg": error.message, "type": "refused"}])
-    headers = {"www-authenticate": "Bearer"} if error.status == 401 else None
+    headers = {"www-authenticate": "Bearer"} if error.status == 401 else {}
+    if error.retry_after is not None:
+        headers["retry-after"] = str(error.retry_after)
     return _answer(error.status, error.message, headers)
 
 

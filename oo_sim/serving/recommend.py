@@ -2,30 +2,20 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from itertools import count
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
-from oo_sim.generator import Generation, GenerationContext, GenerationError, Task, age_days, build_context
+from oo_sim.generator import GenerationContext, Task, age_days, build_context
 from oo_sim.serving.bodies import DatedContext, GenerateContext, RecommendBody, TaskBody
+from oo_sim.serving.desk import Desk
 from oo_sim.serving.ledger import Origin
 from oo_sim.serving.replies import RefusalError, Tip
 from oo_sim.serving.store import Offered
 
 log = logging.getLogger("oo_sim.serving")
-
-
-class Generator(Protocol):
-    """What writes tips: the generator room's async client, or whatever stands in for it."""
-
-    async def generate(self, context: GenerationContext, n: int = 3, user_id: str | None = None) -> Generation:
-        """At most `n` tips for the context. Raises GenerationError."""
-
-    async def aclose(self) -> None:
-        """Frees what it holds."""
 
 
 class Pool(NamedTuple):
@@ -39,7 +29,7 @@ class Pool(NamedTuple):
     llm_error: str | None
 
 
-async def gather(body: RecommendBody, generator: Generator, deadline: float) -> Pool:
+async def gather(body: RecommendBody, desk: Desk, deadline: float) -> Pool:
     """Tasks first, the overdue and urgent ones in front, then the LLM's tips, if they come within `deadline` seconds.
 
     Raises RefusalError (422) where there is no candidate at all.
@@ -47,15 +37,23 @@ async def gather(body: RecommendBody, generator: Generator, deadline: float) -> 
     now = body.context.now or datetime.now(UTC)
     context = _at(build_context(_named(body.tasks), now, body.context.extra), body.context)
     tips, offered = _tasks(context.tasks, now)
-    generation, failure = await _tips(body, context, generator, deadline)
-    if failure:
+    made = await desk.soon(context, body.n_llm, body.user_id, deadline) if body.n_llm else None
+    failure, origin = None, Origin()
+    if isinstance(made, str):
+        failure = made
         log.warning("no tips by the LLM", extra={"reason": failure})
-    origin = Origin()
-    if generation is not None:
-        origin = Origin(generation.prompt_version, generation.model)
-        for tip in generation.candidates:
+    elif made is not None:
+        origin = Origin(made.prompt_version, made.model)
+        for tip in made.candidates:
             tips.append(
-                Tip(id=tip.id, content=tip.content, kind="advice", source="llm", rationale=tip.rationale or None)
+                Tip(
+                    id=tip.id,
+                    given_id=tip.given_id,
+                    content=tip.content,
+                    kind="advice",
+                    source="llm",
+                    rationale=tip.rationale or None,
+                )
             )
             offered.append(Offered(tip.id, "llm", None, False, 0.0, 1))
     if not offered:
@@ -117,18 +115,3 @@ def _tasks(tasks: Sequence[Task], now: datetime) -> tuple[list[Tip], list[Offere
         for task in tasks
     ]
     return tips, offered
-
-
-async def _tips(
-    body: RecommendBody, context: GenerationContext, generator: Generator, deadline: float
-) -> tuple[Generation | None, str | None]:
-    """The LLM's tips, or why there are none."""
-    if body.n_llm == 0:
-        return None, None
-    try:
-        async with asyncio.timeout(deadline):
-            return await generator.generate(context, body.n_llm, body.user_id), None
-    except TimeoutError:
-        return None, f"no tips within {deadline:g} s"
-    except GenerationError as error:
-        return None, error.message

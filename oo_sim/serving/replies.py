@@ -8,11 +8,12 @@ from pydantic import BaseModel, ConfigDict
 
 
 class RefusalError(Exception):
-    """A request that is refused: an HTTP status, what is wrong, and the field that it is about."""
+    """A request that is refused: an HTTP status, what is wrong, the field that it is about, and after how many seconds
+    it may be tried again."""
 
-    def __init__(self, status: int, message: str, *field: str | int) -> None:
+    def __init__(self, status: int, message: str, *field: str | int, retry_after: int | None = None) -> None:
         super().__init__(message)
-        self.status, self.message, self.field = status, message, field
+        self.status, self.message, self.field, self.retry_after = status, message, field, retry_after
 
 
 class Reply(BaseModel):
@@ -88,9 +89,10 @@ class History(Reply):
 
 
 class LlmCandidate(Reply):
-    """A tip that an LLM wrote."""
+    """A tip that an LLM wrote. `given_id` is what it called it, where that was no id to use."""
 
     id: str
+    given_id: str | None = None
     content: str
     source: Literal["llm"] = "llm"
     rationale: str | None = None
@@ -107,9 +109,10 @@ class Generated(Reply):
 
 
 class Tip(Reply):
-    """The tip to show."""
+    """The tip to show. `given_id` is what an LLM called it, where that was no id to use."""
 
     id: str
+    given_id: str | None = None
     content: str
     kind: Literal["task", "advice"]
     source: Literal["todoist", "llm"]

@@ -52,7 +52,7 @@ class Writer:
     async def submit(self, work: Work[T]) -> T:
         """The result of the work, once it is durable. Raises what the work raised; its writes are then undone."""
         if len(self._waiting) >= MAX_WAITING:
-            raise RefusalError(503, "too many calls are waiting; try again")
+            raise RefusalError(503, "too many calls are waiting; try again", retry_after=1)
         loop = asyncio.get_running_loop()
         future: asyncio.Future[T] = loop.create_future()
         self._waiting.append(Job(work, future))

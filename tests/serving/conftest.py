@@ -44,7 +44,7 @@ class Client:
         except BaseException:
             self._connection.close()  # the next call opens it again
             raise
-        text = response.read().decode()
+        text = response.read().decode(errors="replace")
         is_json = response.headers.get("content-type", "").startswith("application/json")
         return Answer(response.status, json.loads(text) if is_json else text, response.headers)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -147,8 +148,19 @@ def test_metrics_and_request_ids(client: Client) -> None:
     assert 'oo_sim_request_seconds_bucket{le="+Inf",route="/health"} 2.0' in text
 
 
-def test_docs_and_schema(client: Client) -> None:
-    assert client.call("GET", "/docs").status == 200
+def test_docs_need_no_other_host(client: Client) -> None:
+    page = client.call("GET", "/docs")
+    named = re.findall(r"""(?:src|href|url)\s*[=:]\s*["']([^"']+)""", page.body)
+    assert len(named) >= 4
+    for path in named:
+        assert path.startswith("/")
+        assert client.call("GET", path).status == 200
+    assert "://" not in page.body
+    assert "SwaggerUIBundle" in client.call("GET", "/docs/assets/swagger-ui-bundle.js").body
+    assert client.call("GET", "/docs/assets/..%2Fapp.py").status == 404
+
+
+def test_the_schema_names_every_call(client: Client) -> None:
     schema = client.get("/openapi.json")
     for path in ("/score", "/reward/egreedy", "/stats/egreedy/{user_id}", "/recommend", "/react", "/generate"):
         assert path in schema["paths"]

@@ -3,11 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from pathlib import Path
 
+import httpx
 import pytest
 
-from oo_sim.generator import Generation, GenerationContext, Tip, default_prompt
+from oo_sim.generator import (
+    Address,
+    AsyncTipGenerator,
+    Gateway,
+    Generation,
+    GenerationContext,
+    Tip,
+    default_prompt,
+)
 
 from .conftest import Client, NoGateway, Writes, serving
 
@@ -37,6 +47,7 @@ def test_tasks_come_overdue_first_then_urgent_first(tmp_path: Path) -> None:
         [shown] = client.get("/features/u")["history"]
     assert reply["tip"] == {
         "id": "urgent",
+        "given_id": None,
         "content": "pay rent",
         "kind": "task",
         "source": "todoist",
@@ -74,6 +85,7 @@ def test_only_tips(tmp_path: Path) -> None:
         reply = client.post("/recommend", {"user_id": "u"})
     assert reply["tip"] == {
         "id": "walk",
+        "given_id": None,
         "content": "Go out.",
         "kind": "advice",
         "source": "llm",
@@ -93,10 +105,45 @@ def test_without_tips_the_tasks_go_on(tmp_path: Path, generator: NoGateway, capl
     assert "no tips by the LLM" in [record.getMessage() for record in caplog.records]
 
 
+def test_what_an_llm_calls_its_tips_comes_back_in_a_form_that_every_call_takes(tmp_path: Path) -> None:
+    """Through the client, the parser and the door: control characters, a task's own id, one twice, one far too long."""
+    given = ["a\x00b\u0085", "task-1", "twice", "twice", "x" * 5000, "", "\u202eevil"]
+    items = [{"id": name, "content": f"Tip number {i}.", "rationale": "Now."} for i, name in enumerate(given)]
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        message = {"role": "assistant", "content": json.dumps(items)}
+        usage = {"prompt_tokens": 1, "completion_tokens": 1, "total_tokens": 2}
+        choices = [{"index": 0, "finish_reason": "stop", "message": message}]
+        return httpx.Response(200, json={"model": "m", "choices": choices, "usage": usage})
+
+    tasks = [{"id": "task-1", "content": "pay rent", "priority": 4}]
+    gateway = Gateway("mock", Address(), httpx.MockTransport(answer))
+    with serving(tmp_path, generator=AsyncTipGenerator(gateway), policies=["random"], seed=2) as client:
+        made = client.post("/generate", {"user_id": "u", "context": {"tasks": tasks}, "n": 7})["candidates"]
+        ids = [one["id"] for one in made]
+        assert len(set(ids)) == 7
+        assert "task-1" not in ids
+        assert all(0 < len(one) <= 200 and one.isprintable() for one in ids)
+        assert {one["given_id"] for one in made} >= {"task-1", "x" * 5000}
+        offered = [{"id": one["id"], "content": one["content"], "source": "llm"} for one in made]
+        reply = client.post("/score/random", {"user_id": "u", "candidates": offered})
+        reward = {"user_id": "u", "tip_id": reply["tip_id"], "reward": 1, "decision_id": reply["decision_id"]}
+        assert client.post("/reward/random", reward)["ok"]
+        served = set()
+        for _ in range(40):
+            one = client.post("/recommend", {"user_id": "u", "tasks": tasks, "n_llm": 7, "policy": "random"})
+            assert client.post("/react", {"decision_id": one["decision_id"], "reaction": "snooze"})["ok"]
+            served.add(one["tip"]["id"])
+    assert served <= {*ids, "task-1"}
+    assert len(served) > 5
+
+
 def test_generate_answers_with_the_contracts_fields(tmp_path: Path) -> None:
     with serving(tmp_path, generator=Writes(Tip("walk", "Go out.", "Sun."), Tip("nap", "Sleep.", None))) as client:
         reply = client.post("/generate", {"user_id": "u", "context": {"tasks": TASKS}, "n": 1})
-    assert reply["candidates"] == [{"id": "walk", "content": "Go out.", "source": "llm", "rationale": "Sun."}]
+    assert reply["candidates"] == [
+        {"id": "walk", "given_id": None, "content": "Go out.", "source": "llm", "rationale": "Sun."}
+    ]
     assert (reply["model"], reply["prompt_tokens"], reply["completion_tokens"]) == ("model-1", 10, 5)
 
 
