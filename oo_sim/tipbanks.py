@@ -7,20 +7,29 @@ the weekday of that round: a generation is never used for another round, and one
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import date, datetime, time, timedelta
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 
+from oo_sim.contract import REACTIONS
+from oo_sim.engine import Block
 from oo_sim.errors import GeneratorInputError
-from oo_sim.generator import Task, build_context
+from oo_sim.generator import Options, Task, TipGenerator, build_context, open_gateway
+from oo_sim.generator.appeal import KINDS
+from oo_sim.generator.appeal.fitted import Sample, encode, read_appeal
+from oo_sim.generator.appeal.keywords import about, contradicts
+from oo_sim.generator.appeal.logit import offset
+from oo_sim.generator.appeal.panel import PRIOR, Shown, ask_panel
+from oo_sim.generator.asking import Asker, beside
 from oo_sim.generator.bank import Bank, Record, Work, contexts_from_tasks, read_bank
 from oo_sim.generator.bank.record import OK, context_text
-from oo_sim.generator.grounding import about, contradicts
-from oo_sim.scenario import Scenario, TipsWorld
-from oo_sim.worlds import Scene, TipBank, scenes
+from oo_sim.scenario import Appeal, Scenario, TipsWorld
+from oo_sim.worlds import Scene, TipBank, build, scenes
 
 NOBODY = "none"
 """In place of a bank's file: no tips at all, so that the tasks alone are on offer."""
@@ -36,8 +45,19 @@ def scenario_work(scenario: Scenario, limit: int | None = None) -> list[Work]:
     return contexts_from_tasks(_contexts(scenario, limit))
 
 
-def tip_banks(scenario: Scenario, llm: Sequence[str | Path]) -> list[TipBank]:
-    """The banks of these files, for the scenario, labelled by the files' names. Raises `GeneratorInputError`."""
+def tip_banks(
+    scenario: Scenario,
+    llm: Sequence[str | Path],
+    appeal: Sequence[str] | None = None,
+    gateway: str = "mock",
+    progress: Callable[[int, int], None] | None = None,
+) -> list[TipBank]:
+    """The banks of these files, for the scenario, labelled by the files' names. Raises `GeneratorInputError`.
+
+    What texts are worth comes from the scenario's appeal model, or from those named by `appeal`, each in turn: the
+    labels then say which. A panel is asked through `gateway`, and a fitted appeal's embedder; what they answer is kept
+    beside the bank, so that it is not asked for again.
+    """
     if isinstance(llm, str | Path) or not llm:
         raise GeneratorInputError(f"tip banks are a list of files, such as ['tips.parquet'], not {llm!r}")
     world = _checked(scenario)
@@ -46,12 +66,156 @@ def tip_banks(scenario: Scenario, llm: Sequence[str | Path]) -> list[TipBank]:
         if labels.count(label) > 1:
             raise GeneratorInputError(f"two tip banks are called {label}; give each file a name of its own")
     work = scenario_work(scenario)
-    return [
-        _empty(NOBODY, None, (), world, scenario)
-        if str(one) == NOBODY
-        else _source(scenario, world, label, Path(one), work)
-        for label, one in zip(labels, llm, strict=True)
-    ]
+    kinds = [_kind(world, name) for name in appeal] if appeal else [_kind(world, None)]
+    banks = []
+    for label, one in zip(labels, llm, strict=True):
+        if str(one) == NOBODY:
+            banks.append(_empty(NOBODY, None, (), world, scenario))
+            continue
+        source = _source(scenario, world, label, Path(one), work)
+        for kind in kinds:
+            made = _read(source, kind, scenario, world, Path(one), work, gateway, progress)
+            banks.append(made._replace(label=f"{label}@{kind[0]}") if appeal and len(kinds) > 1 else made)
+    return banks
+
+
+def _kind(world: TipsWorld, name: str | None) -> tuple[str, Appeal]:
+    """The name of an appeal model, and its settings. `fitted:FILE` names its file itself."""
+    own = world.tips.appeal or Appeal()
+    kind, _, file = (name or own.kind or "keywords").partition(":")
+    if kind not in KINDS:
+        raise GeneratorInputError(f"appeal {kind!r:.40}: there are {', '.join(KINDS)} and fitted:FILE")
+    settings = own.model_copy(update={"file": file} if file else {})
+    if kind == "fitted" and settings.file is None:
+        raise GeneratorInputError("appeal fitted: name the file of `oo-sim fit-appeal`, as fitted:appeal.json")
+    return kind, settings
+
+
+def _read(
+    bank: TipBank,
+    kind: tuple[str, Appeal],
+    scenario: Scenario,
+    world: TipsWorld,
+    path: Path,
+    work: Sequence[Work],
+    gateway: str,
+    progress: Callable[[int, int], None] | None,
+) -> TipBank:
+    """The bank with what its texts are worth under an appeal model."""
+    name, settings = kind
+    facts = {**bank.facts, "appeal": name}
+    if name == "keywords":
+        return bank._replace(facts=facts)
+    R = len(bank.usable)
+    records = _matched(scenario, path, read_bank(path), work)
+    slots = [(*divmod(at, R)[::-1], j) for at in range(len(records)) for j in range(_usable(bank, at, R))]
+    tips = [(records[u * R + t], j, u) for t, u, j in slots]
+    with TipGenerator(open_gateway(gateway), None, Options(gateway_retries=2)) as client:
+        asker = Asker(client, beside(path), concurrency=8)
+        if name == "panel":
+            values, told = _panel(asker, tips, scenario, world, settings.asks or 1, progress)
+        else:
+            values, told = _fitted(asker, tips, Path(str(settings.file)), progress)
+    offsets = np.zeros(bank.about.shape)
+    for (t, u, j), value in zip(slots, values, strict=True):
+        offsets[t, j, u] = value
+    digest = hashlib.blake2b(str(bank.facts["hash"]).encode() + offsets.tobytes(), digest_size=16).hexdigest()
+    return bank._replace(offsets=offsets, facts=facts | told | {"bank_hash": bank.facts["hash"], "hash": digest})
+
+
+def _usable(bank: TipBank, at: int, rounds: int) -> int:
+    u, t = divmod(at, rounds)
+    return int(bank.usable[t, u])
+
+
+def _panel(
+    asker: Asker,
+    tips: Sequence[tuple[Record, int, int]],
+    scenario: Scenario,
+    world: TipsWorld,
+    times: int,
+    progress: Callable[[int, int], None] | None,
+) -> tuple[list[float], dict[str, Any]]:
+    """What a model says as the user that each tip is shown to."""
+    personas = [segment.persona or "" for segment in world.segments]
+    segment = _segments(scenario)
+    shown = [Shown(personas[segment[u]], one.parsed_context, one.tips[j].content) for one, j, u in tips]
+    opinions = ask_panel(asker, shown, times=times, progress=progress)
+    lost = sum(one.missing for one in opinions)
+    if 2 * lost > 2 * times * len(opinions):
+        raise GeneratorInputError(
+            f"the panel: {lost} of {2 * times * len(opinions)} answers are missing; see that the model `user` answers "
+            "at the gateway, and give the same command again"
+        )
+    worth = {counts: offset(counts, world.reactions.cut_points, PRIOR) for counts in {one.counts for one in opinions}}
+    none = sum(one.none for one in opinions)
+    return [worth[one.counts] for one in opinions], {"appeal_answers": 2 * times, "missing": lost, "none": none}
+
+
+def _fitted(
+    asker: Asker,
+    tips: Sequence[tuple[Record, int, int]],
+    path: Path,
+    progress: Callable[[int, int], None] | None,
+) -> tuple[list[float], dict[str, Any]]:
+    """What was learned of such texts."""
+    appeal = read_appeal(path)
+    samples = []
+    for record, j, _ in tips:
+        context = record.parsed_context
+        titles = tuple(task.content for task in context.tasks)
+        samples.append(Sample(record.user_id, record.tips[j].content, titles, context.hour_of_day))
+    if not samples:
+        return [], {}
+    X = encode(asker, samples, appeal.embedder, progress)
+    if X.shape[1] != len(appeal.mean):
+        raise GeneratorInputError(
+            f"appeal {path}: was fitted to embeddings of {appeal.dimensions} numbers, and the embedder now gives "
+            f"{X.shape[1] - len(appeal.mean) + appeal.dimensions}; fit it again to this embedder"
+        )
+    told = {"appeal_hash": hashlib.blake2b(path.read_bytes(), digest_size=16).hexdigest()}
+    return [float(value) for value in appeal.utilities(X)], told
+
+
+def _segments(scenario: Scenario) -> list[int]:
+    """Which segment each user is of."""
+    world = build(scenario)
+    assert world.segment_of is not None
+    everybody = Block(0, 0, scenario.users)
+    return [int(one) for one in world.segment_of(everybody.lanes(scenario.seed))[: scenario.users]]
+
+
+def logged_samples(run: Path, llm: Sequence[Path]) -> list[Sample]:
+    """Reactions to the tips that a run with events served, their texts out of its banks. Raises `GeneratorInputError`.
+
+    Only users who were there from the first round on can be joined with their generations.
+    """
+    try:
+        decisions = pq.read_table(run / "decisions.parquet").to_pylist()
+        learnings = pq.read_table(run / "learnings.parquet", columns=["decision_id", "reaction"]).to_pylist()
+    except (OSError, pa.ArrowException) as error:
+        raise GeneratorInputError(f"{run}: holds no events; run it with --events: {str(error)[:200]}") from None
+    if not llm:
+        raise GeneratorInputError("name the bank files of the run with --llm, as their texts are in none of its tables")
+    reacted = {row["decision_id"]: row["reaction"] for row in learnings if row["reaction"]}
+    own: dict[tuple[str, str], list[Record]] = {}
+    for path in llm:
+        for record in read_bank(path).records:
+            own.setdefault((path.stem, record.user_id), []).append(record)
+    samples = []
+    for row in decisions:
+        name = row["policy"].rpartition("+")[2].partition("@")[0]
+        sources = [one["source"] for one in row["candidates"]]
+        reaction = reacted.get(row["decision_id"])
+        if sources[row["chosen"]] != "llm" or reaction is None or (name, row["user_id"]) not in own:
+            continue
+        record = own[name, row["user_id"]][row["t"]]
+        tip = record.tips[row["chosen"] - sources.index("llm")]
+        context = record.parsed_context
+        titles = tuple(task.content for task in context.tasks)
+        level = REACTIONS.index(reaction)
+        samples.append(Sample(row["user_id"], tip.content, titles, context.hour_of_day, level))
+    return samples
 
 
 def _checked(scenario: Scenario) -> TipsWorld:

@@ -46,6 +46,7 @@ COMMANDS = {
     "gate": Entry("oo_sim.cli.gate", "For CI: no policy may become worse or wrong unseen."),
     "generate": Entry("oo_sim.cli.generate", "Ask a gateway (mock, live, cassette) for tips: what are they worth?"),
     "rescore": Entry("oo_sim.cli.generate", "Score a tip bank again under another parser or fewer retries."),
+    "fit-appeal": Entry("oo_sim.cli.fit_appeal", "Learn what tips are worth from reactions to them."),
     "gateway": Entry("oo_sim.cli.generate", "Serve the mock LiteLLM gateway over HTTP."),
     "serve": Entry("oo_sim.cli.serve", "Serve policies over HTTP, losing nothing."),
     "export-log": Entry("oo_sim.cli.serve", "Write a server's log as a run's event tables."),

@@ -39,6 +39,15 @@ def run(
             metavar="BANK,...", help="Tip banks of `oo-sim generate SCENARIO` to compare; none: no tips. Repeatable."
         ),
     ] = None,
+    appeal: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="KIND,...", help="Instead of the file's appeal of tips: keywords, panel, fitted:FILE. Repeatable."
+        ),
+    ] = None,
+    gateway: Annotated[
+        str, typer.Option(metavar="GATEWAY", help="Who answers for a panel and a fitted appeal, as in generate.")
+    ] = "mock",
     users: Annotated[int | None, typer.Option(metavar="N", help="Instead of the file's number of users.")] = None,
     rounds: Annotated[int | None, typer.Option(metavar="N", help="Instead of the file's decisions per user.")] = None,
     replicates: Annotated[int | None, typer.Option(metavar="N", help="Instead of the file's replicates.")] = None,
@@ -81,12 +90,19 @@ def run(
     if not quiet:
         _warn(loaded)
     banks = llm and [bank for each in llm for bank in each.split(",") if bank]
+    kinds = appeal and [kind for each in appeal for kind in each.split(",") if kind]
     part = _part(shard, out, loaded, resume, events=events)
     for scenario in loaded:
         sizes = {"users": users, "rounds": rounds, "replicates": replicates, "seed": seed}
         unit = None if resume or part or elsewhere or dask else experiment.WHOLE
         planned = experiment.plan(
-            scenario, policies=policy, llm=banks, checkpoints=checkpoints, unit=unit, shard=part, sizes=sizes
+            scenario,
+            policies=policy,
+            llm=banks,  # without --appeal: an estimate asks no model
+            checkpoints=checkpoints,
+            unit=unit,
+            shard=part,
+            sizes=sizes,
         )
         written = None if part else out or Path("runs")
         ask(
@@ -126,6 +142,8 @@ def run(
                     scenario,
                     policies=policy,
                     llm=banks,
+                    appeal=kinds,
+                    gateway=gateway,
                     users=users,
                     rounds=rounds,
                     replicates=replicates,

@@ -185,20 +185,32 @@ def print_banks(banks: Mapping[str, tuple[Bank, Sequence[Section]]], as_json: bo
         _print_side_by_side(banks)
 
 
+def print_sections(title: str, sections: Sequence[Section], as_json: bool) -> None:
+    """One table under a title, or its metrics as JSON."""
+    if as_json:
+        values = {section.title: [metric._asdict() for metric in section.metrics] for section in sections}
+        typer.echo(json.dumps({"metrics": values}, allow_nan=False))
+    else:
+        _print_sections(title, sections)
+
+
 def _as_json(bank: Bank, sections: Sequence[Section]) -> dict[str, Any]:
     values = {section.title: [metric._asdict() for metric in section.metrics] for section in sections}
     return {"made_with": bank.info._asdict(), "metrics": values}
 
 
 def _print_table(bank: Bank, sections: Sequence[Section]) -> None:
-    from rich.text import Text  # noqa: PLC0415
-
     info = bank.info
     models = ", ".join(sorted({record.llm_model for record in bank.records}))[:200]
-    table = _table(
-        f"{info.prompt_version} by {models} at {info.gateway}, {info.parser}, {info.retries} retries",
-        [("metric", "left"), ("value", "right"), ("95 % interval", "right"), ("of", "left")],
-    )
+    title = f"{info.prompt_version} by {models} at {info.gateway}, {info.parser}, {info.retries} retries"
+    _print_sections(title, sections)
+
+
+def _print_sections(title: str, sections: Sequence[Section]) -> None:
+    from rich.text import Text  # noqa: PLC0415
+
+    columns = [("metric", "left"), ("value", "right"), ("95 % interval", "right"), ("of", "left")]
+    table = _table(title, columns)
     for section in sections:
         table.add_section()
         table.add_row(Text(section.title, style="bold"))

@@ -106,6 +106,8 @@ def plan(
     *,
     policies: Sequence[str | Policy] | None = None,
     llm: Sequence[str | Path] | None = None,
+    appeal: Sequence[str] | None = None,
+    gateway: str = "mock",
     checkpoints: Checkpoints = "all",
     unit: int | None = None,
     shard: tuple[int, int] | None = None,
@@ -124,7 +126,7 @@ def plan(
     if llm is not None:
         from oo_sim.tipbanks import tip_banks  # noqa: PLC0415 (slow to import)
 
-        taking_part = with_banks(taking_part, tip_banks(source, llm))
+        taking_part = with_banks(taking_part, tip_banks(source, llm, appeal, gateway))
     words, marks = _marks(checkpoints, source)
     if shard is not None and not 1 <= shard[0] <= shard[1]:
         raise WorkError(f"shard {shard[0]}/{shard[1]}: must be i/n with i from 1 to n")

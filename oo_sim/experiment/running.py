@@ -37,6 +37,8 @@ def run(
     *,
     policies: Sequence[str | Policy] | None = None,
     llm: Sequence[str | Path] | None = None,
+    appeal: Sequence[str] | None = None,
+    gateway: str = "mock",
     users: int | None = None,
     rounds: int | None = None,
     replicates: int | None = None,
@@ -57,7 +59,9 @@ def run(
 
     What is given replaces what stands in the file. With `out`, a new run directory is written there, with `events` also
     the tables of all decisions and learnings. With `llm`, tip banks made for the scenario, every policy meets every
-    bank's tips in turn, as `policy+bank`; the word `none` stands for no tips at all. A policy that fails is listed in
+    bank's tips in turn, as `policy+bank`; the word `none` stands for no tips at all. What
+    tips are worth to who reads them comes from the scenario's appeal model, or from each of those in `appeal`
+    (keywords, panel, fitted:FILE), for which models are asked through `gateway`. A policy that fails is listed in
     `Run.failures`; the others finish.
 
     The work is done on `workers` processes of this machine (`threads` is the same by its older name), or by any
@@ -79,7 +83,16 @@ def run(
             raise ValueError(f"{name} must be a whole number of at least 1, not {value!r}")
     sizes = {"users": users, "rounds": rounds, "replicates": replicates, "seed": seed}
     unit = unit or (None if executor is not None or resume is not None else WHOLE)
-    planned = plan(scenario, policies=policies, llm=llm, checkpoints=checkpoints, unit=unit, sizes=sizes)
+    planned = plan(
+        scenario,
+        policies=policies,
+        llm=llm,
+        appeal=appeal,
+        gateway=gateway,
+        checkpoints=checkpoints,
+        unit=unit,
+        sizes=sizes,
+    )
     count = workers or threads or cores()
     with ExitStack() as stack:
         writer = stack.enter_context(RunWriter(Path(out))) if out is not None else None

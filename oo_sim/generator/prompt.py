@@ -23,7 +23,7 @@ MAX_TEXT = 200
 """The most characters of a task's content, or of a signal's name or value, that a prompt shows."""
 MAX_SIGNALS = 20
 
-_DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
+DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 _SECTION = re.compile(r"^--- (\w+) ---\n", re.MULTILINE)
 _SECTIONS = ["system", "user", "correction"]
 _FIELDS = {
@@ -86,7 +86,7 @@ def load_prompt(path: Path) -> Prompt:
     except OSError as error:
         raise PromptError(f"{path}: cannot be read: {error.strerror}") from None
     except UnicodeDecodeError:
-        raise PromptError(f"{path}: is no UTF-8 text") from None
+        raise PromptError(f"{path}: is not UTF-8 text") from None
 
 
 def parse_prompt(name: str, text: str) -> Prompt:
@@ -121,7 +121,7 @@ def capped(text: str, limit: int = MAX_TEXT) -> str:
 def _values(context: GenerationContext, n: int, canary: str) -> dict[str, object]:
     shown = context.tasks[:SHOWN_TASKS]
     return {
-        "weekday": _DAYS[context.day_of_week],
+        "weekday": DAYS[context.day_of_week],
         "hour": f"{context.hour_of_day:02d}",
         "task_count": len(context.tasks),
         "overdue_count": sum(task.is_overdue for task in context.tasks),

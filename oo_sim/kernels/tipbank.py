@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from oo_sim.contract import F64, I64, REWARDS, Bool
+from oo_sim.contract import F64, I64, REWARDS
 from oo_sim.kernels.compile import kernel
 
 _LARGEST_ODDS = 2.0**360  # about e^250: beyond, every reaction is certain, and within, no product overflows
@@ -44,27 +44,23 @@ def add_appeal(
     t: I64,
     tasks: I64,
     tips: I64,
-    about: I64,
-    contradicts: Bool,
-    factors: F64,
+    appeal: F64,
     cuts: F64,
     answers: float,
     odds: F64,
     expected: F64,
     best: F64,
 ) -> None:
-    """Multiply the odds e^u of each tip by factors[is about a task, contradicts the hour] (2, 2), and take its expected
-    reward and the best of the round (n,) anew.
+    """Multiply the odds e^u of each tip by its `appeal` e^a (rounds, m, n), and take its expected reward and the best
+    of the round (n,) anew.
 
-    `about` and `contradicts` are (rounds, m, n), `odds` and `expected` (K, n); tips stand right behind the tasks. The
-    formula is that of `expected_rewards`: E = (1 - sum_j P(reaction <= j) / 2) times the probability of an answer.
+    `odds` and `expected` are (K, n); tips stand right behind the tasks. The formula is that of `expected_rewards`:
+    E = (1 - sum_j P(reaction <= j) / 2) times the probability of an answer.
     """
     for i in range(len(t)):
         standing = tasks[i] + tips[i]
         for k in range(tasks[i], standing):
-            j = k - tasks[i]
-            named = 1 if 0 <= about[t[i], j, i] < tasks[i] else 0
-            e = odds[k, i] * factors[named, 1 if contradicts[t[i], j, i] else 0]
+            e = odds[k, i] * appeal[t[i], k - tasks[i], i]
             e = min(max(e, 1.0 / _LARGEST_ODDS), _LARGEST_ODDS)
             below = 0.0
             for cut in cuts:

@@ -143,8 +143,13 @@ def _policies(manifest: Manifest) -> tuple[list[str], list[str]]:
 
 def _banks(manifest: Manifest) -> list[str]:
     """The option that names the tip banks of the run."""
-    found = dict.fromkeys(policy.bank["bank"] for policy in manifest.policies if policy.bank)
-    return ["--llm", ",".join(bank if bank == "none" else f"{bank}.parquet" for bank in found)] if found else []
+    met = [policy.bank for policy in manifest.policies if policy.bank]
+    if not met:
+        return []
+    found = dict.fromkeys(str(bank["bank"]).partition("@")[0] for bank in met)
+    files = ["--llm", ",".join(bank if bank == "none" else f"{bank}.parquet" for bank in found)]
+    kinds = list(dict.fromkeys(str(bank["bank"]).partition("@")[2] for bank in met if "@" in str(bank["bank"])))
+    return [*files, "--appeal", ",".join(kinds)] if kinds else files
 
 
 def _shipped(scenario: Scenario) -> Scenario | None:

@@ -110,6 +110,23 @@ def size(manifest: Manifest) -> str:
     return ", ".join(parts)
 
 
+_APPEAL = {
+    "keywords": (
+        "Worth of tips by keywords: a toy that sees only whether a text names a task or misses the hour. An insult "
+        "that names a task is worth as much as a good tip."
+    ),
+    "panel": "Worth of tips by a panel: a language model reacted to each text in the user's place.",
+    "fitted": "Worth of tips as fitted to reactions to other texts.",
+}
+
+
+def _appeals(manifest: Manifest) -> Iterator[str]:
+    """The appeal models by which the tips of the run's banks were worth something; older runs knew keywords alone."""
+    for policy in manifest.policies:
+        if policy.bank and policy.bank.get("prompt_version"):
+            yield str(policy.bank.get("appeal", "keywords"))
+
+
 def notes(manifest: Manifest) -> Iterator[str]:
     """What a reader must know to read the numbers, one sentence or two a note."""
     users, rounds = manifest.users, count(manifest.rounds, "round")
@@ -137,6 +154,7 @@ def notes(manifest: Manifest) -> Iterator[str]:
             "Each tip bank has candidates of its own, and regret is against the best among them: "
             "reward, not regret, compares policies."
         )
+        yield from (_APPEAL[kind] for kind in dict.fromkeys(_appeals(manifest)) if kind in _APPEAL)
     elif manifest.own_trajectory and not manifest.served:
         yield (
             "What is on offer depends on what was served before, so regret is against the best on this "

@@ -59,11 +59,23 @@ class Tasks(Frozen):
 
 
 class Appeal(Frozen):
-    """What a tip's text adds to its utility: that it is about a task on offer or about none, and a wrong hour."""
+    """What a tip's text adds to its utility. keywords (a toy, the default): by whether it names a task on offer or
+    none, and a wrong hour; panel: by how a language model reacts to it as the user, asked so often; fitted: by what was
+    learned from reactions into a file of `oo-sim fit-appeal`."""
 
+    kind: Literal["keywords", "panel", "fitted"] | None = None
+    asks: Annotated[int, Field(ge=1, le=20)] | None = None
+    file: Annotated[str, Field(min_length=1, max_length=1000)] | None = None
     about_task: Addend = 0.0
     names_no_task: Addend = 0.0
     contradicts_hour: Addend = 0.0
+
+    def faults(self) -> Iterator[Fault]:
+        """Each make has its own fields."""
+        if self.kind == "fitted" and self.file is None:
+            yield Fault(("kind",), "is fitted; name the file of `oo-sim fit-appeal` with file")
+        if self.asks is not None and self.kind != "panel":
+            yield Fault(("asks",), "goes with kind: panel; leave it out", on_key=True)
 
 
 class Tips(Frozen):

@@ -77,8 +77,10 @@ Preferences: TypeAlias = Annotated[
 
 
 class Segment(Frozen):
-    """A kind of user; its share of the population is weight / sum of weights."""
+    """A kind of user; its share of the population is weight / sum of weights. The persona is what a language model is
+    told to be where it reacts to tips in such a user's place."""
 
     name: Annotated[str, Field(pattern=NAME)]
     weight: Weight = 1.0
+    persona: Annotated[str, Field(min_length=1, max_length=2000)] | None = None
     preferences: Preferences

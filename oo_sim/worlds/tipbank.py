@@ -33,6 +33,7 @@ class TipBank(NamedTuple):
     contradicts: Bool  # (R, m, U), whether it contradicts the hour
     model: I64  # (R, U), which of `models` wrote the tips
     facts: Mapping[str, Any] = {}  # what it was made with, for the record
+    offsets: F64 | None = None  # (R, m, U), what a text adds to its tip's utility; None: as keywords say
 
 
 class Pool(NamedTuple):
@@ -40,26 +41,38 @@ class Pool(NamedTuple):
 
     usable: I64  # (R, n)
     about: I64  # (R, m, n)
-    contradicts: Bool  # (R, m, n)
+    appeal: F64 | None  # (R, m, n), e^a of what a text adds to its tip's utility; None where texts do not matter
     model: I64  # (R, n)
     tasks: I64  # (n,)
     tips: I64  # (n,)
     writer: I64  # (n,), who wrote the tips: a place in `models`, -1 where there are none
 
 
-def pool(bank: TipBank, lanes: Lanes) -> Pool:
-    """The pool of a block; a lane that only fills the block up is the bank's last user again."""
+def pool(bank: TipBank, lanes: Lanes, keywords: F64 | None) -> Pool:
+    """The pool of a block; a lane that only fills the block up is the bank's last user again.
+
+    A text that has no offset of its own is worth what `keywords` (2, 2) say of it.
+    """
     n = lanes.n
     who = np.minimum(lanes.first + np.arange(n), bank.usable.shape[1] - 1)
     return Pool(
         bank.usable[:, who],
         np.ascontiguousarray(bank.about[..., who]),
-        np.ascontiguousarray(bank.contradicts[..., who]),
+        _appeal(bank, who, keywords),
         bank.model[:, who],
         tasks=np.zeros(n, np.int64),
         tips=np.zeros(n, np.int64),
         writer=np.full(n, _NOBODY),
     )
+
+
+def _appeal(bank: TipBank, who: I64, keywords: F64 | None) -> F64 | None:
+    if bank.offsets is not None:
+        return np.ascontiguousarray(np.vectorize(exp, otypes=[np.float64])(bank.offsets[..., who]))
+    if keywords is None:
+        return None
+    named, wrong = bank.about[..., who] >= 0, bank.contradicts[..., who]
+    return np.ascontiguousarray(keywords[named.astype(np.int64), wrong.astype(np.int64)])
 
 
 def assemble(pool: Pool, t: I64, tasks: I64, wanted: I64, copies: bool, c: Candidates) -> None:
@@ -76,14 +89,15 @@ def assemble(pool: Pool, t: I64, tasks: I64, wanted: I64, copies: bool, c: Candi
     ground_tips(t, tasks, pool.tips, pool.about, copies, *columns, c.serial)
 
 
-def factors(appeal: Appeal | None) -> F64 | None:
-    """e^a (2, 2) of what a tip's text adds to its utility: [names a task on offer, contradicts the hour]."""
+def keywords(appeal: Appeal | None) -> F64 | None:
+    """e^a (2, 2) of what a tip's text adds to its utility by keywords: [names a task, contradicts the hour]."""
     if appeal is None:
         return None
     said = (appeal.names_no_task, appeal.about_task)
     return np.array([[exp(named), exp(named + appeal.contradicts_hour)] for named in said])
 
 
-def appeal(pool: Pool, t: I64, factors: F64, cuts: F64, answers: float, odds: F64, expected: F64, best: F64) -> None:
+def appeal(pool: Pool, t: I64, cuts: F64, answers: float, odds: F64, expected: F64, best: F64) -> None:
     """Add to the tips' utilities what their texts say: odds e^u and expected rewards (K, n), the best of them (n,)."""
-    add_appeal(t, pool.tasks, pool.tips, pool.about, pool.contradicts, factors, cuts, answers, odds, expected, best)
+    if pool.appeal is not None:
+        add_appeal(t, pool.tasks, pool.tips, pool.appeal, cuts, answers, odds, expected, best)

@@ -37,7 +37,7 @@ class Plan(NamedTuple):
     cuts: F64  # (4,), e^-c of the cut points c
     serials: I64  # (tasks, 1), the first tasks' serial numbers
     bank: tipbank.TipBank | None  # where tips have texts
-    appeal: F64 | None  # (2, 2), what the texts multiply the odds by
+    keywords: F64 | None  # (2, 2), what the texts multiply the odds by where a bank says nothing else
     dynamic: bool  # users change over time
     stride: int  # how far they move on in a round: even, because two share a block of draws
 
@@ -92,7 +92,7 @@ def build(spec: TipsWorld, bank: tipbank.TipBank | None = None) -> World:
         dynamic=dynamic,
         stride=tasks.max + tasks.max % 2,
         bank=bank,
-        appeal=tipbank.factors(spec.tips.appeal),
+        keywords=tipbank.keywords(spec.tips.appeal),
     )
     return World(
         name="tips",
@@ -146,7 +146,7 @@ def _init(plan: Plan, lanes: Lanes) -> TipsState:
         best=np.empty(n),
         unshifted=np.empty((0, n)),
         dynamics=dynamics.start(plan.spec, lanes, preferred) if plan.dynamic else None,
-        pool=tipbank.pool(plan.bank, lanes) if plan.bank else None,
+        pool=tipbank.pool(plan.bank, lanes, plan.keywords) if plan.bank else None,
     )
     _draw_fresh_tasks(plan, state, 0)
     _place_tips(plan, state)
@@ -189,10 +189,8 @@ def _observe(plan: Plan, state: TipsState, t: int) -> Offer:
     )
     if state.pool is None:
         return Offer(c, state.expected, state.best, active)
-    if plan.appeal is not None:
-        answers = 1.0 - plan.spec.reactions.no_reaction
-        truth = (state.odds, state.expected, state.best)
-        tipbank.appeal(state.pool, state.rounds, plan.appeal, plan.cuts, answers, *truth)
+    answers = 1.0 - plan.spec.reactions.no_reaction
+    tipbank.appeal(state.pool, state.rounds, plan.cuts, answers, state.odds, state.expected, state.best)
     return Offer(c, state.expected, state.best, active, state.pool.writer)
 
 

@@ -57,6 +57,36 @@ def test_generate_and_compare(call: Call, tmp_path: Path) -> None:
     assert "regret can't be compared" in err
 
 
+def test_a_fitted_appeal_from_labels_or_a_log_and_three_appeals_in_one_table(call: Call, tmp_path: Path) -> None:
+    size = ("--users", 30, "--rounds", 30)
+    assert call("generate", "llm_tips", *size, "--out", "good.parquet")[0] == 0
+    command = ("run", "llm_tips", *size, "--policy", "random", "--no-plot", "--llm", "good.parquet")
+    assert call(*command, "--appeal", "panel", "--events", "--out", "log")[0] == 0
+    code, out, err = call("fit-appeal", "log", "--llm", "good.parquet", "-o", "appeal.json")
+    if code == 0:
+        assert "log-likelihood of a reaction" in out
+    else:  # 250 reactions to tips that are all good may tell nothing, and then that is said
+        assert "texts do not tell reactions" in err
+    kinds = [("Do it now.", "done"), ("You lazy idiot, do it.", "dismiss")] * 150
+    lines = [
+        {"user_id": f"u{at % 20}", "content": text, "tasks": ["call the dentist"], "reaction": reaction}
+        for at, (text, reaction) in enumerate(kinds)
+    ]
+    (tmp_path / "labels.jsonl").write_text("".join(f"{json.dumps(line)}\n" for line in lines))
+    code, out, _ = call("fit-appeal", "labels.jsonl", "-o", "appeal.json")
+    assert code == 0
+    assert "300 reactions of 20 users" in out
+    code, out, _ = call(*command, "--appeal", "keywords,panel,fitted:appeal.json", "--out", "three")
+    assert code == 0
+    for kind in ("keywords", "panel", "fitted"):
+        assert f"random+good@{kind}" in out
+    assert "a toy" in " ".join(out.split())
+    (tmp_path / "few.jsonl").write_text("".join(f"{json.dumps(line)}\n" for line in lines[:50]))
+    code, _, err = call("fit-appeal", "few.jsonl")
+    assert code == 2
+    assert "50 reactions; at least 200" in err
+
+
 def test_a_scenario_file_gives_the_contexts_of_the_shipped_one(call: Call, tmp_path: Path) -> None:
     code, text, _ = call("scenario", "show", "llm_tips")
     assert code == 0

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import yaml
 
+from oo_sim.generator.appeal.panel import USER
 from oo_sim.generator.embed import EMBEDDER
 from oo_sim.generator.judging import JUDGE
 from oo_sim.generator.mock.bodies import ALIASES
@@ -72,16 +73,16 @@ def test_no_key_but_that_of_development_stands_in_the_files() -> None:
     assert keys == {DEFAULT_KEY}
 
 
-def test_the_three_aliases_are_those_of_the_client(litellm: Any) -> None:
+def test_the_aliases_are_those_of_the_client(litellm: Any) -> None:
     names = [model["model_name"] for model in litellm["model_list"]]
-    assert sorted(names) == sorted(ALIASES) == sorted([Options().model, JUDGE, EMBEDDER])
+    assert sorted(names) == sorted(ALIASES) == sorted([Options().model, JUDGE, EMBEDDER, USER])
     for model in litellm["model_list"]:
         assert model["litellm_params"]["timeout"] < Options().call_timeout
 
 
 def test_the_configuration_takes_everything_from_the_environment(compose: Any, litellm: Any) -> None:
     wanted = set(re.findall(r"os\.environ/(\w+)", yaml.safe_dump(litellm)))
-    assert wanted == {"TIP_MODEL", "JUDGE_MODEL", "EMBED_MODEL", "OLLAMA_URL", "LITELLM_MASTER_KEY"}
+    assert wanted == {"TIP_MODEL", "JUDGE_MODEL", "USER_MODEL", "EMBED_MODEL", "OLLAMA_URL", "LITELLM_MASTER_KEY"}
     assert wanted <= set(compose["services"]["litellm"]["environment"])
     assert litellm["general_settings"]["master_key"] == "os.environ/LITELLM_MASTER_KEY"
 

@@ -15,11 +15,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from oo_sim.errors import GeneratorInputError
+from oo_sim.generator.appeal.keywords import about, contradicts
 from oo_sim.generator.bank import Bank, contexts_from_tasks, generate_bank
 from oo_sim.generator.client import Gateway, TipGenerator
 from oo_sim.generator.context import GenerationContext, Task
 from oo_sim.generator.errors import GenerationError
-from oo_sim.generator.grounding import about, contradicts
 from oo_sim.generator.mock import (
     MockAnswer,
     MockRequest,
@@ -262,12 +262,12 @@ def test_four_profiles_ship() -> None:
         ("version: 2", "version"),
         ("version: 1\nfault_rate: 2", "fault_rate"),
         ("version: 1\nfault_rate: .nan", "fault_rate"),
-        ("version: 1\nfault_rate: 0.5", "weights are wanted"),
+        ("version: 1\nfault_rate: 0.5", "weights are required"),
         ("version: 1\nfaults: {fance: 1}", "there is no fault 'fance'"),
         ("version: 1\nrecovery: []", "recovery"),
         ("version: 1\nlatency: {sigma: -1}", "latency.sigma"),
         ("version: 1\nspeed: 3", "speed"),
-        ("version: [", "no YAML"),
+        ("version: [", "not YAML"),
         ("", "the file"),
         ("- 1", "the file"),
     ],

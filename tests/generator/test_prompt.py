@@ -123,7 +123,7 @@ def test_broken_templates_are_refused(text: str, says: str) -> None:
 
 def test_unreadable_templates_are_refused(tmp_path: Path) -> None:
     (tmp_path / "latin.txt").write_bytes(b"\xff\xfe\xe9")
-    for name, says in (("none.txt", "cannot be read"), ("latin.txt", "no UTF-8")):
+    for name, says in (("none.txt", "cannot be read"), ("latin.txt", "not UTF-8")):
         with pytest.raises(PromptError, match=says):
             load_prompt(tmp_path / name)
 

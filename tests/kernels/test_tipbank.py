@@ -26,9 +26,10 @@ def test_a_tip_takes_what_its_task_has_and_only_where_that_task_is_on_offer() ->
 def test_odds_are_multiplied_and_the_best_is_found_anew() -> None:
     """By hand: cut points 0 four times, so E = 1 - 2 / (1 + e^u) = tanh(u / 2), halved by a silence of one half."""
     factors = np.array([[0.5, 0.25], [2.0, 1.0]])
-    contradicts = np.array([[[False, True], [False, True]], [[False, False], [False, False]]])
+    contradicts = np.array([[[0, 1], [0, 1]], [[0, 0], [0, 0]]])
+    appeal = factors[(ABOUT < TASKS).astype(int), contradicts]
     odds, expected, best = np.ones((3, 2)), np.full((3, 2), -0.1), np.full(2, 9.0)
-    add_appeal(ROUND, TASKS, TIPS, ABOUT, contradicts, factors, np.ones(4), 0.5, odds, expected, best)
+    add_appeal(ROUND, TASKS, TIPS, appeal, np.ones(4), 0.5, odds, expected, best)
     np.testing.assert_array_equal(odds, [[1, 1], [1, 1], [2, 0.25]])
     want = [[-0.1, -0.1], [-0.1, 0.0], [0.5 * (1 - 2 / 3), 0.5 * (1 - 2 / 1.25)]]
     np.testing.assert_allclose(expected, want, rtol=0, atol=1e-15)
@@ -39,9 +40,8 @@ def test_no_text_takes_odds_out_of_range() -> None:
     """The largest that there are: e^250 of a utility, e^200 of a text."""
     for sign, value in ((1.0, 1.0), (-1.0, -1.0)):
         odds, expected, best = np.full((3, 2), np.exp(250 * sign)), np.zeros((3, 2)), np.zeros(2)
-        factors = np.full((2, 2), np.exp(200 * sign))
-        nowhere, never = np.full((2, 2, 2), -1), np.zeros((2, 2, 2), np.bool_)
+        appeal = np.full((2, 2, 2), np.exp(200 * sign))
         one = np.array([1, 1])
-        add_appeal(ROUND, one, one, nowhere, never, factors, np.ones(4), 1.0, odds, expected, best)
+        add_appeal(ROUND, one, one, appeal, np.ones(4), 1.0, odds, expected, best)
         np.testing.assert_allclose(expected[1], value, rtol=0, atol=1e-15)
         assert 1e-109 < odds[1, 0] < 1e109

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from oo_sim.scenario import Appeal, Scenario, TipsWorld, load, loads
+import pytest
+
+from oo_sim.scenario import Appeal, Scenario, ScenarioError, TipsWorld, load, loads
 
 TEXT = (
     "version: 1\nname: a\nusers: 10\nrounds: 20\npolicies: [random]\nworld:\n  kind: tips\n  tasks: {count: 3}\n"
@@ -32,9 +34,31 @@ def test_what_is_left_out_is_0() -> None:
     )
 
 
-def test_the_shipped_scenario_uses_all_of_it() -> None:
+def test_the_shipped_scenario_uses_all_keywords() -> None:
     world = load("llm_tips").world
     assert isinstance(world, TipsWorld)
     assert world.tips.appeal is not None
-    assert world.tips.appeal.model_fields_set == set(Appeal.model_fields)
+    assert world.tips.appeal.model_fields_set == {"about_task", "names_no_task", "contradicts_hour"}
     assert world.tips.features == "task"
+
+
+@pytest.mark.parametrize(
+    ("tips", "says"),
+    [
+        ("{count: 2, appeal: {kind: fitted}}", "name the file"),
+        ("{count: 2, appeal: {kind: keywords, asks: 2}}", "goes with kind: panel"),
+        ("{count: 2, appeal: {asks: 2}}", "goes with kind: panel"),
+        ("{count: 2, appeal: {kind: taste}}", "kind"),
+        ("{count: 2, appeal: {kind: panel, asks: 0}}", "asks"),
+    ],
+)
+def test_each_make_has_fields_of_its_own(tips: str, says: str) -> None:
+    with pytest.raises(ScenarioError, match=says):
+        appeal(tips)
+
+
+def test_other_makes_are_said_in_the_canonical_form_and_the_first_is_not() -> None:
+    """So that a scenario of before has the content hash of before."""
+    assert "kind" not in appeal("{count: 2, appeal: {about_task: 0.5}}")[0].canonical()["world"]["tips"]["appeal"]
+    panel = appeal("{count: 2, appeal: {kind: panel, asks: 3}}")[0].canonical()["world"]["tips"]["appeal"]
+    assert (panel["kind"], panel["asks"]) == ("panel", 3)

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 from oo_sim.generator.mock import bodies
 from oo_sim.generator.mock.catalogue import CANARY, GATEWAY_FAULTS, REPLY_FAULTS, GatewayFault, cut, dumps
 from oo_sim.generator.mock.draws import Draws
-from oo_sim.generator.mock.others import embed, verdict
+from oo_sim.generator.mock.models import embed, reaction, verdict
 from oo_sim.generator.mock.profile import Profile, load_profile, profile_names
 from oo_sim.generator.mock.tips import read_prompt, write_tips
 from oo_sim.generator.wire import estimate
@@ -113,7 +113,7 @@ def _model(path: str, raw: bytes, profile: Profile, draws: Draws) -> MockAnswer:
         return _embeddings(model, body.get("input"), profile, draws)
     messages = body.get("messages")
     if not isinstance(messages, list) or not all(isinstance(one, dict) for one in messages):
-        return _error(400, "messages: a list of messages is wanted", "invalid_request_error")
+        return _error(400, "messages: expected a list of messages", "invalid_request_error")
     room = body.get("max_tokens")
     return _chat(model, messages, profile, draws, room if type(room) is int and room > 0 else None)
 
@@ -125,7 +125,12 @@ def _chat(model: str, messages: list[dict[str, Any]], profile: Profile, draws: D
     fault = GATEWAY_FAULTS.get(name, GatewayFault())
     if fault.status != 200 or fault.hangs:
         return _failed(name, fault, profile, draws)
-    text = verdict(messages, profile.judge, draws) if model == "judge" else _reply(name, messages, profile, draws)
+    if model == "judge":
+        text = verdict(messages, profile.judge, draws)
+    elif model == "user":
+        text = reaction(messages, profile.user, draws)
+    else:
+        text = _reply(name, messages, profile, draws)
     if room is not None:  # what a model had no room for is cut, and what it had room for is not
         name, fault = ("", GatewayFault()) if name in _CUT else (name, fault)
         whole = _reply(name, messages, profile, draws) if model not in _OTHERS else text
@@ -142,12 +147,12 @@ def _behind(model: str, path: str, body: dict[str, Any], draws: Draws) -> MockAn
     """The answer of the model that errs as the profile of its name says."""
     messages = body.get("messages")
     if path != "/chat/completions" or not isinstance(messages, list):
-        return _error(400, "messages: a list of messages is expected", "invalid_request_error")
+        return _error(400, "messages: expected a list of messages", "invalid_request_error")
     return _chat(model, messages, load_profile(model), draws, None)
 
 
 _CUT = ("length", "truncated")
-_OTHERS = ("judge",)
+_OTHERS = ("judge", "user")
 
 
 def _reply(fault: str, messages: list[dict[str, Any]], profile: Profile, draws: Draws) -> str:
@@ -173,7 +178,7 @@ def _failed(name: str, fault: GatewayFault, profile: Profile, draws: Draws) -> M
 def _embeddings(model: str, texts: object, profile: Profile, draws: Draws) -> MockAnswer:
     listed = [texts] if isinstance(texts, str) else texts
     if not isinstance(listed, list) or not listed or not all(isinstance(text, str) for text in listed):
-        return _error(400, "input: a text or a list of texts is wanted", "invalid_request_error")
+        return _error(400, "input: expected a text or a list of texts", "invalid_request_error")
     name = draws.weighted("which", profile.faults) if draws.chance("fault", profile.fault_rate) else ""
     fault = GATEWAY_FAULTS.get(name, GatewayFault())
     if fault.status != 200 or fault.hangs:

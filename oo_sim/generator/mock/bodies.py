@@ -7,7 +7,7 @@ from typing import Any
 
 Json = dict[str, Any]
 
-ALIASES = ("tip-generator", "embedder", "judge")
+ALIASES = ("tip-generator", "embedder", "judge", "user")
 CREATED = 1_767_225_600
 """The moment that all answers bear, 2026-01-01T00:00:00Z: a clock would make no two runs alike."""
 

@@ -40,11 +40,23 @@ class Style(BaseModel):
 
 
 class Judge(BaseModel):
-    """How the mock judge errs: shares of verdicts for whatever stands first, and of no verdict at all."""
+    """How the mock judge errs: shares of verdicts for whatever stands first, for the
+    worse set, and of no verdict at all."""
 
     model_config = _STRICT
 
     first_position: Share = 0.0
+    wrong: Share = 0.0
+    unparsable: Share = 0.0
+
+
+class User(BaseModel):
+    """How the mock user answers: shares of the option that stands first, of no reaction, and of what cannot be read."""
+
+    model_config = _STRICT
+
+    first_option: Share = 0.0
+    none: Share = 0.05
     unparsable: Share = 0.0
 
 
@@ -62,6 +74,7 @@ class Profile(BaseModel):
     latency: Latency = Latency()
     style: Style = Style()
     judge: Judge = Judge()
+    user: User = User()
 
     @field_validator("faults")
     @classmethod
@@ -75,7 +88,7 @@ class Profile(BaseModel):
     @model_validator(mode="after")
     def _faults_to_draw(self) -> Profile:
         if (self.fault_rate > 0 or min(self.recovery) < 1) and not sum(self.faults.values()) > 0:
-            raise ValueError("faults: weights are wanted, as fault_rate or recovery makes tries go wrong")
+            raise ValueError("faults: weights are required, as fault_rate or recovery makes tries go wrong")
         return self
 
     def fault_probability(self, attempt: int) -> float:
@@ -102,7 +115,7 @@ def load_profile(name: str) -> Profile:
     except OSError as error:
         raise GeneratorInputError(f"fault profile {name}: cannot be read: {error.strerror}") from None
     except UnicodeDecodeError:
-        raise GeneratorInputError(f"fault profile {name}: is no UTF-8 text") from None
+        raise GeneratorInputError(f"fault profile {name}: is not UTF-8 text") from None
 
 
 def parse_profile(name: str, text: str) -> Profile:
@@ -111,7 +124,7 @@ def parse_profile(name: str, text: str) -> Profile:
         return Profile.model_validate(yaml.safe_load(text))
     except (yaml.YAMLError, RecursionError) as error:
         problem = " ".join(str(error).split())[:200]
-        raise GeneratorInputError(f"fault profile {name}: is no YAML: {problem}") from None
+        raise GeneratorInputError(f"fault profile {name}: is not YAML: {problem}") from None
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(map(str, first["loc"])) or "the file"

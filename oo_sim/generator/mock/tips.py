@@ -6,8 +6,8 @@ import json
 import re
 from typing import Any, NamedTuple
 
-from oo_sim.generator.grounding import contradicts, words
 from oo_sim.generator.mock.draws import Draws
+from oo_sim.generator.mock.meaning import words
 from oo_sim.generator.mock.profile import Style
 from oo_sim.generator.parser import MAX_TIPS
 
@@ -35,7 +35,13 @@ _ADVICE = (
     "Answer the one message that you keep putting off.",
     "Breathe slowly for a minute before you go on.",
 )
-_OPENINGS = ("This morning: ", "Before lunch: ", "This afternoon: ", "This evening: ")
+_OPENINGS = {
+    "This morning: ": (3, 13),
+    "Before lunch: ": (9, 16),
+    "This afternoon: ": (10, 19),
+    "This evening: ": (15, 24),
+}
+"""With the hours at which each is right."""
 _REASONS = ("It is the most urgent one.", "It has waited long enough.", "This hour suits it.", "It takes little time.")
 
 
@@ -95,7 +101,7 @@ def _content(asked: Asked, style: Style, draws: Draws, index: int) -> str:
     if asked.hour is None or not draws.chance(f"timed {index}", style.timed):
         return text
     wrong = draws.chance(f"wrong hour {index}", style.wrong_hour)
-    openings = [opening for opening in _OPENINGS if contradicts(opening, asked.hour) == wrong]
+    openings = [text for text, (first, end) in _OPENINGS.items() if (not first <= asked.hour < end) == wrong]
     return draws.choice(f"opening {index}", openings or [""]) + text
 
 

@@ -1,6 +1,7 @@
-"""What a tip's text is about: which of the user's tasks it names, and whether it contradicts the hour.
+"""The appeal model `keywords`: which of the user's tasks a tip names, and whether it contradicts the hour.
 
-Both depend on the text alone, never on who wrote it, so that metrics and simulated users judge all generators alike.
+A toy that stands for a reader: a good tip, its bare title, the same words shuffled and an insult are all worth the
+same to it, and a paraphrase is worth less. Its word lists are its own: metrics and mock models have others.
 """
 
 from __future__ import annotations

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from oo_sim.generator.grounding import about, contradicts
+from oo_sim.generator.appeal.keywords import about, contradicts
 
 TASKS = ("Call the bank", "Write the quarterly report", "Ada", "Prepare dinner menu", "Do it")
 
