@@ -326,18 +326,18 @@ def test_one_table_holds_the_verdict_under_every_appeal_model(banks: Path, tmp_p
     kinds = ["keywords", "panel", f"fitted:{appeal_file}"]
     played = play(llm, policies=["random"], appeal=kinds, out=tmp_path / "run")
     names = [f"{bank}@{kind}" for bank in ("small", "good") for kind in ("keywords", "panel", "fitted")]
-    assert list(played.summary()["policy"]) == [f"random+{name}" for name in ("none", *names)]
+    assert list(played.frame()["policy"]) == [f"random+{name}" for name in ("none", *names)]
     facts = {entry.label: dict(entry.bank or {}) for entry in played.manifest.policies}
     assert [facts[f"random+{name}"]["appeal"] for name in names] == ["keywords", "panel", "fitted"] * 2
     assert len({facts[f"random+{name}"]["hash"] for name in names}) == 6
-    rewards = dict(zip(played.summary()["policy"], played.summary()["reward"], strict=True))
+    rewards = dict(zip(played.frame()["policy"], played.frame()["reward"], strict=True))
     assert len(set(rewards.values())) == 7
     told = " ".join(notes(played.manifest))
     for says in ("by keywords: a toy", "by a panel", "as fitted to reactions"):
         assert says in told
     only = play(llm, policies=["random"])
     before = {name.partition("@")[0]: value for name, value in rewards.items() if "@" not in name or "@key" in name}
-    assert dict(zip(only.summary()["policy"], only.summary()["reward"], strict=True)) == before
+    assert dict(zip(only.frame()["policy"], only.frame()["reward"], strict=True)) == before
 
 
 def test_a_panel_gives_the_same_numbers_again_with_the_gateway_off(
