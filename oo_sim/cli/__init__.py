@@ -164,7 +164,7 @@ def _load(name: str) -> Any:
 app = typer.Typer(
     cls=Commands,
     no_args_is_help=True,
-    add_completion=False,
+    add_completion=True,
     pretty_exceptions_enable=False,
     epilog="Exit codes: 0 all well, 1 a policy failed, 2 usage or invalid input, 130 interrupted.",
 )

@@ -55,6 +55,7 @@ class Kind(StrEnum):
     exploration = "exploration"
     theta = "theta"
     difference = "difference"
+    matrix = "matrix"
 
 
 @app.command()
@@ -64,7 +65,7 @@ def plot(
         Kind,
         typer.Option(
             help="curves: reward and regret; loglog: regret with slopes; segments, users: who earns what; "
-            "reactions: their mix over time; difference: policies paired by user; "
+            "reactions: their mix over time; difference, matrix: policies paired by user; "
             "exploration and theta (learned against true coefficients) require a run with --events."
         ),
     ] = Kind.curves,
@@ -83,7 +84,7 @@ def plot(
     from oo_sim.figures import save  # noqa: PLC0415 (`show` needs no matplotlib)
 
     check_out(out)
-    together = kind in (Kind.curves, Kind.difference)
+    together = kind in (Kind.curves, Kind.difference, Kind.matrix)
     if out is not None and len(runs) > 1 and not together:
         raise typer.BadParameter(f"{kind} shows one run; leave --out out for a file in each", param_hint="--out")
     found = [oo_sim.load_run(path) for path in runs]
@@ -96,8 +97,8 @@ def plot(
 def _figure(kind: Kind, runs: Sequence[Run], *, log: bool) -> Figure:
     from oo_sim.figures import curves_figure, figure  # noqa: PLC0415 (as in `plot`)
 
-    if kind is Kind.difference:
-        return oo_sim.compare(*runs).figure()
+    if kind in (Kind.difference, Kind.matrix):
+        return oo_sim.compare(*runs).figure(kind.value)
     if kind is Kind.curves and len(runs) > 1:
         return curves_figure(runs, log=log)
     return figure(runs[0], kind.value, log=log)

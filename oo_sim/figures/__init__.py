@@ -10,6 +10,7 @@ from oo_sim.figures import comparison, sweep
 from oo_sim.figures.curves import curves_figure, loglog_figure
 from oo_sim.figures.exploration import exploration_figure
 from oo_sim.figures.kit import png, save
+from oo_sim.figures.matrix import matrix_figure
 from oo_sim.figures.people import users_figure
 from oo_sim.figures.reactions import reactions_figure
 from oo_sim.figures.segments import segments_figure
@@ -31,7 +32,7 @@ FIGURES: Mapping[str, Callable[[Run], Figure]] = {
 def figure(result: Run | Comparison | Sweep, kind: str, *, log: bool = False) -> Figure:
     """The figure of a result; `log` draws the curves' regret on logarithmic axes."""
     if isinstance(result, Comparison):
-        return comparison.picture(result)
+        return matrix_figure(result) if kind == "matrix" else comparison.picture(result)
     if isinstance(result, Sweep):
         return sweep.picture(result)
     return curves_figure([result], log=log) if kind == "curves" else FIGURES[kind](result)

@@ -12,7 +12,7 @@ from oo_sim.errors import ComparisonError
 from oo_sim.figures.kit import BandLine, ForestRow, Sheet, band_panel, forest, text_width
 from oo_sim.figures.style import FAINT, FONT, GRID, looks
 from oo_sim.logs import LoggedPolicy
-from oo_sim.show import bracketed, minus, plain, plus_minus
+from oo_sim.show import bracketed, interval_text, minus, plain
 from oo_sim.studies import Comparison
 from oo_sim.studies.across import Across
 from oo_sim.studies.pairs import Pair
@@ -75,7 +75,7 @@ def _section(
     axes = sheet.axes(left, top + _HEAD - 0.2, _BODY, _rows(pairs))
     forest(axes, [_row(pair) for pair in pairs], zero=True)
     better = "below 0 the first is better" if comparison.metric == "regret" else "above 0 the first is better"
-    interval = "anytime-valid 95 % interval" if comparison.looks else "95 % interval; filled: p (Holm) at most 0.05"
+    interval = "anytime-valid 95 % interval" if comparison.looks else "95 % interval; thin, filled: all pairs at once"
     axes.set_xlabel(f"difference per decision; {better}; {interval}", fontsize=FONT, color=FAINT)
     if _has_curves(pairs):
         lines = [_looked(comparison, pair) if comparison.looks else _curve(pair) for pair in pairs[:MOST_BANDS]]
@@ -84,9 +84,8 @@ def _section(
 
 
 def _row(pair: Pair) -> ForestRow:
-    numbers = plus_minus(pair.difference, sign=True)
-    known = pair.difference.excludes(0.0) if np.isnan(pair.holm) else pair.holm <= 0.05
-    return ForestRow(_name(pair.candidate, pair.baseline), pair.difference, numbers, known)
+    numbers = interval_text(pair.difference, sign=True)
+    return ForestRow(_name(pair.candidate, pair.baseline), pair.difference, numbers, pair.sure, pair.simultaneous)
 
 
 def _curve(pair: Pair) -> BandLine:

@@ -35,12 +35,13 @@ _EDGE, _HEAD, _AXIS, _TITLE, _FOOT = 0.25, 0.5, 0.75, 0.38, 0.55  # inches, of s
 
 
 class ForestRow(NamedTuple):
-    """A labelled interval, its numbers in words, and whether it stands out."""
+    """A labelled interval, its numbers in words, whether it stands out, and a wider interval drawn thin."""
 
     label: str
     interval: Interval
     text: str
     marked: bool = False
+    outer: Interval | None = None
 
 
 class BandLine(NamedTuple):
@@ -183,6 +184,8 @@ def forest(axes: Axes, rows: Sequence[ForestRow], *, zero: bool) -> None:
     for place, row in enumerate(rows):
         estimate, lower, upper, _ = row.interval
         color = _MARKED if row.marked else _ZERO
+        if row.outer is not None and np.isfinite(row.outer[1:3]).all():
+            axes.plot(row.outer[1:3], [place, place], color=color, linewidth=0.9, solid_capstyle="butt")
         if np.isfinite([lower, upper]).all():
             axes.plot([lower, upper], [place, place], color=color, linewidth=2.2, solid_capstyle="butt")
         face = color if row.marked else "white"

@@ -30,16 +30,22 @@ class Lead(NamedTuple):
 
 
 def leads(pairs: Sequence[Pair]) -> list[Lead]:
-    """Every pair, the one with more reward first. The intervals hold for all pairs at once (Bonferroni over their
-    number), so the leader may be picked after looking."""
-    level = 1 - (1 - LEVEL) / max(len(pairs), 1)
+    """Every pair, the one with more reward first. The intervals hold for all pairs at once, so the leader may be picked
+    after looking: those of the comparison, or Student's by Bonferroni over their number."""
     found = []
     for pair in pairs:
-        sign = 1.0 if pair.difference.estimate >= 0 else -1.0
-        names = (pair.candidate, pair.baseline) if sign > 0 else (pair.baseline, pair.candidate)
-        spread = pair.spread if pair.users > 1 else 0.0
-        found.append(Lead(*names, t_interval(sign * pair.difference.estimate, spread**2, pair.users, level)))
+        interval = pair.simultaneous or _bonferroni(pair, len(pairs))
+        if pair.difference.estimate >= 0:
+            found.append(Lead(pair.candidate, pair.baseline, interval))
+        else:
+            turned = Interval(-interval.estimate, -interval.upper, -interval.lower, interval.n)
+            found.append(Lead(pair.baseline, pair.candidate, turned))
     return found
+
+
+def _bonferroni(pair: Pair, pairs: int) -> Interval:
+    level = 1 - (1 - LEVEL) / pairs
+    return t_interval(pair.difference.estimate, pair.spread**2 if pair.users > 1 else 0.0, pair.users, level)
 
 
 def verdict(policies: Sequence[LoggedPolicy], pairs: Sequence[Pair]) -> list[str]:
@@ -120,7 +126,7 @@ def _ends(leader: str, roles: Mapping[str, _Role], found: Sequence[Lead]) -> Ite
 
 
 def _how(pairs: Sequence[Pair]) -> str:
-    several = f", together for all {len(pairs)} comparisons (Bonferroni)" if len(pairs) > 1 else ""
+    several = f", together for all {len(pairs)} comparisons" if len(pairs) > 1 else ""
     return (
         f"True expected reward per decision; {LEVEL * 100:g} % intervals over {pairs[0].users:,} users, paired by user"
         f"{several}."

@@ -1,7 +1,7 @@
 """How things are shown, whatever they are: harmless text, numbers in words, tables."""
 
 from oo_sim.show.tables import Table, Tables, data_address, picture
-from oo_sim.show.text import bracketed, count, minus, number, p_value, percent, plain, plus_minus, signed
+from oo_sim.show.text import bracketed, count, interval_text, minus, number, p_value, percent, plain, plus_minus, signed
 
 __all__ = [
     "Table",
@@ -9,6 +9,7 @@ __all__ = [
     "bracketed",
     "count",
     "data_address",
+    "interval_text",
     "minus",
     "number",
     "p_value",

@@ -52,6 +52,13 @@ def plus_minus(interval: Interval, digits: int = 4, *, sign: bool = False) -> st
     return f"{estimate} ± {number(interval.width / 2, digits)}"
 
 
+def interval_text(interval: Interval, digits: int = 4, *, sign: bool = False) -> str:
+    """`plus_minus` where the bounds are as far from the estimate, `bracketed` where they are not."""
+    above, below = interval.upper - interval.estimate, interval.estimate - interval.lower
+    even = not abs(above - below) > 1e-9 * max(abs(above), abs(below))  # so with nan
+    return plus_minus(interval, digits, sign=sign) if even else bracketed(interval, digits, sign=sign)
+
+
 def bracketed(interval: Interval, digits: int = 3, *, sign: bool = False) -> str:
     """An interval that need not be symmetric: the estimate and both bounds."""
     said = signed if sign else number

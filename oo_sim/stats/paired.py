@@ -9,7 +9,10 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy import special
 
-from oo_sim.stats.intervals import F64, Interval, clopper_pearson, column, mean_interval, t_interval
+from oo_sim.stats.few import few_interval, sign_test, too_few
+from oo_sim.stats.intervals import F64, Interval, clopper_pearson, column, mean_interval
+
+_NEAR = 5.0  # users' worth of comparisons on the rarer side: with fewer, the normal approximation ends
 
 
 class Paired(NamedTuple):
@@ -33,27 +36,37 @@ class Paired(NamedTuple):
     improvement: Interval
 
 
-def paired(baseline: ArrayLike, candidate: ArrayLike, level: float = 0.95, tolerance: float = 0.0) -> Paired:
+def paired(
+    baseline: ArrayLike,
+    candidate: ArrayLike,
+    level: float = 0.95,
+    tolerance: float = 0.0,
+    largest: float = math.nan,
+) -> Paired:
     """Compares two policies by one value per user; both vectors (n,) list the same users in order.
 
-    A user whose difference is at most `tolerance` in size counts as unchanged. ValueError when the lengths
-    differ, a value is not finite, or there is no user.
+    A user whose difference is at most `tolerance` in size counts as unchanged. Where nearly all are, bounds and p-value
+    are exact (`few_interval`, `sign_test`) and follow from `largest`, the largest difference that can be. ValueError
+    when the lengths differ, a value is not finite, or there is no user.
     """
     a, b = _pair(baseline, candidate)
     n, step = len(a), b - a
     gain, lose = int((step > tolerance).sum()), int((step < -tolerance).sum())
     apart = float(a.var() + b.var())
-    difference = mean_interval(step, level)
+    if few := n > 1 and too_few(gain + lose, n):
+        difference = few_interval(float(step.mean()), gain, lose, n, largest, level)
+    else:
+        difference = mean_interval(step, level)
     return Paired(
         mean_interval(a, level),
         mean_interval(b, level),
         difference,
-        t_test(step),
+        sign_test(gain, lose) if few else t_test(step),
         float(step.var()) / apart if apart > 0.0 else math.nan,
         clopper_pearson(gain, n, level),
         clopper_pearson(lose, n, level),
         clopper_pearson(n - gain - lose, n, level),
-        improvement(a, b, level),
+        improvement(a, b, level, tolerance),
     )
 
 
@@ -69,22 +82,49 @@ def t_test(values: ArrayLike) -> float:
     return 2.0 * float(special.stdtr(n - 1, -abs(mean / error)))
 
 
-def improvement(baseline: ArrayLike, candidate: ArrayLike, level: float = 0.95) -> Interval:
+def improvement(baseline: ArrayLike, candidate: ArrayLike, level: float = 0.95, tolerance: float = 0.0) -> Interval:
     """P(candidate > baseline) + P(equal) / 2 over all pairs of users, with an interval over users.
 
     Source: Mann and Whitney (1947); Agarwal et al. (2021), section 4.3, for its use. The variance is that
     of the users' placements (DeLong et al. 1988), both of a user's values taken together, so that pairing
-    is honoured.
+    is honoured; the interval is Student's on the logit scale (Newcombe 2006, method 4 and its comparison).
+
+    Two cases are exact, so that they cover at least `level`. Where nearly no user changes by more than `tolerance`, the
+    probability is within the share of users who change of a half (as in `few_interval`). Near 0 and 1 the bounds are
+    Chernoff's for a U-statistic, which has n / 2 independent pairs (Hoeffding 1963, section 5).
     """
     a, b = _pair(baseline, candidate)
+    n = len(a)
     above, below = _placement(b, a), 1.0 - _placement(a, b)
     estimate = float(above.mean())
-    both = above + below
-    variance = float(both.var(ddof=1)) if len(a) > 1 else math.nan
-    plain = t_interval(estimate, variance, len(a), level)
-    if len(a) < 2:
-        return plain
-    return plain._replace(lower=max(0.0, plain.lower), upper=min(1.0, plain.upper))
+    if n < 2:
+        return Interval(estimate, math.nan, math.nan, n)
+    step = b - a
+    gain, lose = int((step > tolerance).sum()), int((step < -tolerance).sum())
+    if too_few(gain + lose, n):
+        around = few_interval(estimate, gain, lose, n, 1.0, level)
+        return around._replace(lower=max(0.0, 0.5 + around.lower), upper=min(1.0, 0.5 + around.upper))
+    error = math.sqrt(float((above + below).var(ddof=1)) / n)
+    if n * min(estimate, 1.0 - estimate) < _NEAR:
+        pairs = n // 2
+        lower, upper = (_chernoff(estimate, math.log(2.0 / (1.0 - level)) / pairs, side) for side in (0.0, 1.0))
+        return Interval(estimate, lower, upper, n)
+    centre = math.log(estimate / (1.0 - estimate))
+    half = float(special.stdtrit(n - 1, 0.5 + level / 2)) * error / (estimate * (1.0 - estimate))
+    return Interval(estimate, float(special.expit(centre - half)), float(special.expit(centre + half)), n)
+
+
+def _chernoff(share: float, most: float, end: float) -> float:
+    """The probability on the side of `end` (0 or 1) whose divergence from `share` is `most`, by bisection."""
+
+    def divergence(q: float) -> float:
+        return float(special.rel_entr(share, q) + special.rel_entr(1.0 - share, 1.0 - q))
+
+    inside, outside = share, end
+    for _ in range(60):
+        middle = (inside + outside) / 2
+        inside, outside = (middle, outside) if divergence(middle) <= most else (inside, middle)
+    return outside
 
 
 def _placement(values: F64, among: F64) -> F64:

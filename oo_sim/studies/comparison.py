@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
@@ -13,7 +14,7 @@ import pandas as pd
 from oo_sim.logs import Manifest
 from oo_sim.results.result import Result, renamed
 from oo_sim.results.summary import LEVEL, size
-from oo_sim.show import Table, Tables, bracketed, minus, number, p_value, plain, plus_minus
+from oo_sim.show import Table, Tables, bracketed, interval_text, minus, number, p_value, plain
 from oo_sim.show.text import MINUS
 from oo_sim.stats import Interval
 from oo_sim.studies import words
@@ -21,17 +22,23 @@ from oo_sim.studies.across import Across, across, obstacle
 from oo_sim.studies.outcomes import Metric, Outcomes
 from oo_sim.studies.pairs import Pair, adjusted, choose, compare_pair
 from oo_sim.studies.sequential import Look, sequential
+from oo_sim.studies.together import Rank, ranks, together
 
 _HEADERS = (
     f"candidate {MINUS} baseline",
     "difference",
+    "all pairs\nat once",
+    "p (all\nat once)",
     "p (Holm)",
     "users who\ngain",
     "users who\nlose",
     "users\nunchanged",
     "P(better)",
+    "finds\nfrom",
     "variance\nkept",
 )
+_TOGETHER = range(2, 4)
+"""The columns that say something only where several pairs are compared."""
 
 
 class Comparison(Result):
@@ -42,7 +49,7 @@ class Comparison(Result):
     """
 
     level = LEVEL
-    kinds = ("difference",)
+    kinds = ("difference", "matrix")
     alt = "differences between policies"
 
     def __init__(
@@ -52,12 +59,12 @@ class Comparison(Result):
         metric: Metric,
         *,
         seed: int | None = 0,
-        together: Across | None = None,
+        combined: Across | None = None,
         looks: Sequence[Look] = (),
         remark: str = "",
     ) -> None:
         self.scenarios, self.pairs, self.metric, self.seed = tuple(scenarios), tuple(pairs), metric, seed
-        self.across, self.looks = together, tuple(looks)
+        self.across, self.looks = combined, tuple(looks)
         remarks = (remark,) if remark else ()
         self.notes = (*words.notes(self.scenarios, self.pairs, metric, self.looks), *remarks)
 
@@ -77,6 +84,11 @@ class Comparison(Result):
             title = f"{plain(each.name)}: {words.SHORT[self.metric]} per decision, {size(each.manifest)}"
             yield title, [pair for pair in self.pairs if pair.scenario == each.name]
 
+    def ranks(self, scenario: str) -> list[Rank]:
+        """The ranks that each policy can have in a scenario; none where not every two policies were compared."""
+        [outcomes] = [each for each in self.scenarios if each.name == scenario]
+        return ranks(outcomes, [pair for pair in self.pairs if pair.scenario == scenario])
+
     @property
     def drawable(self) -> bool:
         """Whether two policies have results."""
@@ -92,7 +104,8 @@ class Comparison(Result):
 
     def table(self) -> Tables:
         """A table per scenario, and one of the scenarios together."""
-        tables = [Table(_HEADERS, [_cells(pair) for pair in pairs], title) for title, pairs in self.by_scenario()]
+        tables = [_table(title, pairs) for title, pairs in self.by_scenario()]
+        tables += [_rank_table(each.name, found) for each in self.scenarios if (found := self.ranks(each.name))]
         if self.across:
             tables.append(_across(self.across))
         failed = [
@@ -104,25 +117,32 @@ class Comparison(Result):
 
     def as_dict(self) -> dict[str, Any]:
         """The comparison as plain data, as `--json` prints it: `metric`, `level`, `bootstrap_seed`, `scenarios`,
-        `pairs` (with `band`), `looks`, `across` and `notes`; intervals are `{estimate, lower, upper, n}`."""
-        together = self.across
+        `pairs` (with `band`), `ranks`, `looks`, `across` and `notes`; intervals are `{estimate, lower, upper, n}`."""
+        combined = self.across
         return {
             "metric": self.metric,
             "level": self.level,
             "bootstrap_seed": self.seed,
             "scenarios": [_scenario(o.manifest) | {"failures": dict(o.failures)} for o in self.scenarios],
             "pairs": [_pair(pair) for pair in self.pairs],
+            "ranks": [_data(rank._asdict()) for each in self.scenarios for rank in self.ranks(each.name)],
             "looks": [_data(look._asdict()) for look in self.looks],
             "across": None
-            if together is None
+            if combined is None
             else {
-                "scenarios": list(together.scenarios),
-                "iqm": _data(together.iqm),
+                "scenarios": list(combined.scenarios),
+                "iqm": _data(combined.iqm),
                 "differences": [
-                    {"baseline": a, "candidate": b, "difference": _data(each)}
-                    for (a, b), each in together.differences.items()
+                    {
+                        "baseline": a,
+                        "candidate": b,
+                        "difference": _data(each),
+                        "improvement": _data(combined.improvements[a, b]),
+                    }
+                    for (a, b), each in combined.differences.items()
                 ],
-                "profiles": _data(together.profiles),
+                "gaps": _data(combined.gaps),
+                "profiles": _data(combined.profiles),
             },
             "notes": list(self.notes),
         }
@@ -151,9 +171,15 @@ def compare_outcomes(
     ComparisonError.
     """
     chosen = [choose(outcomes, policies, reference) for outcomes in scenarios]
-    pairs = [compare_pair(o, *two, metric, seed) for o, some in zip(scenarios, chosen, strict=True) for two in some]
-    together, remark = (None, "") if seed is None else _together(scenarios, chosen, seed)
-    return Comparison(scenarios, adjusted(pairs), metric, seed=seed, together=together, remark=remark)
+    found = [[compare_pair(o, *two, metric, seed) for two in some] for o, some in zip(scenarios, chosen, strict=True)]
+    pairs = adjusted([pair for some in found for pair in some])
+    if seed is None:
+        return Comparison(scenarios, pairs, metric, seed=seed)
+    ends = list(itertools.accumulate(map(len, found), initial=0))
+    held = [together(o, pairs[a:b], seed, len(found)) for o, a, b in zip(scenarios, ends, ends[1:], strict=False)]
+    combined, remark = _together(scenarios, chosen, seed)
+    pairs = [pair for some in held for pair in some]
+    return Comparison(scenarios, pairs, metric, seed=seed, combined=combined, remark=remark)
 
 
 def _together(
@@ -168,7 +194,8 @@ def _together(
         return None, f"No interquartile mean over scenarios: {why}."
     scale = (
         "Over scenarios: scores are (reward - random's mean) / (oracle's mean - random's), so 0 is random and 1 the "
-        "oracle, taken as known; interquartile mean and profiles over users, 95 % bootstrap over users within each "
+        "oracle, taken as known; interquartile mean, profiles, optimality gap (how far users stay below 1) and "
+        "P(improvement) over users, 95 % bootstrap over users within each "
         "scenario, the scenarios themselves held fixed."
     )
     return across(scenarios, common, seed), scale
@@ -181,25 +208,57 @@ def _cells(pair: Pair) -> tuple[str, ...]:
     kept = result.variance_kept
     return (
         minus(pair.candidate, pair.baseline).replace(f" {MINUS} ", f"\n{MINUS} "),
-        plus_minus(pair.difference, sign=True),
+        interval_text(pair.difference, sign=True),
+        "-" if pair.simultaneous is None else interval_text(pair.simultaneous, sign=True),
+        p_value(pair.p_together),
         p_value(pair.holm),
         *shares,
         number(result.improvement.estimate, 3),
+        number(pair.detectable),
         "-" if math.isnan(kept) else f"{kept:.2%}",
     )
 
 
+def _table(title: str, pairs: Sequence[Pair]) -> Table:
+    """A row per pair, without the columns that one pair does not need."""
+    several = any(pair.simultaneous is not None for pair in pairs) and len(pairs) > 1
+    shown = [i for i in range(len(_HEADERS)) if several or i not in _TOGETHER]
+    rows = [_cells(pair) for pair in pairs]
+    return Table([_HEADERS[i] for i in shown], [[row[i] for i in shown] for row in rows], title)
+
+
+def _rank_table(scenario: str, found: Sequence[Rank]) -> Table:
+    rows = [
+        (
+            plain(rank.policy, 60),
+            number(rank.mean),
+            str(rank.best) if rank.best == rank.worst else f"{rank.best} to {rank.worst}",
+        )
+        for rank in found
+    ]
+    return Table(("policy", "mean", "rank"), rows, f"{plain(scenario)}: the ranks that policies can have")
+
+
 def _across(found: Across) -> Table:
-    rows = [(plain(label, 60), bracketed(interval, 4)) for label, interval in found.iqm.items()]
-    rows += [(minus(b, a), bracketed(interval, 4)) for (a, b), interval in found.differences.items()]
+    rows = [
+        (plain(label, 60), bracketed(interval, 3), bracketed(found.gaps[label], 3), "")
+        for label, interval in found.iqm.items()
+    ]
+    rows += [
+        (minus(b, a), bracketed(interval, 3), "", bracketed(found.improvements[a, b], 3))
+        for (a, b), interval in found.differences.items()
+    ]
     title = f"over {len(found.scenarios)} scenarios: {plain(', '.join(found.scenarios))}"
-    return Table(("policy or difference", "interquartile mean"), rows, title)
+    return Table(("policy or difference", "interquartile mean", "optimality gap", "P(improvement)"), rows, title)
 
 
 def _flat(pair: Pair) -> dict[str, Any]:
     """A pair as a row of a frame; an interval `a` has columns `a`, `a_lower`, `a_upper`."""
     row: dict[str, Any] = {name: getattr(pair, name) for name in ("scenario", "baseline", "candidate", "users")}
     row |= _spread_out("difference", pair.difference) | {"p_value": pair.p_value, "holm": pair.holm}
+    nothing = Interval(pair.difference.estimate, math.nan, math.nan, pair.users)
+    row |= _spread_out("simultaneous", pair.simultaneous or nothing) | {"p_together": pair.p_together}
+    row |= {"detectable": pair.detectable}
     for name in ("gain", "lose", "same", "improvement"):
         row |= _spread_out(name, getattr(pair.paired, name))
     row |= {"baseline_mean": pair.paired.baseline.estimate, "candidate_mean": pair.paired.candidate.estimate}

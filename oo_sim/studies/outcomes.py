@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from oo_sim.results import Run
 
 Metric: TypeAlias = Literal["expected", "realised", "regret"]
+ROUNDING = 1e-12
+"""A user whose difference is no larger did not change: the means were rounded."""
 COLUMNS: Mapping[Metric, str] = {"expected": "expected_reward", "realised": "reward", "regret": "regret"}
 """The column of a run's users table behind each metric."""
 
@@ -37,6 +39,11 @@ class Outcomes(NamedTuple):
     def name(self) -> str:
         """The scenario's name."""
         return str(self.manifest.name)
+
+    def difference(self, baseline: str, candidate: str) -> F64:
+        """(C, n): candidate minus baseline, 0 where it is no more than rounding."""
+        step = self.values[candidate] - self.values[baseline]
+        return np.where(np.abs(step) > ROUNDING, step, 0.0)
 
     def named(self, wanted: str) -> list[str]:
         """The labels that a spec means: its own, or all that one label has in several runs. Raises

@@ -9,15 +9,13 @@ from typing import NamedTuple
 
 import numpy as np
 
-from oo_sim.contract import F64
+from oo_sim.contract import F64, REWARDS
 from oo_sim.errors import ComparisonError
+from oo_sim.logs import Manifest
 from oo_sim.results.summary import LEVEL
 from oo_sim.show.text import plain
-from oo_sim.stats import Band, Interval, Paired, holm, paired, sup_t_band
-from oo_sim.studies.outcomes import Metric, Outcomes
-
-_ROUNDING = 1e-12
-"""A user whose difference is no larger did not change: the means were rounded."""
+from oo_sim.stats import Band, Interval, Paired, detectable, few_interval, holm, paired, sup_t_band, too_few
+from oo_sim.studies.outcomes import ROUNDING, Metric, Outcomes
 
 
 class Pair(NamedTuple):
@@ -25,8 +23,10 @@ class Pair(NamedTuple):
     one is the better. In `paired`, gain, lose and improvement always mean the better for the user. `spread` is the
     standard deviation of the difference over users.
 
-    `p_value` is two-sided, `holm` the same adjusted over all pairs and scenarios. `band` is that of the difference
-    per decision up to each of `marks`, simultaneous; None with one user, or where users were added as needed.
+    `p_value` is two-sided, `holm` the same adjusted over all pairs and scenarios. `simultaneous` holds for all pairs at
+    once, and `p_together` is the p-value to match; None and nan with one user, or where users were added as needed, as
+    is `band`, that of the difference per decision up to each of `marks`. Where nearly no user differs, bounds are exact
+    and follow from `largest`, the largest difference that rewards allow (nan: not known).
     """
 
     scenario: str
@@ -40,11 +40,30 @@ class Pair(NamedTuple):
     spread: float
     marks: F64
     band: Band | None
+    metric: Metric = "expected"
+    largest: float = math.nan
+    simultaneous: Interval | None = None
+    p_together: float = math.nan
 
     @property
     def changed(self) -> int:
         """How many users gained or lost."""
         return round((self.paired.gain.estimate + self.paired.lose.estimate) * self.users)
+
+    @property
+    def few(self) -> bool:
+        """Whether so few users differ that bounds are exact."""
+        return self.users > 1 and too_few(self.changed, self.users)
+
+    @property
+    def sure(self) -> bool:
+        """Whether the difference is known to be one: for all pairs at once, where that was asked."""
+        return (self.simultaneous or self.difference).excludes(0.0)
+
+    @property
+    def detectable(self) -> float:
+        """The difference that so many users find in four of five such comparisons."""
+        return detectable(self.spread, self.users, LEVEL)
 
 
 def choose(outcomes: Outcomes, wanted: Sequence[str] | None, reference: str | None) -> list[tuple[str, str]]:
@@ -78,18 +97,37 @@ def compare_pair(outcomes: Outcomes, baseline: str, candidate: str, metric: Metr
     a, b = outcomes.values[baseline], outcomes.values[candidate]
     users = a.shape[1]
     better = -1.0 if metric == "regret" else 1.0
-    result = paired(better * a[-1], better * b[-1], LEVEL, _ROUNDING)
+    largest = largest_difference(outcomes.manifest, metric)
+    result = paired(better * a[-1], better * b[-1], LEVEL, ROUNDING, largest)
     if metric == "regret":
         result = result._replace(
             baseline=_negative(result.baseline),
             candidate=_negative(result.candidate),
             difference=_negative(result.difference),
         )
-    band = sup_t_band((b - a).T, LEVEL, seed=seed) if seed is not None and users > 1 else None
-    spread = float((b[-1] - a[-1]).std(ddof=1)) if users > 1 else math.nan
+    steps = outcomes.difference(baseline, candidate)
+    band = sup_t_band(steps.T, LEVEL, seed=seed) if seed is not None and users > 1 else None
+    spread = float(steps[-1].std(ddof=1)) if users > 1 else math.nan
     p = result.p_value
     shown = outcomes.name, baseline, candidate, users, result.difference
-    return Pair(*shown, p, p, result, spread, outcomes.marks, band)
+    return Pair(*shown, p, p, result, spread, outcomes.marks, band, metric, largest)
+
+
+def exact_interval(pair: Pair, level: float) -> Interval:
+    """Bounds of the difference that hold whatever the users who differ are; see `few_interval`."""
+    gain, lose = (round(each.estimate * pair.users) for each in (pair.paired.gain, pair.paired.lose))
+    up, down = (lose, gain) if pair.metric == "regret" else (gain, lose)
+    return few_interval(pair.difference.estimate, up, down, pair.users, pair.largest, level)
+
+
+def largest_difference(manifest: Manifest, metric: Metric) -> float:
+    """The largest difference per decision between two policies that rewards allow, nan where there is none."""
+    world = manifest.scenario.get("world", {})
+    if world.get("kind") == "tips":
+        return max(REWARDS) - min(REWARDS)
+    if metric == "realised":
+        return math.nan if world.get("noise") == "gaussian" else 2.0
+    return 2.0 * float(world["theta_norm"]) if world.get("contexts") == "ball" else math.nan
 
 
 def adjusted(pairs: Sequence[Pair]) -> list[Pair]:

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from oo_sim.results.summary import LEVEL
 from oo_sim.stats import Interval, confidence_sequence
-from oo_sim.studies.pairs import Pair
+from oo_sim.studies.pairs import Pair, exact_interval
 
 FIRST_USERS = 30
 """The fewest users of a first look: the sequence is asymptotic."""
@@ -35,13 +35,18 @@ def sizes(first: int, most: int) -> list[int]:
 def look(pairs: Sequence[Pair], planned: Sequence[int]) -> Look:
     """The intervals of all pairs at once: together they hold with 95 % at every look (Bonferroni over pairs).
 
-    They are narrowest in the middle of the `planned` looks, fixed beforehand.
+    They are narrowest in the middle of the `planned` looks, fixed beforehand. While fewer than `FIRST_USERS` users
+    differ, bounds are exact at each of the planned looks, for the sequence is asymptotic in users who do.
     """
     level = 1 - (1 - LEVEL) / max(len(pairs), 1)
     n_best = planned[len(planned) // 2]
     intervals = []
     for pair in pairs:
-        mean = pair.paired.difference.estimate
+        mean = pair.difference.estimate
+        if pair.changed < FIRST_USERS:
+            each = 1 - (1 - level) / len(planned)  # an exact bound at every planned look
+            intervals.append(exact_interval(pair, each))
+            continue
         intervals.append(confidence_sequence(mean, pair.spread**2, pair.users, n_best=n_best, level=level))
     return Look(max((pair.users for pair in pairs), default=0), tuple(intervals))
 

@@ -19,7 +19,7 @@ from oo_sim.results.result import Result, renamed
 from oo_sim.results.summary import LEVEL, dynamics_notes, size
 from oo_sim.scenario import PolicyKey, PolicySpec, Scenario, SpecError, expand_spec, policy_key
 from oo_sim.show import Table, Tables, number, plain, plus_minus
-from oo_sim.stats import Interval, mean_interval
+from oo_sim.stats import Interval, mean_interval, sup_t_band
 from oo_sim.studies.outcomes import gather
 from oo_sim.work import Executor
 
@@ -32,7 +32,7 @@ _NONE = Interval(math.nan, math.nan, math.nan, 0)
 class Point(NamedTuple):
     """One policy of a grid: the values of what is varied, its expected reward per decision, and that minus the best's.
 
-    Both intervals are over users; the second is paired, and holds for all pairs of the pattern at once.
+    Both intervals are over users and hold for all values of the pattern at once; the second is paired.
     """
 
     policy: str
@@ -75,9 +75,9 @@ class Sweep(Result):
         ]
         if facts.users > 1:
             found.append(
-                "±: 95 % Student t interval over users, each user one value; never over rounds. Behind the best: "
-                "paired by user, simultaneous over all pairs of the pattern (Bonferroni): the best is known only "
-                "afterwards."
+                "±: 95 % interval over users, each user one value; never over rounds. The best is known only after "
+                "looking, so that the intervals of reward hold for all values of a pattern at once (max-t), and those "
+                "behind the best, paired by user, for all its pairs (Bonferroni); regret's are each for itself."
             )
         else:
             found.append("No interval with one user: intervals are over users, never over rounds.")
@@ -206,11 +206,22 @@ def _series(pattern: str, specs: Sequence[PolicySpec], finals: Mapping[PolicyKey
     varied = tuple(key for key, _ in specs[0].parameters if len({dict(spec.parameters)[key] for spec in specs}) > 1)
     found = [(spec, *finals[key]) for spec in specs if (key := policy_key(str(spec))) in finals]
     behind = behind_best([own for _, _, own in found])
+    rewards = at_once([own for _, _, own in found])
     points = [
-        Point(label, {key: dict(spec.parameters)[key] for key in varied}, mean_interval(own, LEVEL), step)
-        for (spec, label, own), step in zip(found, behind, strict=True)
+        Point(label, {key: dict(spec.parameters)[key] for key in varied}, reward, step)
+        for (spec, label, _), reward, step in zip(found, rewards, behind, strict=True)
     ]
     return Series(pattern, specs[0].name, varied, tuple(points))
+
+
+def at_once(values: Sequence[F64]) -> list[Interval]:
+    """The mean of each vector (n,) with an interval; all hold together, so that of the best one too, which is known to
+    be the best only after looking (max-t over the vectors, by flipping users)."""
+    if len(values) < 2 or len(values[0]) < 2:
+        return [mean_interval(each, LEVEL) for each in values]
+    band = sup_t_band(np.stack(values, axis=1), LEVEL, seed=0)
+    bounds = zip(band.estimate.tolist(), band.lower.tolist(), band.upper.tolist(), strict=True)
+    return [Interval(*three, len(values[0])) for three in bounds]
 
 
 def behind_best(values: Sequence[F64]) -> list[Interval]:

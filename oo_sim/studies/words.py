@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from oo_sim.logs import Manifest
 from oo_sim.show import count, minus, plain
+from oo_sim.stats import users_for
 from oo_sim.studies.outcomes import Metric, Outcomes
 from oo_sim.studies.pairs import Pair
 from oo_sim.studies.sequential import Look
@@ -49,15 +50,59 @@ def notes(scenarios: Sequence[Outcomes], pairs: Sequence[Pair], metric: Metric, 
     elif pairs:
         yield (
             "±: 95 % Student t interval of the mean difference over users (the clusters), paired by user under common "
-            "random numbers; never over rounds. p: two-sided, by Holm over "
-            f"{count(len(pairs), 'comparison')} here. Shares of users: exact 95 % bounds (Clopper-Pearson)."
+            "random numbers; never over rounds. Shares of users: exact 95 % bounds (Clopper-Pearson)."
         )
+        yield from _together(pairs, len(scenarios))
+        yield from _enough(pairs)
     yield from _pairing(pairs)
     if pairs:
         yield (
             "P(better): the chance that a user drawn under the candidate does better than another one drawn under the "
             "baseline, ties half."
         )
+
+
+def _together(pairs: Sequence[Pair], scenarios: int) -> Iterator[str]:
+    """What is said of all pairs at once, and whether users are many enough for that."""
+    if len(pairs) < 2:
+        return
+    yield (
+        "All pairs at once: intervals that hold together with 95 %, and p-values to match (max-t, by flipping users; "
+        f"Westfall and Young 1993); p (Holm): Student's p-values adjusted over {count(len(pairs), 'comparison')} here."
+    )
+    users = min(pair.users for pair in pairs)
+    if len(pairs) > users / 3:
+        yield (
+            f"Many pairs for few users: {len(pairs)} comparisons over {count(users, 'user')}. Holm's p-values rest on "
+            "far tails of Student's t, which so few users do not bear out; rely on what holds for all pairs at once, "
+            "or compare with one reference."
+        )
+    if scenarios > 1:
+        yield f"The {scenarios} scenarios share the 5 % error of what holds at once."
+
+
+def _enough(pairs: Sequence[Pair]) -> Iterator[str]:
+    """Whether there are enough users."""
+    yield from map(_few, (pair for pair in pairs if pair.few and pair.changed))
+    known = [pair for pair in pairs if not pair.few and pair.users > 1 and pair.spread > 0.0]
+    if not known:
+        return
+    hardest = max(known, key=lambda pair: pair.detectable)
+    half = hardest.detectable / 2
+    yield (
+        f"Enough users? Finds from: the difference that {hardest.users:,} users find in four of five such comparisons, "
+        f"each pair by itself; at most {hardest.detectable:.4f} here. Half of that takes "
+        f"{users_for(half, hardest.spread):,} users."
+    )
+
+
+def _few(pair: Pair) -> str:
+    pair_name = f"{minus(pair.candidate, pair.baseline)} ({plain(pair.scenario)})"
+    return (
+        f"{pair_name}: only {pair.changed} of {count(pair.users, 'user')} changed, too few for Student's interval. The "
+        "bounds are exact, from the shares of users who gain and lose and the largest difference that rewards allow; "
+        "the p-value is that of the sign test. More users make them narrow."
+    )
 
 
 def _unchanged(pair: Pair) -> str:

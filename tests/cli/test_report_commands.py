@@ -14,6 +14,7 @@ import oo_sim
 from oo_sim.cli import main
 from oo_sim.cli.show import Kind
 from oo_sim.figures import png
+from oo_sim.studies import Comparison
 
 Answer = tuple[int, str, str]
 Call = Callable[..., Answer]
@@ -55,7 +56,7 @@ def test_the_report_is_written_and_named(call: Call, kept: Path, tmp_path: Path)
 def test_a_kind_is_drawn_into_the_run_as_python_draws_it(call: Call, kept: Path, kind: str) -> None:
     assert call("plot", kept, "--kind", kind) == (0, f"{kept}/{kind}.png\n", "")
     run = oo_sim.load_run(kept)
-    figure = oo_sim.compare(run).figure() if kind == "difference" else run.figure(kind)
+    figure = oo_sim.compare(run).figure(kind) if kind in Comparison.kinds else run.figure(kind)
     assert (kept / f"{kind}.png").read_bytes() == png(figure)
     assert_painted(png(figure), figure)
 

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy import special
 from scipy import stats as scipy_stats
 
 from oo_sim.stats import (
     generator,
     interquartile_mean,
     iqm,
+    max_t,
     mean_interval,
     performance_profile,
     stratified_bootstrap,
     sup_t_band,
+    t_test,
 )
 
 
@@ -53,8 +58,44 @@ def test_points_without_spread_have_no_width() -> None:
     band = sup_t_band(x, seed=1)
     assert band.lower[0] == band.upper[0] == band.estimate[0]
     assert band.upper[1] > band.estimate[1]
-    flat = sup_t_band(np.zeros((5, 3)), seed=1)
-    assert (flat.lower == 0.0).all()
+
+
+def test_points_where_nearly_no_user_differs_are_left_out_of_the_claim() -> None:
+    """Of 400 users 19 or fewer, of 30 fewer than 15: the band says nothing there, and nothing wider elsewhere."""
+    rng = np.random.default_rng(6)
+    for n, few, enough in ((400, 19, 20), (30, 14, 15)):
+        x = np.zeros((n, 3))
+        x[:few, 0], x[:enough, 1], x[:, 2] = rng.normal(size=few), rng.normal(size=enough), rng.normal(size=n)
+        band = sup_t_band(x, seed=1)
+        assert np.isfinite(band.lower).tolist() == np.isfinite(band.upper).tolist() == [False, True, True]
+        assert band.critical == sup_t_band(x[:, 1:], seed=1).critical
+    assert np.isnan(sup_t_band(np.zeros((5, 3)), seed=1).lower).all()
+
+
+def test_intervals_for_all_means_exclude_0_just_where_their_p_value_says_so() -> None:
+    rng = np.random.default_rng(7)
+    for shift in (0.0, 0.3, 0.6, 1.0):
+        x = rng.normal(size=(40, 12)) + shift * np.linspace(-1, 1, 12)
+        found = max_t(x, seed=3)
+        error = x.std(axis=0, ddof=1) / np.sqrt(40)
+        assert ((np.abs(x.mean(axis=0)) > found.critical * error) == (found.p_values <= 0.05)).all()
+
+
+def test_one_mean_at_a_time_is_student_s_test() -> None:
+    """The sign-flip test of normal values agrees with Student's: 4,000 flips tell p = .05 to 4 sd, 0.014."""
+    x = np.random.default_rng(8).normal(0.3, 1.0, size=(200, 1))
+    assert max_t(x, seed=1).p_values[0] == pytest.approx(t_test(x[:, 0]), abs=0.014)
+    assert max_t(x, seed=1).critical == pytest.approx(special.stdtrit(199, 0.975), abs=0.06)
+
+
+def test_what_may_happen_by_chance_among_many_equal_means() -> None:
+    """400 studies of 91 differences of 14 equal skewed values, 30 users: 20 +- 4 sd (17) alarms; once in 16,000."""
+    rng, pairs, wrong = np.random.default_rng(9), list(itertools.combinations(range(14), 2)), 0
+    for study in range(400):
+        values = rng.exponential(size=(30, 1)) + rng.exponential(size=(30, 14)) * (rng.random((30, 14)) < 0.7)
+        step = np.stack([values[:, b] - values[:, a] for a, b in pairs], axis=1)
+        wrong += bool(np.nanmin(max_t(step, seed=study, samples=500).p_values) <= 0.05)
+    assert wrong <= 37
 
 
 def test_coverage_of_whole_curves() -> None:

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats as scipy_stats
 
-from oo_sim.stats import holm, improvement, paired, t_test
+from oo_sim.stats import detectable, holm, improvement, mean_interval, paired, sign_test, t_test, users_for
 
 SEEDS = st.integers(0, 2**32 - 1)
 
@@ -39,7 +39,7 @@ def test_swapping_the_policies_mirrors_everything(seed: int, n: int) -> None:
     rng = np.random.default_rng(seed)
     a, b = rng.integers(0, 5, n).astype(float), rng.integers(0, 5, n).astype(float)
     one, other = paired(a, b), paired(b, a)
-    assert one.difference.lower == pytest.approx(-other.difference.upper)
+    assert one.difference.lower == pytest.approx(-other.difference.upper, nan_ok=True)
     assert (one.gain, one.same) == (other.lose, other.same)
     assert one.improvement.estimate == pytest.approx(1 - other.improvement.estimate)
     u = float(scipy_stats.mannwhitneyu(b, a).statistic)
@@ -59,7 +59,11 @@ def test_nobody_changed_is_no_proof_of_no_effect() -> None:
     assert result.p_value == 1.0
     assert result.same.estimate == 1.0
     assert 0.009 < result.gain.upper < 0.0093
-    assert result.difference[:3] == (0.0, 0.0, 0.0)
+    assert result.difference.estimate == 0.0
+    assert math.isnan(result.difference.lower)  # how large a difference can be is not known
+    known = paired(np.arange(400.0), np.arange(400.0), largest=2.0).difference
+    assert (known.lower, known.upper) == (-2 * result.lose.upper, 2 * result.gain.upper)
+    assert result.improvement[:3] == pytest.approx((0.5, 0.5 - result.lose.upper, 0.5 + result.gain.upper))
 
 
 def test_small_changes_count_as_none_within_the_tolerance() -> None:
@@ -119,3 +123,56 @@ def test_holm_lies_between_none_and_bonferroni(p: list[float]) -> None:
 def test_holm_refuses_what_is_no_p_value() -> None:
     with pytest.raises(ValueError, match="between 0 and 1"):
         holm([0.5, 1.2])
+
+
+def test_what_few_users_show_holds_whatever_they_are() -> None:
+    """2,000 studies of 30 or 100 users of whom 1 in 50 differs, all by the largest amount, up more often than down.
+
+    Student's interval misses in a third of them. 5 % is 100 of 2,000; 4 sd above is 139.
+    """
+    rng = np.random.default_rng(13)
+    for users in (30, 100):
+        missed = naive = 0
+        for _ in range(2000):
+            step = np.where(rng.random(users) < 0.02, np.where(rng.random(users) < 0.8, 2.0, -2.0), 0.0)
+            found = paired(np.zeros(users), step, largest=2.0)
+            missed += found.difference.excludes(0.02 * 1.2)
+            missed += found.improvement.excludes(0.5 + 0.02 * 0.3)
+            naive += mean_interval(step).excludes(0.02 * 1.2)
+        assert missed <= 139
+        assert naive > 400
+
+
+def test_near_certainty_is_bounded_exactly() -> None:
+    """The candidate always better for 30 users: (alpha / 2)^(1 / 15) is still possible; mirrored for never."""
+    rng = np.random.default_rng(14)
+    low, high = rng.random(30), 2 + rng.random(30)
+    sure, never = improvement(low, high), improvement(high, low)
+    assert (sure.estimate, sure.upper) == (1.0, 1.0)
+    assert sure.lower == pytest.approx(0.025 ** (1 / 15))
+    assert never[:3] == pytest.approx((0.0, 0.0, 1 - sure.lower), abs=1e-12)
+
+
+@given(SEEDS, st.integers(2, 60), st.floats(-3, 3))
+def test_a_chance_stays_within_its_bounds_and_they_within_0_and_1(seed: int, n: int, shift: float) -> None:
+    rng = np.random.default_rng(seed)
+    found = improvement(rng.normal(size=n), rng.normal(shift, 1.0, n))
+    assert 0.0 <= found.lower <= found.estimate <= found.upper <= 1.0
+
+
+@pytest.mark.parametrize(("gain", "lose"), [(0, 0), (5, 0), (3, 9), (10, 10), (0, 19)])
+def test_the_sign_test_is_scipy_s_binomial_test(gain: int, lose: int) -> None:
+    expected = scipy_stats.binomtest(gain, gain + lose).pvalue if gain + lose else 1.0
+    assert sign_test(gain, lose) == pytest.approx(float(expected))
+
+
+@pytest.mark.parametrize("spread", [0.01, 1.0, 30.0])
+@pytest.mark.parametrize("users", [10, 400])
+def test_the_detectable_difference_is_found_four_times_in_five(spread: float, users: int) -> None:
+    """2,000 studies: 1,600 +- 4 sd (72); the approximation by a shifted t costs less than 1 %."""
+    difference = detectable(spread, users)
+    rng = np.random.default_rng(15)
+    found = sum(t_test(rng.normal(difference, spread, users)) <= 0.05 for _ in range(2000))
+    assert 1510 <= found <= 1690
+    assert detectable(spread, users_for(difference, spread)) <= difference
+    assert users_for(difference, spread) == pytest.approx(users, abs=2)

@@ -106,6 +106,7 @@ def test_plain_data_is_json_whatever_there_is() -> None:
 
 def test_nothing_touches_or_is_cut() -> None:
     check(two_scenarios().figure())
+    check(two_scenarios().figure("matrix"))
     check(compare_outcomes(gather([made(values(2, users=1))]), "expected").figure())
 
 
