@@ -18,34 +18,43 @@ if TYPE_CHECKING:
     from oo_sim.gate import Report
     from oo_sim.scenario import Scenario
 
-_BASELINES = "oo_gate_baselines"
+_BASELINES, _STRICT = "oo_gate_baselines", "oo_gate_strict"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """The ini option that says where baselines are kept."""
-    parser.addini(
-        _BASELINES, "the directory of oo-sim's baselines, from pytest's root directory", default="scenarios/baselines"
-    )
+    """The ini options: where baselines are kept, and whether changed bits fail."""
+    parser.addini(_BASELINES, "the directory of oo-sim's baselines, from pytest's root directory", default="")
+    parser.addini(_STRICT, "whether bits that changed fail until they are accepted (true, false)", default="")
 
 
 class Gate:
     """Checks policies against the baselines in a directory."""
 
-    def __init__(self, directory: Path) -> None:
-        self.directory = directory
+    def __init__(self, root: Path, directory: str = "", strict: str = "") -> None:
+        self.root, self._directory, self._strict = root, directory, strict
 
     def check(self, scenario: str | Path | Scenario, *policies: str | Policy) -> Report:
         """Fail the test unless each policy (of all that were recorded) is identical, equivalent or improved.
 
-        Fails too where there is no baseline, or it is of another environment.
+        A scenario is the name of a shipped one, or a file from pytest's root directory. Fails too where there is no
+        baseline, or it is of another environment.
         """
         __tracebackhide__ = True
-        from oo_sim.gate import GateError, check, lines  # noqa: PLC0415 (so that pytest starts fast)
+        from oo_sim.errors import OoSimError  # noqa: PLC0415 (so that pytest starts fast)
+        from oo_sim.gate import check, lines  # noqa: PLC0415
+        from oo_sim.gate.settings import settings  # noqa: PLC0415
 
         report, refusal = None, ""
         try:
-            report = check(scenario, policies=policies or None, directory=self.directory)
-        except GateError as error:
+            said = settings(self.root)
+            report = check(
+                said.scenario(str(scenario)) if isinstance(scenario, str | Path) else scenario,
+                policies=policies or None,
+                directory=self.root / self._directory if self._directory else said.baselines,
+                threads=said.workers,
+                strict=self._strict.lower() == "true" if self._strict else said.strict,
+            )
+        except OoSimError as error:
             refusal = str(error)
         if report is None or report.exit_code:  # outside of the handler, so that the message stands there once
             pytest.fail(refusal if report is None else "\n".join(lines(report)), pytrace=False)
@@ -55,4 +64,5 @@ class Gate:
 @pytest.fixture(scope="session")
 def oo_gate(pytestconfig: pytest.Config) -> Gate:
     """Checks policies against their recorded baselines: `oo_gate.check("quickstart", "linucb")`."""
-    return Gate(pytestconfig.rootpath / pytestconfig.getini(_BASELINES))
+    ini = pytestconfig.getini
+    return Gate(pytestconfig.rootpath, ini(_BASELINES), ini(_STRICT))

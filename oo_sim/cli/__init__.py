@@ -43,7 +43,7 @@ COMMANDS = {
     "status": Entry("oo_sim.cli.work", "Say how much of the work in a directory is done."),
     "scenario": Entry("oo_sim.cli.scenario", "Check, show and list scenario files."),
     "audit": Entry("oo_sim.cli.audit", "Derive a log's decisions again, and find the first that is wrong."),
-    "gate": Entry("oo_sim.cli.gate", "For CI: no policy may become worse or wrong unseen."),
+    "gate": Entry("oo_sim.cli.gate", "Detect regressions and incorrect decisions in CI."),
     "generate": Entry("oo_sim.cli.generate", "Ask a gateway (mock, live, cassette) for tips: what are they worth?"),
     "rescore": Entry("oo_sim.cli.generate", "Score a tip bank again under another parser or fewer retries."),
     "fit-appeal": Entry("oo_sim.cli.fit_appeal", "Learn what tips are worth from reactions to them."),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -14,11 +15,12 @@ from oo_sim.cli.working import Workers, import_from_here
 
 if TYPE_CHECKING:
     from oo_sim.gate import Report
+    from oo_sim.gate.settings import Settings
 
 app = typer.Typer(
     add_completion=False,
     no_args_is_help=True,
-    help="Record what policies do, check in CI that they do no worse, accept a change with a reason.",
+    help="Record what policies do, detect regressions and incorrect decisions in CI, accept a change with a reason.",
 )
 
 Names = Annotated[
@@ -28,14 +30,22 @@ Names = Annotated[
 Policies = Annotated[
     list[str] | None, typer.Option("--policy", metavar="SPEC", help="These policies alone. Repeatable.")
 ]
-Baselines = Annotated[Path, typer.Option("--baselines", metavar="DIR", help="Where baselines are kept.")]
+Baselines = Annotated[
+    Path | None,
+    typer.Option(
+        "--baselines",
+        metavar="DIR",
+        help="Where baselines are kept. Default: what pyproject.toml says, or scenarios/baselines.",
+    ),
+]
+Matrix = Annotated[bool, typer.Option("--matrix", help="The matrix: hashes of every policy in small worlds.")]
 
 
 @app.command()
 def record(
     scenarios: Annotated[
-        list[str], typer.Argument(metavar="SCENARIO...", help="Scenario files or names of shipped ones.")
-    ],
+        list[str] | None, typer.Argument(metavar="SCENARIO...", help="Scenario files or names of shipped ones.")
+    ] = None,
     policy: Policies = None,
     users: Annotated[
         int | None, typer.Option(metavar="N", help="Store so many users, instead of what the power takes.")
@@ -48,10 +58,16 @@ def record(
         float | None,
         typer.Option(metavar="M", help="The loss per decision that counts. Default: 1 % of oracle minus random."),
     ] = None,
-    baselines: Baselines = gate.DIRECTORY,
+    matrix: Matrix = False,
+    weak: Annotated[bool, typer.Option("--weak", help="Record even where the power is below 0.8.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Take the place of a baseline that exists.")] = False,
+    baselines: Baselines = None,
     workers: Workers = None,
 ) -> None:
-    """Record what policies do in scenarios as baselines: two small files each, to be committed.
+    """Record what policies do in scenarios as baselines: three small files each, to be committed.
+
+    With --matrix instead one file of hashes: of every built-in policy in small worlds that exercise every mechanism, or
+    of the policies of the scenario files that are named.
 
     Exit codes: 0 all well, 2 usage or invalid input, or a policy that fails.
 
@@ -59,17 +75,30 @@ def record(
     """
     from oo_sim.gate.baseline import read  # noqa: PLC0415 (so that --help is fast)
 
-    import_from_here()
+    said_here = _settings(baselines, workers)
+    if matrix:
+        path = gate.record_matrix(
+            [said_here.scenario(name) for name in scenarios or ()],
+            directory=said_here.baselines,
+            workers=said_here.workers,
+            force=force,
+        )
+        typer.echo(f"Matrix: {path}: {path.stat().st_size:,} bytes")
+        return
+    if not scenarios:
+        raise typer.BadParameter("name a scenario, or record the --matrix", param_hint="SCENARIO")
     for scenario in scenarios:
         for path in gate.record(
-            scenario,
+            said_here.scenario(scenario),
             policies=policy,
             users=users,
             rounds=rounds,
             power=power,
             margin=margin,
-            directory=baselines,
-            threads=workers,
+            directory=said_here.baselines,
+            threads=said_here.workers,
+            weak=weak,
+            force=force,
         ):
             facts = read(path).facts
             said = f"{facts.looks[-1]:,} users, so that a loss of {facts.margin:.5f} per decision fails"
@@ -80,7 +109,17 @@ def record(
 def check(
     scenarios: Names = None,
     policy: Policies = None,
-    baselines: Baselines = gate.DIRECTORY,
+    strict: Annotated[
+        bool | None,
+        typer.Option(
+            "--strict/--no-strict", help="Changed bits fail until they are accepted. Default: pyproject.toml."
+        ),
+    ] = None,
+    identical: Annotated[
+        bool, typer.Option("--identical", help="As --strict: for private policies, whose bits are promised here alone.")
+    ] = False,
+    matrix: Matrix = False,
+    baselines: Baselines = None,
     junit: Annotated[Path | None, typer.Option(metavar="FILE.xml", help="Write JUnit XML.")] = None,
     markdown: Annotated[Path | None, typer.Option(metavar="FILE.md", help="Write a summary in markdown.")] = None,
     out: Annotated[Path | None, typer.Option(metavar="FILE.png", help="Draw the differences into this file.")] = None,
@@ -91,17 +130,29 @@ def check(
 
     In a workflow of GitHub it also writes the summary of the step and up to 10 annotations.
 
-    Exit codes: 0 identical, equivalent or improved, 1 regressed or failed, 2 usage or invalid input, 3 inconclusive,
-    4 not comparable (another environment), 5 audit violation.
+    With --matrix the matrix is checked too.
+
+    Exit codes: 0 identical, equivalent or improved, 1 regressed or failed (or changed, if strict), 2 usage or invalid
+    input, 3 inconclusive, 4 not comparable (another environment), 5 audit violation.
 
     Example: oo-sim gate check --junit gate.xml --out gate.png
     """
-    import_from_here()
+    said_here = _settings(baselines, workers)
+    strict = identical or (said_here.strict if strict is None else strict)
     check_out(out)
     for path, option in ((junit, "--junit"), (markdown, "--markdown")):
         if path is not None and not path.parent.is_dir():
             raise typer.BadParameter(f"{path}: there is no directory {path.parent}", param_hint=option)
-    report = gate.check(*scenarios or (), policies=policy, directory=baselines, threads=workers)
+    if matrix and not (scenarios or policy) and not _has_baselines(said_here.baselines):
+        report = gate.Report(())
+    else:
+        named = [said_here.scenario(name) for name in scenarios or ()]
+        report = gate.check(
+            *named, policies=policy, directory=said_here.baselines, threads=said_here.workers, strict=strict
+        )
+    if matrix:
+        hashes = gate.check_matrix(directory=said_here.baselines, workers=said_here.workers)
+        report = replace(report, matrix=hashes)
     if as_json:
         print_json(report.as_dict())
     else:
@@ -125,26 +176,52 @@ def accept(
     anchor: Annotated[
         bool, typer.Option("--anchor", help="Count drift from here on, instead of from the last anchor.")
     ] = False,
-    baselines: Baselines = gate.DIRECTORY,
+    matrix: Matrix = False,
+    baselines: Baselines = None,
     workers: Workers = None,
 ) -> None:
     """Show how policies differ from their baselines, and take what they do now as new ones.
 
-    Accepted losses add up: a policy that lost a margin since the anchor is not accepted without --anchor.
+    Losses too small to be seen one by one add up: once several accepted changes lost the margin together, the next is
+    refused without --anchor. A loss beyond doubt that is all this one change's is accepted, and so is a gain; both move
+    the anchor.
 
     Exit codes: 0 all well, 1 something was not accepted, 2 usage or invalid input.
 
     Example: oo-sim gate accept quickstart --policy linucb --reason "alpha is 0.8 from now on, see the comparison"
     """
-    import_from_here()
+    said_here = _settings(baselines, workers)
+    if matrix:
+        path = gate.accept_matrix(reason=reason, directory=said_here.baselines, workers=said_here.workers)
+        typer.echo(f"Matrix: {path}: accepted, {reason}")
+        return
     found = gate.accept(
-        *scenarios or (), reason=reason, policies=policy, anchor=anchor, directory=baselines, threads=workers
+        *(said_here.scenario(name) for name in scenarios or ()),
+        reason=reason,
+        policies=policy,
+        anchor=anchor,
+        directory=said_here.baselines,
+        threads=said_here.workers,
     )
     typer.echo("\n".join(gate.lines(gate.Report(tuple(each.case for each in found)), verdict=False)))
     for each in found:
         typer.echo(f"{each.case.name}: {each.why}")
     if any(each.refused for each in found):
         raise typer.Exit(1)
+
+
+def _settings(baselines: Path | None, workers: int | None) -> Settings:
+    """What the repository says, and what the command line says instead. A private policy beside the scenario can be
+    named module:factory from here on."""
+    from oo_sim.gate.settings import settings  # noqa: PLC0415 (so that --help is fast)
+
+    import_from_here()
+    said = settings()
+    return said._replace(baselines=baselines or said.baselines, workers=workers or said.workers)
+
+
+def _has_baselines(directory: Path) -> bool:
+    return any(path.name != "matrix.json" for path in directory.glob("*.json"))
 
 
 def _tell_github(report: Report, *, quiet: bool) -> None:

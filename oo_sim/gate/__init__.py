@@ -1,4 +1,5 @@
-"""A gate for CI: what policies did is recorded as baselines, and a change that makes one worse or wrong is told.
+"""A gate for CI: what policies did is recorded as baselines, and a change that makes one worse or wrong is
+reported.
 
 Each name is imported when it is first used: pytest imports this package in every run, also where nobody uses the gate.
 """
@@ -16,13 +17,18 @@ if TYPE_CHECKING:
     from oo_sim.gate.checking import check
     from oo_sim.gate.drawing import picture
     from oo_sim.gate.judge import POWER
+    from oo_sim.gate.matrix import accept_matrix, check_matrix, record_matrix
     from oo_sim.gate.output import github_annotations, junit, lines, markdown
     from oo_sim.gate.recording import record
-    from oo_sim.gate.results import Case, Report, Verdict
+    from oo_sim.gate.results import Case, MatrixReport, Report, Verdict
 
 _HOMES = {
     "DIRECTORY": "baseline",
     "POWER": "judge",
+    "MatrixReport": "results",
+    "accept_matrix": "matrix",
+    "check_matrix": "matrix",
+    "record_matrix": "matrix",
     "Acceptance": "accepting",
     "Case": "results",
     "Report": "results",
@@ -43,16 +49,20 @@ __all__ = [
     "Acceptance",
     "Case",
     "GateError",
+    "MatrixReport",
     "Report",
     "Verdict",
     "accept",
+    "accept_matrix",
     "check",
+    "check_matrix",
     "github_annotations",
     "junit",
     "lines",
     "markdown",
     "picture",
     "record",
+    "record_matrix",
 ]
 
 

@@ -1,4 +1,4 @@
-"""A baseline: two small files that hold what a policy did in a scenario, the same bytes whenever it does the same."""
+"""A baseline: three small files that hold what a policy did in a scenario, the same bytes whenever it does the same."""
 
 from __future__ import annotations
 
@@ -59,6 +59,7 @@ class Facts(_Frozen):
     power: float
     versions: dict[str, str]
     accepted: tuple[Accepted, ...] = ()
+    code: str = ""  # a hash of the source file of a private policy
 
 
 class Baseline(NamedTuple):
@@ -67,6 +68,7 @@ class Baseline(NamedTuple):
     facts: Facts
     totals: I64
     anchor: I64
+    log: pa.Table | None = None  # the decisions of some users, rows of `sample.LOG`
 
     @property
     def users(self) -> int:
@@ -96,9 +98,9 @@ def stored(totals: I64, scale: float) -> I64:
 
 
 def save(baseline: Baseline, directory: Path) -> Path:
-    """Write both files, each at once or not at all; returns the JSON file's path."""
+    """Write its files, each at once or not at all; returns the JSON file's path."""
     facts = baseline.facts
-    path = directory / f"{_stem(facts.scenario, facts.policy)}.json"
+    path = path_of(directory, facts.scenario, facts.policy)
     columns = {str(mark): row for mark, row in zip(facts.marks, baseline.totals, strict=True)}
     table = pa.table({name: pa.array(row) for name, row in (columns | {_ANCHOR: baseline.anchor}).items()})
     buffer = io.BytesIO()
@@ -117,15 +119,22 @@ def save(baseline: Baseline, directory: Path) -> Path:
     try:
         directory.mkdir(parents=True, exist_ok=True)
         _replace(path.with_suffix(".parquet"), buffer.getvalue())
+        if baseline.log is not None:
+            _replace(path.with_suffix(".log.parquet"), _packed(baseline.log))
         _replace(path, text.encode())
     except OSError as error:
         raise GateError(f"{plain(path)}: can't be written: {error.strerror or error}") from error
     return path
 
 
+def path_of(directory: Path, scenario: str, policy: str) -> Path:
+    """The JSON file of a policy's baseline in a scenario."""
+    return directory / f"{_stem(scenario, policy)}.json"
+
+
 def find(directory: Path) -> Iterator[Baseline]:
     """All baselines of a directory, in order of their names. Raises GateError where one is damaged."""
-    for path in sorted(directory.glob("*.json")):
+    for path in sorted(set(directory.glob("*.json")) - {directory / "matrix.json"}):
         yield read(path)
 
 
@@ -154,7 +163,23 @@ def _checked(path: Path, facts: Facts) -> Baseline:
         raise GateError(f"{plain(numbers)}: can't be read: {plain(error, 120)}; record it again") from error
     if facts.looks[-1:] != (columns.shape[1],) or list(facts.looks) != sorted(set(facts.looks)) or facts.looks[0] < 2:
         raise GateError(f"{plain(numbers)}: holds {columns.shape[1]} users, and {plain(path)} says {facts.looks}")
-    return Baseline(facts, columns[:-1], columns[-1])
+    return Baseline(facts, columns[:-1], columns[-1], _log(path.with_suffix(".log.parquet")))
+
+
+def _packed(table: pa.Table) -> bytes:
+    buffer = io.BytesIO()
+    pq.write_table(table, buffer, compression="zstd", compression_level=9, write_statistics=False, store_schema=False)
+    return buffer.getvalue()
+
+
+def _log(path: Path) -> pa.Table | None:
+    """The decisions that were kept; baselines of before have none."""
+    if not path.exists():
+        return None
+    try:
+        return pq.read_table(path)
+    except (pa.ArrowException, OSError) as error:
+        raise GateError(f"{plain(path)}: can't be read: {plain(error, 120)}; record it again") from error
 
 
 def _stem(scenario: str, policy: str) -> str:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+import pyarrow as pa
 
 from oo_sim.audit import PolicyReport, UnusableLogError
 from oo_sim.contract import I64, Policy
@@ -17,7 +18,7 @@ from oo_sim.gate import environment
 from oo_sim.gate.baseline import DIRECTORY, Baseline, find, stored
 from oo_sim.gate.judge import Finding, Judgement, alpha_at, judge
 from oo_sim.gate.measure import Measured
-from oo_sim.gate.recording import Stage, stage
+from oo_sim.gate.recording import Stage, source_hash, stage
 from oo_sim.gate.results import Case, Layer, Report, Status, Verdict
 from oo_sim.scenario import PolicyKey, Scenario, parse_spec, policy_key
 from oo_sim.show.text import plain
@@ -44,13 +45,14 @@ def check(
     policies: Sequence[str | Policy] | None = None,
     directory: Path = DIRECTORY,
     threads: int | None = None,
+    strict: bool = False,
 ) -> Report:
     """Check every baseline of these scenarios (of all that were recorded), or of these policies alone.
 
-    A policy is a spec, or a Policy that stands in for the one whose name it has. Raises GateError, ScenarioError,
-    SpecError, UnknownPolicyError.
+    With `strict`, changed bits fail until they are accepted, whatever the statistics say. A policy is a spec, or a
+    Policy that stands in for the one whose name it has. Raises GateError, ScenarioError, SpecError, UnknownPolicyError.
     """
-    return Report(tuple(examine(job, threads) for job in jobs(scenarios, policies, directory)))
+    return Report(tuple(examine(job, threads, strict) for job in jobs(scenarios, policies, directory)))
 
 
 def jobs(
@@ -92,10 +94,12 @@ def _job(ready: Stage, baseline: Baseline, wanted: Mapping[PolicyKey, str | Poli
     return Job(ready, entrant, baseline)
 
 
-def examine(job: Job, threads: int | None = None) -> Case:
+def examine(job: Job, threads: int | None = None, strict: bool = False) -> Case:
     """Check one policy."""
     start, facts, found = time.perf_counter(), job.baseline.facts, _Check(job, threads)
     verdict = found.verdict()
+    if strict and verdict in (Verdict.EQUIVALENT, Verdict.IMPROVED):
+        verdict = Verdict.CHANGED
     return Case(
         facts.scenario,
         facts.policy,
@@ -128,6 +132,7 @@ class _Check:
             first = self._run(0, self.job.baseline.facts.looks[0])
             if comparable and self._hashes(first):
                 return Verdict.IDENTICAL
+            self._first_difference(first)
             sound = self._audit(first)
             if comparable:
                 found = self._statistics(first)
@@ -172,9 +177,20 @@ class _Check:
             said = f"all decisions and rewards of {facts.looks[0]:,} users are as recorded, bit for bit"
             return self._note("hashes", Status.PASSED, said)
         what = "decisions" if first.curves == facts.curves else "decisions and rewards"
-        if self.job.entrant.hash != facts.policy_hash:
-            what += ", and the policy's parameters or features"
+        if said := environment.changed(facts.parameters, dict(self.job.entrant.policy.parameters)):
+            what += f", and the policy's parameters: {said}"
+        elif self.job.entrant.hash != facts.policy_hash:
+            what += ", and the policy's name or features"
+        if facts.code and source_hash(self.job.entrant) != facts.code:
+            what += ", and the file that the policy is written in"
         return self._note("hashes", Status.SKIPPED, f"changed: {what}{self._elsewhere()}")
+
+    def _first_difference(self, first: Measured) -> None:
+        """Names the first decision that is another one: user, round, field, before and after."""
+        before = self.job.baseline.log
+        if before is None or first.sample is None:
+            return
+        self._note("first difference", Status.SKIPPED, first_difference(before, first.sample.log()))
 
     def _audit(self, first: Measured) -> bool:
         assert first.sample is not None
@@ -200,7 +216,9 @@ class _Check:
                 more = stored(self._run(looks[look - 1], after).totals, scale)
                 totals = np.concatenate([totals, more], axis=-1)
             facts, alpha = baseline.facts, alpha_at(look, looks)
-            judgement = judge(baseline.steps(totals), facts.marks, facts.margin, alpha=alpha)
+            judgement = judge(
+                baseline.steps(totals), facts.marks, facts.margin, alpha=alpha, last=look == len(looks) - 1
+            )
             if judgement.finding is not Finding.INCONCLUSIVE:
                 break
         self.judgement = judgement
@@ -225,6 +243,26 @@ def _first_of(policy: PolicyReport) -> str:
     """The first wrong decision, and how many fail each check."""
     counts = ", ".join(f"{check} {count.wrong:,}" for check, count in policy.checks.items() if count.wrong)
     return f"{policy.first} (wrong in all: {counts})"
+
+
+def first_difference(before: pa.Table, after: pa.Table) -> str:
+    """The first decision of the logged users that is not as recorded."""
+    keys = ("t", "user")
+    old, new = ({tuple(row[k] for k in keys): row for row in table.to_pylist()} for table in (before, after))
+    for key in sorted(old.keys() | new.keys()):
+        was, now = old.get(key), new.get(key)
+        where = f"user-{key[1]}, decision {key[0]}"
+        if was is None or now is None:
+            return f"{where}: {'was not made before' if was is None else 'is not made any more'}"
+        fields = [name for name in was if was[name] != now[name]]
+        if fields:
+            said = ", ".join(f"{name} {_shown(was[name])} before, {_shown(now[name])} now" for name in fields)
+            return f"{where}: {said}"
+    return f"none in the {len({user for _, user in old})} users whose decisions are kept; others differ"
+
+
+def _shown(value: object) -> str:
+    return "null" if value is None else f"{value:.17g}" if isinstance(value, float) else str(value)
 
 
 def describe(judgement: Judgement) -> str:

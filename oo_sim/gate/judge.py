@@ -21,6 +21,8 @@ INTERIM = 0.1
 POWER = 0.9999
 """The wanted chance to fail a loss of the margin. At 0.9999 half a margin is 3.4 standard errors, so that a policy that
 lost nothing fails in 1 of 3,000 checks, not in 1 of 1,000."""
+LEAST_POWER = 0.8
+"""Below it a baseline is refused: a loss of the margin would pass too often."""
 LEAST_USERS, FIRST_USERS, MOST_USERS = 64, 512, 20_000
 _DRAWS = 100_000  # of which 10 lie beyond the strictest quantile
 
@@ -49,16 +51,19 @@ class Judgement(NamedTuple):
     alpha: float
 
 
-def judge(steps: F64, marks: Sequence[int], margin: float, *, alpha: float = ALPHA) -> Judgement:
+def judge(steps: F64, marks: Sequence[int], margin: float, *, alpha: float = ALPHA, last: bool = True) -> Judgement:
     """Judge `steps` (C, n): each of n users' difference per decision up to each of C checkpoints `marks`.
 
     Regressed: the upper bound is below 0 and the estimate at or below -margin / 2, or somewhere along the curve the
     simultaneous band lies below -margin. Then equivalent: the lower bound is above -margin; of these, improved is what
-    mirrors a regression. Else inconclusive.
+    mirrors a regression. Else inconclusive. Before the `last` look, what may still be a gain of the margin is
+    inconclusive too: a gain is looked at for as long as a loss, because a fault can look like one.
     """
     difference = mean_interval(steps[-1], 1.0 - 2.0 * alpha)
     band = sup_t_band(steps, alpha)
     finding, why = _found(difference, band, marks, margin)
+    if finding is Finding.EQUIVALENT and not last and difference.upper >= margin:
+        finding, why = Finding.INCONCLUSIVE, "it may be a gain of the margin: more users tell"
     return Judgement(finding, why, difference, tuple(marks), band, margin, alpha)
 
 
@@ -97,7 +102,7 @@ def _found(d: Interval, band: Band, marks: Sequence[int], margin: float) -> tupl
     if d.lower > 0.0 and d.estimate >= margin / 2:
         return Finding.IMPROVED, "the lower bound is above 0, and the estimate beyond half the margin"
     if d.lower > -margin:
-        return Finding.EQUIVALENT, "the lower bound is above the margin"
+        return Finding.EQUIVALENT, "the lower bound is above minus the margin"
     return Finding.INCONCLUSIVE, "the interval holds both no loss and a loss of the margin; record more users to tell"
 
 
@@ -118,8 +123,18 @@ def users_wanted(sd: float, margin: float, power: float = POWER) -> int:
     With n = (sd (z_alpha + z_power) / margin)^2 the interval is as likely to clear 0 as, without any loss, to clear the
     margin.
     """
+    return min(MOST_USERS, users_needed(sd, margin, power))
+
+
+def users_needed(sd: float, margin: float, power: float) -> int:
+    """How many users bring the power, however many these are."""
     wanted = (sd * float(special.ndtri(1.0 - ALPHA) + special.ndtri(power)) / margin) ** 2
-    return min(MOST_USERS, max(LEAST_USERS, math.ceil(wanted)))
+    return max(LEAST_USERS, math.ceil(wanted))
+
+
+def margin_for(users: int, sd: float, power: float) -> float:
+    """The loss that so many users fail with this power."""
+    return sd * float(special.ndtri(1.0 - ALPHA) + special.ndtri(power)) / math.sqrt(users)
 
 
 def power_of(users: int, sd: float, margin: float) -> float:

@@ -72,7 +72,7 @@ def measure(
     block with the sample, and private policies, run in this one. Raises RoundError where the policy fails. Results
     depend on neither `workers` nor `block`.
     """
-    size = block or max(1, min(LANES, -(-users // workers)))
+    size = block or max(64, min(LANES, -(-users // workers)))
     parts = [Block(replicate, at, min(size, first + users - at)) for at in range(first, first + users, size)]
     sampler = Sampler(setting, parts[0].user_ids) if sample else None
     totals, hashes = forks.shared(len(marks), users), forks.shared(users).view(np.uint64)

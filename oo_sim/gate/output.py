@@ -10,7 +10,7 @@ from oo_sim.gate.results import Case, Layer, Report, Status, Verdict
 from oo_sim.show.text import plain
 
 MOST_ANNOTATIONS = 10
-_MARKS = {Verdict.IDENTICAL: "pass", Verdict.EQUIVALENT: "pass", Verdict.IMPROVED: "LOOK"}
+_MARKS = {Verdict.IDENTICAL: "pass", Verdict.EQUIVALENT: "CHANGED", Verdict.IMPROVED: "LOOK"}
 
 
 def lines(report: Report, *, verdict: bool = True) -> Iterator[str]:
@@ -19,6 +19,8 @@ def lines(report: Report, *, verdict: bool = True) -> Iterator[str]:
         yield f"{_MARKS.get(case.verdict, 'FAIL')}  {case.name}: {case.verdict.value} ({case.seconds:.1f} s)"
         for layer in case.layers:
             yield f"      {layer.name}: {plain(layer.text, 600)}"
+    if report.matrix is not None:
+        yield from report.matrix.lines()
     if not verdict:
         return
     if any(case.verdict is Verdict.IMPROVED for case in report.cases):
@@ -38,6 +40,10 @@ def junit(report: Report) -> str:
     for case in report.cases:
         for layer in case.layers:
             _entry(suite, case, layer)
+    for each in () if report.matrix is None else report.matrix.differences:
+        name = f"oo_gate.matrix.{plain(each.cell, 120)}"
+        entry = ET.SubElement(suite, "testcase", classname=name, name="hashes", time="0.000")
+        ET.SubElement(entry, "failure", message=plain(each.text, 1000), type="changed")
     counts = {"tests": "testcase", "failures": "*/failure", "errors": "*/error", "skipped": "*/skipped"}
     for key, path in counts.items():
         suite.set(key, str(len(suite.findall(path))))
@@ -78,12 +84,16 @@ def markdown(report: Report) -> str:
     for case in report.alarming:
         rows += ["", f"**{_escaped(case.name)}: {case.verdict.value}**", ""]
         rows += [f"* {layer.name}: {_escaped(plain(layer.text, 1000))}" for layer in case.layers]
+    if report.matrix is not None:
+        rows += ["", *(_escaped(plain(line, 400)) for line in report.matrix.lines())]
     return "\n".join(rows) + "\n"
 
 
 def github_annotations(report: Report) -> list[str]:
     """Workflow commands for what wants a look, gravest first, at most `MOST_ANNOTATIONS`."""
     found = [_annotation(case) for case in report.alarming]
+    cells = () if report.matrix is None else report.matrix.differences
+    found += [f"::error title={_property(f'oo-sim gate: {each.cell}')}::{_message(each.text)}" for each in cells]
     if len(found) <= MOST_ANNOTATIONS:
         return found
     rest = len(found) - MOST_ANNOTATIONS + 1

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
+import importlib.util
+import inspect
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -13,8 +16,27 @@ from oo_sim.engine import RoundError, checkpoints
 from oo_sim.entrants import Entrant, entrants
 from oo_sim.errors import GateError, RunFailedError
 from oo_sim.gate import environment
-from oo_sim.gate.baseline import DIRECTORY, UNIT, Accepted, Baseline, Facts, relative, save, stored
-from oo_sim.gate.judge import LEAST_USERS, POWER, looks, power_of, users_wanted
+from oo_sim.gate.baseline import (
+    DIRECTORY,
+    UNIT,
+    Accepted,
+    Baseline,
+    Facts,
+    path_of,
+    relative,
+    save,
+    stored,
+)
+from oo_sim.gate.judge import (
+    LEAST_POWER,
+    LEAST_USERS,
+    POWER,
+    looks,
+    margin_for,
+    power_of,
+    users_needed,
+    users_wanted,
+)
 from oo_sim.gate.measure import Measured, cores, measure
 from oo_sim.gate.sample import Setting
 from oo_sim.scenario import Scenario, load
@@ -36,7 +58,8 @@ class Stage(NamedTuple):
 
     def setting(self, entrant: Entrant) -> Setting:
         """What a policy's log says about itself."""
-        return Setting(entrant, self.scenario.seed, self.scenario.rounds, self.world.has_reactions)
+        scenario = self.scenario
+        return Setting(entrant, scenario.seed, scenario.rounds, self.world.has_reactions, scenario.canonical())
 
     @property
     def marks(self) -> list[int]:
@@ -87,17 +110,25 @@ def record(
     margin: float | None = None,
     directory: Path = DIRECTORY,
     threads: int | None = None,
+    weak: bool = False,
+    force: bool = False,
 ) -> list[Path]:
     """Record a baseline of each policy (of the scenario's, if not told otherwise); returns the files.
 
     `users` instead of as many as the power against a loss of `margin` per decision takes; `margin` instead of 1 % of
-    what the oracle earns more than random choice. Raises GateError, ScenarioError, SpecError, UnknownPolicyError.
+    what the oracle earns more than random choice. A power below `LEAST_POWER` is refused unless `weak`, and a baseline
+    that exists already unless `force`. Raises GateError, ScenarioError, SpecError, UnknownPolicyError.
     """
     _check(users, power, margin)
     ready = stage(scenario, rounds)
     taking_part = entrants(ready.world, policies or ready.scenario.policies)
     margin = _margin(ready, threads) if margin is None else margin
-    made = [_recorded(ready, each, users, power, margin, threads) for each in taking_part]
+    for each in taking_part:
+        if not force and (path := path_of(directory, ready.scenario.name, each.label)).exists():
+            raise GateError(
+                f"{plain(path)}: there is one already; `oo-sim gate accept` takes a change, --force another"
+            )
+    made = [_recorded(ready, each, users, power, margin, threads, weak) for each in taking_part]
     return [save(baseline, directory) for baseline in made]
 
 
@@ -124,14 +155,33 @@ def _margin(ready: Stage, threads: int | None) -> float:
 
 
 def _recorded(
-    ready: Stage, entrant: Entrant, users: int | None, power: float, margin: float, threads: int | None
+    ready: Stage,
+    entrant: Entrant,
+    users: int | None,
+    power: float,
+    margin: float,
+    threads: int | None,
+    weak: bool,
 ) -> Baseline:
     sd = _spread(ready, entrant, users or PILOT_USERS, threads)
     n = users or users_wanted(sd, margin, power)
     if users is None and n > PILOT_USERS:  # a few unlucky users make most of the spread: look again, at all of them
         sd = _spread(ready, entrant, n, threads)
         n = max(n, users_wanted(sd, margin, power))
-    return baseline_of(ready, entrant, n, margin, round(power_of(n, sd, margin), 4), threads)
+    if (reached := power_of(n, sd, margin)) < LEAST_POWER and not weak:
+        raise GateError(_too_weak(ready, entrant, n, margin, sd, reached))
+    return baseline_of(ready, entrant, n, margin, round(reached, 4), threads)
+
+
+def _too_weak(ready: Stage, entrant: Entrant, users: int, margin: float, sd: float, power: float) -> str:
+    """Why a baseline would tell nothing, and what would do."""
+    name = f"{plain(ready.scenario.name)} {plain(entrant.label, 60)}"
+    wider = margin_for(users, sd, LEAST_POWER)
+    wanted = users_needed(sd, margin, LEAST_POWER)
+    return (
+        f"{name}: {users:,} users fail a loss of {margin:.5f} per decision with power {power:.2f} only; "
+        f"{wanted:,} users bring {LEAST_POWER:g}, or --margin {wider:.5f}; --weak records it all the same"
+    )
 
 
 def _spread(ready: Stage, entrant: Entrant, users: int, threads: int | None) -> float:
@@ -174,5 +224,20 @@ def baseline_of(
         power=power,
         versions=environment.versions(),
         accepted=accepted,
+        code=source_hash(entrant),
     )
-    return Baseline(facts, totals, totals[-1] if anchor is None else anchor)
+    assert parts[0].sample is not None
+    return Baseline(facts, totals, totals[-1] if anchor is None else anchor, parts[0].sample.log())
+
+
+def source_hash(entrant: Entrant) -> str:
+    """A hash of the file that a private policy is written in; empty for built-in ones, and where there is no file."""
+    if entrant.built_in:
+        return ""
+    name = entrant.label.partition(":")[0]
+    try:
+        found = importlib.util.find_spec(name) if ":" in entrant.label else None
+        path = found.origin if found is not None else inspect.getsourcefile(inspect.unwrap(entrant.policy.score))
+        return hashlib.blake2b(Path(path or "").read_bytes(), digest_size=16).hexdigest()
+    except (OSError, TypeError, ImportError, ValueError):
+        return ""

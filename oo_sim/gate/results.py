@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -17,6 +17,7 @@ class Verdict(StrEnum):
     IDENTICAL = "identical"
     EQUIVALENT = "equivalent"
     IMPROVED = "improved"
+    CHANGED = "changed"
     INCONCLUSIVE = "inconclusive"
     NOT_COMPARABLE = "not comparable"
     REGRESSED = "regressed"
@@ -28,6 +29,7 @@ EXIT_CODES = {
     Verdict.IDENTICAL: 0,
     Verdict.EQUIVALENT: 0,
     Verdict.IMPROVED: 0,
+    Verdict.CHANGED: 1,
     Verdict.INCONCLUSIVE: 3,
     Verdict.NOT_COMPARABLE: 4,
     Verdict.REGRESSED: 1,
@@ -114,15 +116,54 @@ def _data(j: Judgement) -> dict[str, Any]:
 
 
 @dataclass(frozen=True)
+class Difference:
+    """A cell of the matrix that is not as recorded, and where it differs first."""
+
+    cell: str
+    text: str
+
+
+@dataclass(frozen=True)
+class MatrixReport:
+    """What a check of the matrix found."""
+
+    cells: int
+    differences: tuple[Difference, ...]
+    seconds: float
+
+    @property
+    def exit_code(self) -> int:
+        """1 where a bit changed."""
+        return 1 if self.differences else 0
+
+    def lines(self, most: int = 20) -> Iterator[str]:
+        """The differences, the first `most` of them in words, and how many cells are identical."""
+        for each in self.differences[:most]:
+            yield f"FAIL  {each.cell}: {each.text}"
+        if len(self.differences) > most:
+            yield f"      and {len(self.differences) - most} more"
+        same = self.cells - len(self.differences)
+        yield f"Matrix: {same} of {self.cells} cells identical ({self.seconds:.1f} s)."
+
+    def as_dict(self) -> dict[str, Any]:
+        """The report as plain data."""
+        found = [{"cell": each.cell, "text": each.text} for each in self.differences]
+        return {"cells": self.cells, "differences": found, "seconds": round(self.seconds, 3)}
+
+
+@dataclass(frozen=True)
 class Report:
     """All cases of a check."""
 
     cases: tuple[Case, ...]
+    matrix: MatrixReport | None = None
 
     @property
     def exit_code(self) -> int:
-        """That of the gravest verdict: audit violation, regressed or failed, not comparable, inconclusive, none."""
-        return max(self.cases, key=lambda case: list(Verdict).index(case.verdict)).exit_code if self.cases else 0
+        """That of the gravest verdict: audit violation, regressed, failed or changed, not comparable, inconclusive."""
+        order = (5, 1, 4, 3)
+        codes = {case.exit_code for case in self.cases} | {0 if self.matrix is None else self.matrix.exit_code}
+        return next((code for code in order if code in codes), 0)
 
     @property
     def alarming(self) -> Sequence[Case]:
@@ -133,4 +174,5 @@ class Report:
 
     def as_dict(self) -> dict[str, Any]:
         """The report as plain data."""
-        return {"exit_code": self.exit_code, "cases": [case.as_dict() for case in self.cases]}
+        data: dict[str, Any] = {"exit_code": self.exit_code, "cases": [case.as_dict() for case in self.cases]}
+        return data if self.matrix is None else data | {"matrix": self.matrix.as_dict()}

@@ -15,7 +15,7 @@ from figures.painted import assert_painted
 
 from oo_sim.cli import main
 
-SMALL = ("--users=64", "--rounds=20", "--margin=0.02")
+SMALL = ("--users=64", "--rounds=20", "--margin=0.02", "--weak")
 PRIVATE = """
 from oo_sim.policies import make
 
@@ -79,7 +79,7 @@ def test_a_worse_policy_is_exit_code_1_and_told_to_github(call: Call, monkeypatc
     private()
     assert call("record", "quickstart", "--policy", "private:mine", "--users=128", *SMALL[1:]).code == 0
     assert call("check").code == 0
-    private(", probs=make('random').probs")
+    private(", probs=make('random').probs, explores=True")
     monkeypatch.setenv("GITHUB_ACTIONS", "true")
     monkeypatch.setenv("GITHUB_STEP_SUMMARY", "summary.md")
     answer = call("check")
@@ -126,7 +126,7 @@ def test_another_scenario_is_exit_code_4(call: Call) -> None:
         (["check"], "there is no baseline in scenarios/baselines"),
         (["check", "nowhere"], "there is no baseline"),
         (["record", "nowhere"], "nowhere: there is no such"),
-        (["record"], "Missing argument"),
+        (["record"], "name a scenario"),
         (["record", "quickstart", "--users=3"], "at least 64"),
         (["record", "quickstart", "--policy", "linucbb"], "did you mean linucb"),
         (["record", "quickstart", "--power", "2"], "between 0.5 and 1"),

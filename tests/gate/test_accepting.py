@@ -31,7 +31,7 @@ def lazy(share: float) -> Policy:
 @pytest.fixture
 def directory(tmp_path: Path) -> Path:
     """A baseline of a policy that is not lazy yet."""
-    record(SCENARIO, policies=[lazy(0.0)], users=256, margin=MARGIN, directory=tmp_path)
+    record(SCENARIO, policies=[lazy(0.0)], users=256, margin=MARGIN, directory=tmp_path, weak=True)
     return tmp_path
 
 
@@ -82,7 +82,7 @@ def test_many_small_losses_cannot_pass_unseen(directory: Path) -> None:
 @pytest.mark.parametrize(("first", "then", "verdict"), [(0.0, 0.9, Verdict.REGRESSED), (0.9, 0.0, Verdict.IMPROVED)])
 def test_what_is_beyond_doubt_moves_the_anchor(first: float, then: float, verdict: Verdict, tmp_path: Path) -> None:
     """A loss that was accepted in plain view fails no later change; of a gain nothing can be lost unseen."""
-    record(SCENARIO, policies=[lazy(first)], users=256, margin=MARGIN, directory=tmp_path)
+    record(SCENARIO, policies=[lazy(first)], users=256, margin=MARGIN, directory=tmp_path, weak=True)
     (taken,) = accept(SCENARIO, policies=[lazy(then)], reason="seen", directory=tmp_path)
     assert taken.case.verdict is verdict
     assert taken.why == "accepted; it is the new anchor"
@@ -104,7 +104,7 @@ def test_what_is_not_accepted(directory: Path) -> None:
 
     (broken,) = accept(SCENARIO, policies=[lazy(0.0)._replace(score=score)], reason="x", directory=directory)  # type: ignore[arg-type]
     assert broken.refused
-    record(SCENARIO, policies=["linucb"], users=64, margin=MARGIN, directory=directory)
+    record(SCENARIO, policies=["linucb"], users=64, margin=MARGIN, directory=directory, weak=True)
     wrong = make("linucb")._replace(score=make("linucb", {"alpha": 2.0}).score)
     (violation,) = accept(SCENARIO, policies=[wrong], reason="x", directory=directory)
     assert violation.refused

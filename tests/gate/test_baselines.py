@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+import re
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from oo_sim.contract import F64, Batch, Policy, State
+from oo_sim.contract import F64, Batch, Learning, Policy, State
 from oo_sim.gate import GateError, Verdict, check, record
 from oo_sim.gate.baseline import UNIT, read
 from oo_sim.policies import make
@@ -19,18 +21,22 @@ from oo_sim.policies import make
 def recorded(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The JSON file of a small baseline."""
     directory = tmp_path_factory.mktemp("recorded")
-    (path,) = record("quickstart", policies=["linucb"], users=80, rounds=20, margin=0.01, directory=directory)
+    (path,) = record(
+        "quickstart", policies=["linucb"], users=80, rounds=20, margin=0.01, directory=directory, weak=True
+    )
     return path
 
 
 def test_recording_again_writes_the_same_bytes(recorded: Path, tmp_path: Path) -> None:
     (again,) = record(
-        "quickstart", policies=["linucb"], users=80, rounds=20, margin=0.01, directory=tmp_path, threads=1
+        "quickstart", policies=["linucb"], users=80, rounds=20, margin=0.01, directory=tmp_path, weak=True, threads=1
     )
     assert again.name == recorded.name == "quickstart.linucb.json"
     for suffix in (".json", ".parquet"):
         assert again.with_suffix(suffix).read_bytes() == recorded.with_suffix(suffix).read_bytes()
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["quickstart.linucb.json", "quickstart.linucb.parquet"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        *("quickstart.linucb.json", "quickstart.linucb.log.parquet", "quickstart.linucb.parquet")
+    ]
 
 
 def test_a_baseline_is_small_and_reads_back(recorded: Path) -> None:
@@ -50,7 +56,13 @@ def test_how_many_users_are_stored_follows_from_the_power(tmp_path: Path) -> Non
     counts = []
     for power in (0.9, 0.999):
         (path,) = record(
-            "quickstart", policies=["random"], rounds=10, margin=0.05, power=power, directory=tmp_path / str(power)
+            "quickstart",
+            policies=["random"],
+            rounds=10,
+            margin=0.05,
+            power=power,
+            directory=tmp_path / str(power),
+            weak=True,
         )
         baseline = read(path)
         assert baseline.facts.power == pytest.approx(power, abs=0.01)
@@ -66,8 +78,8 @@ def test_a_scenario_without_anything_to_earn_wants_a_margin(tmp_path: Path) -> N
         "  segments: [{name: all, preferences: {intercept: 0.5}}]\n"
     )
     with pytest.raises(GateError, match=r"flat: the oracle earns 0\.0000 more than random choice"):
-        record(flat, users=64, directory=tmp_path)
-    record(flat, users=64, margin=0.01, directory=tmp_path)
+        record(flat, users=64, directory=tmp_path, weak=True)
+    record(flat, users=64, margin=0.01, directory=tmp_path, weak=True)
     assert check(flat, directory=tmp_path).exit_code == 0
 
 
@@ -110,7 +122,7 @@ def test_a_damaged_baseline_is_refused_by_name(words: str, recorded: Path, tmp_p
 )
 def test_wrong_wishes_are_refused_before_any_work(wrong: dict[str, float], words: str, tmp_path: Path) -> None:
     with pytest.raises(GateError, match=words):
-        record("quickstart", directory=tmp_path, **wrong)  # type: ignore[arg-type]
+        record("quickstart", directory=tmp_path, weak=True, **wrong)  # type: ignore[arg-type]
     assert not list(tmp_path.iterdir())
 
 
@@ -133,10 +145,11 @@ def test_other_environments_are_not_comparable_and_audited_all_the_same(recorded
     assert "seed was 1 and is 5" in case.text
     assert [(layer.name, layer.status.value) for layer in case.layers] == [
         ("environment", "failed"),
+        ("first difference", "skipped"),
         ("audit", "passed"),
         ("statistics", "skipped"),
     ]
-    wrong = make("linucb")._replace(probs=make("random").probs)
+    wrong = make("linucb")._replace(probs=make("random").probs, explores=True)
     (case,) = check(other, policies=[wrong], directory=recorded.parent).cases
     assert case.verdict is Verdict.VIOLATION
     assert case.exit_code == 5
@@ -154,7 +167,7 @@ def test_a_policy_that_raises_fails(recorded: Path) -> None:
 
 def test_a_wrong_policy_that_raises_later_is_a_violation(tmp_path: Path) -> None:
     """The audit has seen the first users by then, and what it saw stands. The margin is too small for 64 users."""
-    record("quickstart", policies=["linucb"], users=80, rounds=20, margin=1e-5, directory=tmp_path)
+    record("quickstart", policies=["linucb"], users=80, rounds=20, margin=1e-5, directory=tmp_path, weak=True)
     sound, calls = make("linucb", {"alpha": 1.05}), 0
 
     def score(state: State, batch: Batch, noise: F64) -> F64:
@@ -167,14 +180,14 @@ def test_a_wrong_policy_that_raises_later_is_a_violation(tmp_path: Path) -> None
     wrong = make("linucb")._replace(score=score)
     (case,) = check("quickstart", policies=[wrong], directory=tmp_path, threads=1).cases
     assert (case.verdict, case.exit_code) == (Verdict.VIOLATION, 5)
-    assert [layer.name for layer in case.layers] == ["environment", "hashes", "audit", "run"]
+    assert [layer.name for layer in case.layers] == ["environment", "hashes", "first difference", "audit", "run"]
     assert "audit: linucb: user user-0" in case.text
     assert "user-64: ZeroDivisionError: not today" in case.text
 
 
 def test_names_of_files_are_never_shared(tmp_path: Path) -> None:
     specs = ["linucb:alpha=0.5", "linucb:alpha=0.5,features=oo7", "linucb:alpha=0.55"]
-    paths = record("quickstart", policies=specs, users=64, rounds=5, margin=0.1, directory=tmp_path)
+    paths = record("quickstart", policies=specs, users=64, rounds=5, margin=0.1, directory=tmp_path, weak=True)
     assert len(set(paths)) == 3
     assert [read(path).facts.policy for path in paths] == specs
     assert check(directory=tmp_path).exit_code == 0
@@ -199,4 +212,78 @@ def test_other_checkpoints_are_not_comparable(recorded: Path, monkeypatch: pytes
     (case,) = check("quickstart", directory=recorded.parent).cases
     assert (case.verdict, case.exit_code) == (Verdict.NOT_COMPARABLE, 4)
     assert "other checkpoints; record it again" in case.text
-    assert [layer.name for layer in case.layers] == ["environment", "audit", "statistics"]
+    assert [layer.name for layer in case.layers] == ["environment", "first difference", "audit", "statistics"]
+
+
+def test_a_baseline_that_tells_too_little_is_refused(tmp_path: Path) -> None:
+    """The message says how many users would do, and which margin; with --weak it is recorded all the same."""
+    few = {"policies": ["linucb"], "users": 64, "rounds": 20, "margin": 0.01, "directory": tmp_path}
+    with pytest.raises(GateError, match=r"64 users fail a loss of 0\.01000 .* with power 0\.\d+ only") as refused:
+        record("quickstart", **few)  # type: ignore[arg-type]
+    wanted, margin = re.findall(r"([\d,]+) users bring 0\.8, or --margin (0\.\d+)", str(refused.value))[0]
+    assert not list(tmp_path.iterdir())
+    record("quickstart", **few | {"margin": float(margin) * 1.01})  # type: ignore[arg-type]
+    assert int(wanted.replace(",", "")) > 64
+    with pytest.raises(GateError, match=r"linucb\.json: there is one already"):
+        record("quickstart", **few, weak=True)  # type: ignore[arg-type]
+    (path,) = record("quickstart", **few, weak=True, force=True)  # type: ignore[arg-type]
+    assert read(path).facts.margin == 0.01
+
+
+def test_strict_fails_what_statistics_would_pass_and_says_what_changed_first(recorded: Path) -> None:
+    """The parameter, with its old and new value; and the first decision: user, round, field, before and after."""
+    other = make("linucb", {"alpha": 1.0 + 1e-9})
+    (mild,) = check("quickstart", policies=[other], directory=recorded.parent).cases
+    assert "alpha was 1.0 and is 1.000000001" in next(layer.text for layer in mild.layers if layer.name == "hashes")
+    first = next(layer.text for layer in mild.layers if layer.name == "first difference")
+    assert re.match(r"user-\d+, decision 0: score 1\.\d+ before, 1\.\d+ now$", first), first
+    shifted = make("linucb")._replace(score=_nudged(make("linucb")))
+    for strict, verdict in ((False, Verdict.EQUIVALENT), (True, Verdict.CHANGED)):
+        (case,) = check("quickstart", policies=[shifted], directory=recorded.parent, strict=strict).cases
+        assert case.verdict in (verdict, Verdict.INCONCLUSIVE)
+        assert case.exit_code == (1 if case.verdict is Verdict.CHANGED else case.exit_code)
+
+
+def _nudged(policy: Policy) -> Callable[[State, Batch, F64], F64]:
+    """Scores that differ in the last bits alone."""
+    return lambda state, batch, noise: policy.score(state, batch, noise) * (1.0 + 1e-13)
+
+
+def test_a_late_fault_is_seen_by_the_audit(tmp_path: Path) -> None:
+    """A theta that is not refreshed after decision 250: the whole horizon of some users is derived again."""
+    sound = make("linucb")
+    record("quickstart", policies=["linucb"], users=64, rounds=300, margin=0.05, directory=tmp_path, weak=True)
+
+    def update(state: State, learning: Learning, noise: F64) -> State:
+        return sound.update(state, learning, noise) if learning.t_now[0] < 250 else state
+
+    (case,) = check("quickstart", policies=[sound._replace(update=update)], directory=tmp_path).cases
+    assert case.verdict is Verdict.VIOLATION
+    assert re.search(r"decision 25\d: score", case.text), case.text
+
+
+def test_a_gain_is_looked_at_as_long_as_a_loss() -> None:
+    """What may be a gain of the margin is settled at the last look alone."""
+    from oo_sim.gate.judge import Finding, judge  # noqa: PLC0415
+
+    z = np.linspace(-1.0, 1.0, 100)
+    z /= z.std(ddof=1)
+    for mean, early in ((0.004, Finding.INCONCLUSIVE), (0.0, Finding.EQUIVALENT), (0.02, Finding.IMPROVED)):
+        steps = (mean + 0.025 * z)[None]
+        assert judge(steps, (10,), 0.01, last=False).finding is early
+        assert judge(steps, (10,), 0.01).finding is (Finding.EQUIVALENT if mean < 0.01 else Finding.IMPROVED)
+
+
+def test_a_private_policy_is_known_by_its_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    source = tmp_path / "gated_here.py"
+    source.write_text(
+        "from oo_sim.policies import make\n\ndef mine():\n    return make('greedy')._replace(name='mine')\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    few = {"users": 64, "rounds": 10, "margin": 0.05, "weak": True}
+    (path,) = record("quickstart", policies=["gated_here:mine"], directory=tmp_path / "kept", **few)  # type: ignore[arg-type]
+    assert len(read(path).facts.code) == 32
+    source.write_text(source.read_text().replace("make('greedy')", "make('greedy', {'prior': 3.0})"))
+    monkeypatch.delitem(sys.modules, "gated_here")
+    (case,) = check("quickstart", directory=tmp_path / "kept").cases
+    assert "the file that the policy is written in" in next(c.text for c in case.layers if c.name == "hashes")

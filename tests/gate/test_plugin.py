@@ -20,7 +20,7 @@ def test_all(oo_gate):
 
 def test_a_change(oo_gate):
     from oo_sim.policies import make
-    oo_gate.check("quickstart", make("greedy")._replace(probs=make("random").probs))
+    oo_gate.check("quickstart", make("greedy")._replace(probs=make("random").probs, explores=True))
 
 def test_no_baseline(oo_gate):
     oo_gate.check("quickstart", "linucb")
@@ -29,7 +29,9 @@ def test_no_baseline(oo_gate):
 
 def test_the_fixture_passes_and_fails_tests(pytester: pytest.Pytester) -> None:
     """Warnings are errors there, so the plugin raises none."""
-    record("quickstart", policies=["greedy"], users=64, rounds=20, margin=0.05, directory=pytester.path / "kept")
+    record(
+        "quickstart", policies=["greedy"], users=64, rounds=20, margin=0.05, directory=pytester.path / "kept", weak=True
+    )
     pytester.makeini("[pytest]\noo_gate_baselines = kept\nfilterwarnings = error\n")
     pytester.makepyfile(TESTS)
     ran = pytester.runpytest_inprocess("-p", "no:cacheprovider", "-p", "no:timeout")

@@ -31,7 +31,7 @@ ELSEWHERE = {
 """Commands that take long, and where they are run instead."""
 
 SMALLER = {
-    "oo-sim gate record ": "--users 200",
+    "oo-sim gate record ": "--users 200 --weak",
     "oo-sim generate llm_tips ": "--users 12 --rounds 10",
     "oo-sim run llm_tips ": "--users 12 --rounds 10",
 }

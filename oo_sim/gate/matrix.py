@@ -1,0 +1,230 @@
+"""The matrix: hashes of what every policy does in every small world, in one file. Any bit that changes shows.
+
+A hash cannot tell what was there before, but where it differs: in which round first, for which users, in which columns.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from oo_sim.contract import I64, U64, Bool, Decision, Learned, Offer
+from oo_sim.engine import Block, RoundError, forks, simulate
+from oo_sim.entrants import entrants
+from oo_sim.errors import GateError
+from oo_sim.gate import environment, mechanisms
+from oo_sim.gate.hashes import mix
+from oo_sim.gate.measure import cores
+from oo_sim.gate.results import Difference, MatrixReport
+from oo_sim.scenario import Scenario, load
+from oo_sim.worlds import TipBank, build
+
+FILE = "matrix.json"
+COLUMNS = ("offered", "truth", "x", "probs", "chosen", "propensity", "score", "explored", "learned")
+"""What is hashed apart, so that it can be said what changed."""
+_ALL = len(COLUMNS)
+FAILED = "failed: "
+
+
+class Cell(NamedTuple):
+    """A policy in a world: what is run."""
+
+    scenario: Scenario
+    policy: str
+    bank: TipBank | None
+
+    @property
+    def name(self) -> str:
+        """Scenario and policy."""
+        return f"{self.scenario.name} {self.policy}"
+
+
+class _Trace:
+    """Hashes of each lane's columns, and a check of all of them after every round."""
+
+    def __init__(self, users: int) -> None:
+        self.hashes: U64 = np.zeros((_ALL, users), np.uint64)
+        self.rounds: list[int] = []
+
+    def decided(self, t: I64, offer: Offer, decision: Decision, active: Bool) -> None:
+        """Take in a round's offer and decision."""
+        n, c = self.hashes.shape[1], offer.candidates
+        raw = (c.is_overdue, c.task_age_days, c.priority, c.is_llm, c.serial)
+        columns: dict[str, tuple[Any, ...]] = {
+            "offered": (t, c.hour, c.day, c.mask, *(np.where(c.mask, each, 0) for each in raw)),
+            "truth": (offer.expected, offer.best),
+            **{name: (getattr(decision, name),) for name in COLUMNS[2:8]},
+        }
+        for i, parts in enumerate(columns.values()):
+            mix(self.hashes[i], *(np.asarray(part)[..., :n] for part in parts), where=active[:n])
+        self.rounds.append(0)
+
+    def learned(self, learned: Learned) -> None:
+        """Take in what was learned."""
+        n, (x, reward, learn, decided, now, _) = self.hashes.shape[1], learned.learning
+        if learn[:n].any():
+            parts = (x, reward, learned.reaction, decided, now)
+            mix(self.hashes[_ALL - 1], *(part[..., :n] for part in parts), where=learn[:n])
+        self.rounds[-1] = int.from_bytes(hashlib.blake2b(self.hashes.tobytes(), digest_size=2).digest(), "little")
+
+
+def cells(scenarios: Sequence[str | Path] = ()) -> list[Cell]:
+    """The package's own worlds and policies, or the policies of some scenario files, cut to 64 users."""
+    if scenarios:
+        found = [load(each) for each in scenarios]
+        cut = [each.with_(users=min(each.users, mechanisms.USERS), replicates=1) for each in found]
+        return [Cell(each, policy, None) for each in cut for policy in each.policies]
+    return [
+        Cell(mechanisms.scenario(name), policy, mechanisms.bank(name))
+        for name in mechanisms.WORLDS
+        for policy in mechanisms.policies(name)
+    ]
+
+
+_SIZE = 4 * _ALL + 2 * mechanisms.USERS
+
+
+def _fingerprint(cell: Cell) -> bytes:
+    """Checks of each column (4 bytes), of each user (2) and after each round (2)."""
+    world = build(cell.scenario, cell.bank)
+    (entrant,) = entrants(world, [cell.policy])
+    users, rounds = cell.scenario.users, cell.scenario.rounds
+    trace = _Trace(users)
+    lanes = Block(0, 0, users).lanes(cell.scenario.seed)
+    tally = simulate(world, entrant.policy, lanes, users, rounds, [rounds], observer=trace)
+    columns = b"".join(hashlib.blake2b(row.tobytes(), digest_size=4).digest() for row in trace.hashes)
+    ends = np.concatenate([trace.hashes.view(np.int64), tally.totals.reshape(-1, users)])
+    each = b"".join(
+        hashlib.blake2b(np.ascontiguousarray(ends[:, i]).tobytes(), digest_size=2).digest() for i in range(users)
+    )
+    return (
+        columns + each.ljust(2 * mechanisms.USERS, b"\0") + b"".join(one.to_bytes(2, "little") for one in trace.rounds)
+    )
+
+
+def fingerprints(wanted: Sequence[Cell], workers: int | None = None) -> dict[str, str]:
+    """What every cell does, as text; on forked processes where the system can."""
+    longest = max((cell.scenario.rounds for cell in wanted), default=0)
+    out = forks.shared(len(wanted), -(-(_SIZE + 2 * longest + 8) // 8)).view(np.uint8)
+    failed: dict[int, str] = {}
+
+    def work(i: int) -> None:
+        try:
+            found = _fingerprint(wanted[i])
+        except RoundError as error:
+            failed[i] = f"{FAILED}{error.__cause__ or error}"
+            return
+        out[i, : len(found)] = np.frombuffer(found, np.uint8)
+        out[i, -1] = 1
+
+    workers = workers or cores()
+    if workers > 1 and len(wanted) > 1 and forks.possible():
+        forks.forked(workers, len(wanted), work, lambda: None)
+    for i in range(len(wanted)):
+        if not out[i, -1]:
+            work(i)
+    sizes = [_SIZE + 2 * cell.scenario.rounds for cell in wanted]
+    return {
+        cell.name: failed.get(i) or base64.b85encode(out[i, : sizes[i]].tobytes()).decode()
+        for i, cell in enumerate(wanted)
+    }
+
+
+def record_matrix(
+    scenarios: Sequence[str | Path] = (), *, directory: Path, workers: int | None = None, force: bool = False
+) -> Path:
+    """Record the matrix of the package's own worlds, or of some scenario files. Raises GateError where one exists and
+    `force` is not given, and where a policy fails."""
+    path = directory / FILE
+    if path.exists() and not force:
+        raise GateError(f"{path}: there is one already; --force takes what policies do now in its place")
+    return _write(path, [str(each) for each in scenarios], workers, [])
+
+
+def accept_matrix(*, reason: str, directory: Path, workers: int | None = None) -> Path:
+    """Take what policies do now in place of what is recorded, with a reason that the file keeps. Raises GateError."""
+    if not reason.strip():
+        raise GateError("reason: it is empty; say why the change is right, for those who read the matrix later")
+    path = directory / FILE
+    before = _read(path)
+    return _write(path, before["scenarios"], workers, [*before.get("accepted", []), reason.strip()])
+
+
+def _write(path: Path, scenarios: list[str], workers: int | None, accepted: list[str]) -> Path:
+    wanted = cells(scenarios)
+    found = fingerprints(wanted, workers)
+    if bad := [name for name, text in found.items() if text.startswith(FAILED)]:
+        raise GateError(f"{bad[0]}: {found[bad[0]]}; a matrix holds no policy that fails")
+    facts = {
+        "format": 1,
+        "scenarios": scenarios,
+        "versions": environment.versions(),
+        "settings": {cell.scenario.name: cell.scenario.content_hash()[:16] for cell in wanted},
+        "accepted": accepted,
+        "cells": found,
+    }
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(facts, indent=0, sort_keys=True) + "\n", encoding="utf-8")
+    return path
+
+
+def check_matrix(*, directory: Path, workers: int | None = None) -> MatrixReport:
+    """Run every recorded cell again. Raises GateError where there is no matrix, or it is damaged."""
+    start, path = time.perf_counter(), directory / FILE
+    recorded = _read(path)
+    wanted = cells(recorded["scenarios"])
+    now = fingerprints(wanted, workers)
+    rounds = {cell.name: cell.scenario.rounds for cell in wanted}
+    told = environment.elsewhere(recorded["versions"])
+    hashes = {cell.scenario.name: cell.scenario.content_hash()[:16] for cell in wanted}
+    found = []
+    for name in dict.fromkeys([*recorded["cells"], *now]):
+        before, after = recorded["cells"].get(name), now.get(name)
+        if before == after:
+            continue
+        text = _where(before, after, rounds.get(name, 0))
+        world = name.partition(" ")[0]
+        if hashes.get(world) != recorded["settings"].get(world):
+            text += "; the scenario says something else"
+        found.append(Difference(name, text + (f"; recorded with {told}" if told else "")))
+    return MatrixReport(len(now), tuple(found), time.perf_counter() - start)
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        facts = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise GateError(f"{path}: there is no matrix; record one with `oo-sim gate record --matrix`") from None
+    except (OSError, ValueError) as error:
+        raise GateError(f"{path}: can't be read: {error}") from error
+    if not isinstance(facts, dict) or facts.get("format") != 1 or not isinstance(facts.get("cells"), dict):
+        raise GateError(f"{path}: is not a matrix of format 1; record it again")
+    return facts
+
+
+def _where(before: str | None, after: str | None, rounds: int) -> str:
+    """The first round, the users and the columns that differ."""
+    if before is None:
+        return "is not recorded"
+    if after is None:
+        return "is recorded, and is not run any more"
+    if after.startswith(FAILED):
+        return after
+    was, now = (np.frombuffer(base64.b85decode(text), np.uint8) for text in (before, after))
+    if len(was) != len(now):
+        return "has another number of rounds than recorded"
+    differs = was != now
+    columns = [name for i, name in enumerate(COLUMNS) if differs[4 * i : 4 * i + 4].any()]
+    each = differs[4 * _ALL : _SIZE].reshape(-1, 2).any(axis=1)
+    ahead = differs[_SIZE:].reshape(-1, 2).any(axis=1)
+    users = np.flatnonzero(each)
+    who = "no user's totals" if len(users) == 0 else f"{len(users)} users, the first user-{users[0]}"
+    when = f"from round {np.argmax(ahead)} on" if ahead.any() else "in what was earned"
+    return f"changed {when}, of {who}: {', '.join(columns) or 'rewards'}"

@@ -1,0 +1,133 @@
+"""The matrix: every bit of every policy in every small world, in one file that other repositories can make too."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from oo_sim.gate import GateError, accept_matrix, check_matrix, mechanisms, record_matrix
+from oo_sim.gate.matrix import Cell, cells, fingerprints
+from oo_sim.gate.settings import settings
+from oo_sim.policies.registry import POLICIES
+from oo_sim.scenario import load
+
+OWN = """version: 1
+name: own
+users: 100
+rounds: 12
+policies: [linucb, "matrix_private:mine"]
+world:
+  kind: tips
+  tasks: {count: 3}
+  segments: [{name: all, preferences: {priority: 1}}]
+"""
+PRIVATE = "from oo_sim.policies import make\n\ndef mine():\n    return make('greedy', {PRIOR})._replace(name='mine')\n"
+
+
+def test_every_policy_and_every_mechanism_is_in_it() -> None:
+    assert {spec.partition(":")[0] for spec in mechanisms.POLICIES} == set(POLICIES)
+    tips = [spec["world"] for spec in mechanisms.WORLDS.values() if spec["world"]["kind"] == "tips"]
+    feedback = [spec["feedback"] for spec in mechanisms.WORLDS.values() if "feedback" in spec]
+    kinds = {kind for world in tips for drift in world.get("drift", ()) for kind in drift}
+    assert {"abrupt", "gradual", "periodic", "random_walk", "become", "share", "segments"} <= kinds
+    assert {kind for each in feedback for kind in each["delay"]} == {"geometric", "lognormal", "uniform", "constant"}
+    assert any("missing" in each for each in feedback)
+    for part in ("fatigue", "churn", "arrivals", "clock"):
+        assert any(part in world for world in tips), part
+    assert any(world["tasks"].get("mode") == "backlog" for world in tips)
+    assert mechanisms.bank("bank") is not None
+
+
+@pytest.fixture(scope="module")
+def few() -> list[Cell]:
+    """One policy in each world."""
+    found = cells()
+    worlds = dict.fromkeys(cell.scenario.name for cell in found)
+    return [next(cell for cell in found if cell.scenario.name == world) for world in worlds]
+
+
+def test_processes_change_nothing(few: list[Cell]) -> None:
+    assert fingerprints(few[:4], workers=1) == fingerprints(few[:4], workers=2)
+
+
+@pytest.mark.parametrize("column", ["chosen", "score", "probs", "propensity", "x"])
+def test_one_bit_shows_with_its_round_its_users_and_its_column(
+    column: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In round 7 of the last user one column is another."""
+    one = [Cell(mechanisms.scenario("plain"), "egreedy", None)]
+    monkeypatch.setattr("oo_sim.gate.matrix.cells", lambda scenarios=(): one)
+    record_matrix(directory=tmp_path, workers=1)
+    assert check_matrix(directory=tmp_path, workers=1).exit_code == 0
+    from oo_sim.decide import decide  # noqa: PLC0415 (what is patched)
+
+    def once(*given: Any) -> Any:
+        decision = decide(*given)
+        values = getattr(decision, column).copy()
+        if int(given[3][0]) == 7:
+            values[..., -1] = 1 - values[..., -1] if values.dtype != np.float64 else values[..., -1] + 2.0**-40
+        return decision._replace(**{column: values})
+
+    monkeypatch.setattr("oo_sim.engine.run.decide", once)
+    report = check_matrix(directory=tmp_path, workers=1)
+    assert report.exit_code == 1
+    (difference,) = report.differences
+    assert "changed from round 7 on, of 1 users, the first user-63" in difference.text
+    assert column in difference.text
+
+
+def test_another_repositorys_scenarios_and_private_policies(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Recorded, checked, changed, accepted with a reason; all from files that are not this package's."""
+    (tmp_path / "own.yaml").write_text(OWN)
+    (tmp_path / "matrix_private.py").write_text(PRIVATE.replace("PRIOR", ""))
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    kept = tmp_path / "kept"
+    path = record_matrix(["own.yaml"], directory=kept, workers=1)
+    assert list(json.loads(path.read_text())["cells"]) == ["own linucb", "own matrix_private:mine"]
+    with pytest.raises(GateError, match="there is one already"):
+        record_matrix(["own.yaml"], directory=kept)
+    (tmp_path / "matrix_private.py").write_text(PRIVATE.replace("PRIOR", "'prior': 1.5"))
+    monkeypatch.delitem(__import__("sys").modules, "matrix_private")
+    report = check_matrix(directory=kept, workers=1)
+    assert [each.cell for each in report.differences] == ["own matrix_private:mine"]
+    with pytest.raises(GateError, match="reason: it is empty"):
+        accept_matrix(reason=" ", directory=kept)
+    accept_matrix(reason="a larger prior", directory=kept, workers=1)
+    assert check_matrix(directory=kept, workers=1).exit_code == 0
+    assert json.loads(path.read_text())["accepted"] == ["a larger prior"]
+
+
+def test_what_is_damaged_or_missing_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(GateError, match="there is no matrix"):
+        check_matrix(directory=tmp_path)
+    (tmp_path / "matrix.json").write_text("{}")
+    with pytest.raises(GateError, match="not a matrix of format 1"):
+        check_matrix(directory=tmp_path)
+
+
+def test_settings_come_from_the_nearest_pyproject(tmp_path: Path) -> None:
+    (tmp_path / "pyproject.toml").write_text(
+        '[tool.oo-sim]\nbaselines = "gate/kept"\nscenarios = "people"\nworkers = 2\nstrict = true\n'
+    )
+    (tmp_path / "people").mkdir()
+    (tmp_path / "people" / "mine.yaml").write_text(OWN)
+    (tmp_path / "a" / "b").mkdir(parents=True)
+    said = settings(tmp_path / "a" / "b")
+    assert (said.baselines, said.workers, said.strict) == (tmp_path / "gate" / "kept", 2, True)
+    assert said.scenario("mine") == str(tmp_path / "people" / "mine.yaml")
+    assert said.scenario("people/mine.yaml") == str(tmp_path / "people" / "mine.yaml")
+    assert said.scenario("quickstart") == "quickstart"
+    for line, words in (("bank = 1", "bank: not known"), ("workers = true", "workers is True; expected int")):
+        (tmp_path / "pyproject.toml").write_text(f"[tool.oo-sim]\n{line}\n")
+        with pytest.raises(GateError, match=words):
+            settings(tmp_path)
+
+
+def test_this_packages_scenarios_are_cut_to_64_users() -> None:
+    assert load("quickstart").users > 64
+    assert {cell.scenario.users for cell in cells(["quickstart"])} == {64}
