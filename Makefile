@@ -26,7 +26,7 @@ check: $(DEV)
 	$(BIN)/mypy
 
 gate: $(READY)
-	$(BIN)/oo-sim gate check --strict
+	$(BIN)/oo-sim gate check --strict --matrix
 
 bench: $(READY)
 	$(BIN)/oo-sim bench
