@@ -68,6 +68,10 @@ def run(
     ] = "all",
     elsewhere: Elsewhere = None,
     dask: Dask = None,
+    unchecked: Annotated[
+        bool,
+        typer.Option("--unchecked", help="Run private policies without the check that their lanes are independent."),
+    ] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print what the run would take, and end.")] = False,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Run, even if it takes more than is free.")] = False,
     as_json: Json = False,
@@ -103,6 +107,7 @@ def run(
             unit=unit,
             shard=part,
             sizes=sizes,
+            unchecked=unchecked,
         )
         written = None if part else out or Path("runs")
         ask(
@@ -130,6 +135,7 @@ def run(
                 seed=seed,
                 workers=workers,
                 checkpoints=checkpoints,
+                unchecked=unchecked,
                 progress=progress,
             )
         typer.echo(str(out) if quiet else f"Work directory: {out} (shard {shard}); when all are there: oo-sim merge")
@@ -153,6 +159,7 @@ def run(
                     resume=resume if resume is None or len(loaded) == 1 else resume / scenario.name,
                     events=events,
                     checkpoints=checkpoints,
+                    unchecked=unchecked,
                     out=directory,
                     plot=not no_plot,
                     progress=progress,

@@ -32,6 +32,7 @@ def shard(
     workers: int | None = None,
     checkpoints: Checkpoints = "all",
     unit: int | None = None,
+    unchecked: bool = False,
     progress: Progress | None = None,
 ) -> Path:
     """Do every `of`th unit of a run, from the `number`th on, in the work directory `out`, which is returned.
@@ -40,7 +41,15 @@ def shard(
     policy fails.
     """
     sizes = {"users": users, "rounds": rounds, "replicates": replicates, "seed": seed}
-    planned = plan(scenario, policies=policies, checkpoints=checkpoints, unit=unit, shard=(number, of), sizes=sizes)
+    planned = plan(
+        scenario,
+        policies=policies,
+        checkpoints=checkpoints,
+        unit=unit,
+        shard=(number, of),
+        sizes=sizes,
+        unchecked=unchecked,
+    )
     with Store(Path(out)) as store:
         planned.open(store)
         reduction = Reduction(planned, None)
@@ -90,7 +99,8 @@ def _again(asked: dict[str, Any]) -> Plan:
         checkpoints=asked["checkpoints"],
         unit=asked["unit"],
         shard=(number[0], number[1]) if number else None,
-    )
+        unchecked=True,  # they were checked before their units were computed, or asked not to be
+    )._replace(unchecked=bool(asked.get("unchecked")))
 
 
 def _complete(planned: Plan, store: Store) -> None:

@@ -12,6 +12,7 @@ from oo_sim.contract import Policy, World
 from oo_sim.engine import BLOCK, checkpoints
 from oo_sim.entrants import Entrant, entrants, with_banks
 from oo_sim.errors import WorkError
+from oo_sim.experiment import lanes
 from oo_sim.scenario import Scenario, load
 from oo_sim.work import Recipe, Store, Unit, cut, recipe, remember, versions
 from oo_sim.work.unit import apart
@@ -36,6 +37,7 @@ class Plan(NamedTuple):
     marks: tuple[int, ...]
     unit: int
     shard: tuple[int, int] | None = None
+    unchecked: bool = False  # private policies ran without the check of their lanes
 
     @property
     def decisions(self) -> int:
@@ -98,6 +100,7 @@ class Plan(NamedTuple):
             "checkpoints": self.checkpoints,
             "unit": self.unit,
             "shard": self.shard and list(self.shard),
+            "unchecked": self.unchecked,
         }
 
 
@@ -112,8 +115,11 @@ def plan(
     unit: int | None = None,
     shard: tuple[int, int] | None = None,
     sizes: Mapping[str, int | None] = {},
+    unchecked: bool = False,
 ) -> Plan:
     """What a run of a scenario would do; `sizes` are users, rounds, replicates and seed, in place of the file's.
+
+    Private policies are tried out on a few lanes first, unless `unchecked`: see `oo_sim.experiment.lanes`.
 
     Raises ScenarioError, SpecError, UnknownPolicyError, GeneratorInputError, WorkError and ValueError.
     """
@@ -127,12 +133,15 @@ def plan(
         from oo_sim.tipbanks import tip_banks  # noqa: PLC0415 (slow to import)
 
         taking_part = with_banks(taking_part, tip_banks(source, llm, appeal, gateway))
+    for each in taking_part:
+        if not each.built_in and not unchecked:
+            lanes.check(world, each, source.seed)
     words, marks = _marks(checkpoints, source)
     if shard is not None and not 1 <= shard[0] <= shard[1]:
         raise WorkError(f"shard {shard[0]}/{shard[1]}: must be i/n with i from 1 to n")
     recipes = tuple(recipe(source, each) for each in taking_part)
     size = unit or max(BLOCK, UNIT_DECISIONS // source.rounds // BLOCK * BLOCK)
-    return Plan(source, world, tuple(taking_part), recipes, words, marks, size, shard)
+    return Plan(source, world, tuple(taking_part), recipes, words, marks, size, shard, unchecked)
 
 
 def _marks(wanted: Checkpoints, scenario: Scenario) -> tuple[str, tuple[int, ...]]:

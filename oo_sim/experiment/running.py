@@ -52,6 +52,7 @@ def run(
     out: str | Path | None = None,
     block: int | None = None,
     unit: int | None = None,
+    unchecked: bool = False,
     progress: Progress | None = None,
     plot: bool = True,
 ) -> Run:
@@ -69,7 +70,8 @@ def run(
     soon as it is done, and what is there already is not done again: a run that was interrupted goes on, one with more
     users, policies or replicates computes what is new. `checkpoints` thins the users table: all (log-spaced), last,
     off, or numbers of rounds. Results depend on the scenario and the seed alone: not on workers, executor, `block`
-    (lanes in a block) or `unit` (users in a unit of work).
+    (lanes in a block) or `unit` (users in a unit of work). Private policies are therefore tried out on a few lanes
+    before they run; with `unchecked` they are not, and the manifest says so.
 
     Raises ScenarioError, SpecError, UnknownPolicyError, RunLogError, WorkError, GeneratorInputError and ValueError,
     each with what would be right.
@@ -92,6 +94,7 @@ def run(
         checkpoints=checkpoints,
         unit=unit,
         sizes=sizes,
+        unchecked=unchecked,
     )
     count = workers or threads or cores()
     with ExitStack() as stack:
@@ -287,6 +290,7 @@ def _manifest(reduction: Reduction, tables: tuple[pa.Table, pa.Table | Path], ro
         },
         threads=workers,
         checkpoints=planned.checkpoints,
+        unchecked=tuple(e.label for e in taking_part if planned.unchecked and not e.built_in),
         moments={label: reduction.moments[j]._asdict() for j, label in sound}
         if large and scenario.replicates == 1
         else {},

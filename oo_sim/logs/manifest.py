@@ -172,6 +172,7 @@ class Manifest:
                 raise RunLogError(path, f"`policies[{index}]` {error}") from error
         _check_later(path, data)
         said: dict[str, Any] = {key: data[key] for key in cls.__dataclass_fields__ if key in data}
+        said["unchecked"] = tuple(map(str, data.get("unchecked") or ()))
         sizes = {"users": 0, "rounds": 0}  # of which exports in format 1 say nothing
         return cls(
             **sizes | said | _since_format_2(data) | {"policies": tuple(policies), "served": "scenario" not in data}
