@@ -1,8 +1,9 @@
-"""Writes the two generated references: commands from the command line itself, scenario fields from the JSON Schema.
+"""Writes the generated references: commands from the command line itself, scenario fields from the JSON Schema, the
+Python interface from its docstrings.
 
     python docs/reference.py
 
-A test regenerates both and compares, so that neither can be out of date.
+A test regenerates them and compares, so that none can be out of date.
 """
 
 from __future__ import annotations
@@ -10,7 +11,9 @@ from __future__ import annotations
 import importlib
 import inspect
 import json
+import re
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from enum import Enum
 from pathlib import Path
 from types import NoneType
@@ -18,7 +21,10 @@ from typing import Annotated, Any, NamedTuple, get_args, get_origin, get_type_hi
 
 import typer
 
+from oo_sim import contract
 from oo_sim.cli import COMMANDS
+from oo_sim.contract import Policy
+from oo_sim.policies import POLICIES
 from oo_sim.scenario import json_schema
 
 HERE = Path(__file__).parent
@@ -225,12 +231,65 @@ def _prose(text: str) -> str:
     return " ".join(text.split())
 
 
-PAGES = {"cli-reference.md": cli_reference, "scenario-reference.md": scenario_reference}
+def api_reference() -> str:
+    """The Python interface, from its docstrings: what is called, which policy to take, what policies and worlds are."""
+    lines = ["# Python interface", "", "Written by `python docs/reference.py` from the docstrings.", ""]
+    lines += ["## Calls", ""]
+    for room, names in _CALLS.items():
+        for name in names:
+            lines += _documented(getattr(importlib.import_module(room), name), f"{room}.{name}")
+    lines += [
+        "## Which policy?",
+        "",
+        "| policy | take it | model per user | bytes per user | paper |",
+        "|---|---|---|---|---|",
+    ]
+    for name, entry in POLICIES.items():
+        lines.append(f"| `{name}` | {entry.when} | {entry.model} | {_state_bytes(entry.factory()):,} | {entry.paper} |")
+    lines += ["", "## Policies", ""]
+    for name, entry in POLICIES.items():
+        lines += _documented(entry.factory, name)
+    lines += ["## What policies and worlds are made of", ""]
+    for name in ("Policy", "FeatureMap", "Batch", "Probs", "Learning", "World", "Offer", "Response", "Lanes"):
+        lines += _documented(getattr(contract, name), f"oo_sim.contract.{name}")
+    return "\n".join(lines).rstrip() + "\n"
+
+
+_CALLS = {
+    "oo_sim": ("run", "compare", "sweep", "load_run", "load_scenario"),
+    "oo_sim.experiment": ("shard", "merge", "partial", "status"),
+    "oo_sim.errors": ("OoSimError",),
+}
+
+
+def _state_bytes(policy: Policy) -> int:
+    """Bytes that a policy keeps for each user."""
+
+    def size(state: Any) -> int:
+        return sum(map(size, state)) if isinstance(state, tuple) else state.nbytes
+
+    return int(size(policy.init(2))) // 2
+
+
+def _documented(thing: Any, name: str) -> Iterator[str]:
+    yield from (f"### {name}", "")
+    with suppress(TypeError, ValueError):
+        if not (isinstance(thing, type) and issubclass(thing, BaseException)):
+            text = re.sub(r"(: |-> )'([^']*)'", r"\1\2", str(inspect.signature(thing)))
+            yield from ("```python", f"{name.rpartition('.')[2]}{text}", "```", "")
+    yield from ("```text", inspect.cleandoc(thing.__doc__ or ""), "```", "")
+
+
+PAGES = {
+    "cli-reference.md": cli_reference,
+    "scenario-reference.md": scenario_reference,
+    "api-reference.md": api_reference,
+}
 """File -> what writes it."""
 
 
 def main() -> None:
-    """Write both pages."""
+    """Write all pages."""
     for name, write in PAGES.items():
         (HERE / name).write_text(write(), encoding="utf-8")
         typer.echo(str(HERE / name))

@@ -112,6 +112,13 @@ State: TypeAlias = Any
 class Policy(NamedTuple):
     """A policy is a record of pure functions over batched state; it draws nothing by itself.
 
+        init(n) -> state             a fresh state for n lanes (at least 2): arrays in NamedTuples, the lane last
+        score(state, batch, noise)   -> (K, n) float64, finite where `batch.mask` is True; higher is better
+        probs(scores, batch)         -> Probs, from the scores alone; the one place that says how likely each arm is
+        update(state, learning, noise) -> state, after each round and each further reward that arrives in it
+
+    What a lane gets depends on that lane alone: lanes stand in any order and number. `name` and `parameters` (plain
+    numbers and text) say what it is; `features` fills x. `noise` says how many uniforms `score` and `update` get.
     `score` and `update` get the uniforms they ask for in `noise`, as an array (count, n). `update` alone may reuse
     its state's memory. `parameters` are what a reader needs to build the policy again. `propensities` is False
     where the probabilities drawn from are one random realisation, so that the propensity is not known.
@@ -198,6 +205,10 @@ class Feedback(NamedTuple):
 class World(NamedTuple):
     """Where policies live: it offers candidates and answers choices, by pure functions over batched state. Rounds are
     observed in order; observing one again offers the same and changes nothing. Time moves on in `respond`.
+
+        init(lanes) -> state              who the users are
+        observe(state, t) -> Offer        what is on offer in round t (from 0), with the truth; it changes nothing
+        respond(state, t, decision) -> (Response, state)
 
     `features` are the maps that it can fill; `default_features` replaces a policy's own default where set.
     `own_trajectory` is True where what is offered depends on what was served before: then regret is measured against

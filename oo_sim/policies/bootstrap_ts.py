@@ -34,6 +34,12 @@ def bootstrap_ts(
     Each regression counts each reward twice or not at all, with probability 1/2 (double or nothing). Regression j
     starts at theta = spread prior^-1/2 z_j, z_j standard normal, the same for all users: without that all start equal.
     Each lane keeps 4 R d (d + 3) bytes: 2.8 kB for ten regressions on seven features.
+
+    Parameters:
+        replicates: 1 to 200; how many regressions.
+        spread: from 0; how far apart they start, in prior standard deviations.
+        features: a map by name (oo7 if not told otherwise; oo5, oo7, oo7x), or a `FeatureMap`.
+        prior: from 1e-4; the ridge penalty lambda, A = prior I before anything is learned.
     """
     phi, prior = feature_map(features), checks.ridge_prior(prior)
     R, spread = checks.integer("replicates", replicates, 1, 200), checks.number("spread", spread, 0.0)

@@ -32,6 +32,13 @@ def dlinucb(gamma: float = 0.99, alpha: float = 1.0, features: str | FeatureMap 
     A decision of k rounds ago has weight gamma^k, also where its reward came late; half of a weight is gone after
     about 0.7 / (1 - gamma) rounds. With gamma = 1 this is LinUCB. Ageing leaves the prior alone, so V is factored
     anew in every decision: of order d^3 + K d^2 multiplications.
+
+    Parameters:
+        gamma: 0.01 to 1; the weight that a decision keeps each round.
+        alpha: from 0; standard errors added to the mean. A constant stands for the paper's radius beta_t, which
+            grows with the log of the discounted number of rounds.
+        features: a map by name (oo5 if not told otherwise; oo5, oo7, oo7x), or a `FeatureMap`.
+        prior: from 1e-4; the ridge penalty lambda, A = prior I before anything is learned.
     """
     phi, prior = feature_map(features), checks.ridge_prior(prior)
     gamma, alpha = checks.number("gamma", gamma, 0.01, 1.0), checks.number("alpha", alpha, 0.0)

@@ -13,6 +13,12 @@ def linucb(alpha: float = 1.0, features: str | FeatureMap = "oo5", prior: float 
 
     Here and in the other policies on a ridge regression, `warm` names a file that `oo-sim fit` wrote: each user starts
     at the Gaussian of the people in it, `prior` times as sure, instead of at zero.
+
+    Parameters:
+        alpha: from 0; standard errors added to the mean. A constant stands for the paper's 1 + sqrt(ln(2 / delta) / 2).
+        features: a map by name (oo5 if not told otherwise; oo5, oo7, oo7x), or a `FeatureMap`.
+        prior: from 1e-4; the ridge penalty lambda, A = prior I before anything is learned.
+        warm: a file that `oo-sim fit` wrote, to start at the people in it instead of at zero; empty for none.
     """
     phi = feature_map(features)
     alpha = checks.number("alpha", alpha, 0.0)

@@ -14,6 +14,11 @@ def linucb_disjoint(alpha: float = 1.0, features: str | FeatureMap = "oo7", prio
     """score = x' theta_kind + alpha sqrt(x' A_kind^-1 x): tasks teach nothing about tips, nor tips about tasks.
 
     `is_llm` picks the model and is no feature of it; it is added to features that do not hold it.
+
+    Parameters:
+        alpha: from 0; standard errors added to the mean.
+        features: a map by name (oo7 if not told otherwise; oo5, oo7, oo7x), or a `FeatureMap`.
+        prior: from 1e-4; the ridge penalty lambda, A = prior I before anything is learned.
     """
     kinds, prior = Kinds.of(features), checks.ridge_prior(prior)
     alpha = checks.number("alpha", alpha, 0.0)

@@ -19,6 +19,12 @@ def linucb_hybrid(
     more is one model for all. The two sums w_kind = beta + theta_kind are learned as one ridge regression on (x, 0)
     and (0, x) whose prior covariance is (1 / prior) [[1 + sharing, sharing], [sharing, 1 + sharing]], which is what
     the blocks of Alg. 2 come to. `is_llm` picks the kind and is no feature; it is added to features that lack it.
+
+    Parameters:
+        alpha: from 0; standard errors added to the mean.
+        sharing: 0 to 100; how much of a preference is shared by tasks and tips.
+        features: a map by name (oo7 if not told otherwise; oo5, oo7, oo7x), or a `FeatureMap`.
+        prior: from 1e-4 (1 + 2 sharing); the ridge penalty lambda.
     """
     kinds = Kinds.of(features)
     alpha, sharing = checks.number("alpha", alpha, 0.0), checks.number("sharing", sharing, 0.0, 100.0)

@@ -28,6 +28,12 @@ def logistic_ts(scale: float = 0.5, samples: int = 1, features: str | FeatureMap
     A reward r counts as the share (r + 1) / 2 of a success, cut off at 0 and 1. After each, theta is the mode of the
     old posterior times the new likelihood, and A grows by p (1 - p) x x', its curvature there. `samples` as in
     `thompson`.
+
+    Parameters:
+        scale: from 0; the posterior's standard deviation in units of Laplace's.
+        samples: 1 to 1000; with more than one the propensity is known.
+        features: a map by name (oo7 if not told otherwise; oo5, oo7, oo7x), or a `FeatureMap`.
+        prior: from 1e-4; the ridge penalty lambda, A = prior I before anything is learned.
     """
     phi, prior = feature_map(features), checks.ridge_prior(prior)
     sampling = thompson(scale, samples, phi, prior)

@@ -40,30 +40,115 @@ class Entry(NamedTuple):
     model: Model
     only_choose: frozenset[str]  # parameters that shape choices alone; every other one may shape what is learned
     paper: str
+    when: str  # to take which: for readers who choose
     wire: str | None = None  # its name on the wire, where that is another one
 
 
-def _entry(factory: Factory, model: Model, only_choose: str, paper: str, wire: str | None = None) -> Entry:
-    return Entry(factory, model, frozenset(only_choose.split()), paper, wire)
+def _entry(factory: Factory, model: Model, only_choose: str, paper: str, when: str, wire: str | None = None) -> Entry:
+    return Entry(factory, model, frozenset(only_choose.split()), paper, when, wire)
 
 
 _LI = "Li, Chu, Langford & Schapire 2010"
 POLICIES: Mapping[str, Entry] = {
-    "linucb": _entry(linucb, "ridge", "alpha", f"{_LI}, Alg. 1 with one shared model", "linucb-v1"),
-    "egreedy": _entry(egreedy, "ridge", "epsilon decay schedule", "Sutton & Barto 2018, section 2.2", "egreedy-v1"),
-    "greedy": _entry(greedy, "ridge", "", "Sutton & Barto 2018, section 2.2"),
-    "thompson": _entry(thompson, "ridge", "scale samples", "Agrawal & Goyal 2013"),
-    "softmax": _entry(softmax, "ridge", "temperature", "Sutton & Barto 2018, section 2.8"),
-    "squarecb": _entry(squarecb, "ridge", "gamma exponent", "Foster & Rakhlin 2020, Alg. 1"),
-    "bootstrap_ts": _entry(bootstrap_ts, "bootstrap", "", "Eckles & Kaptein 2014; Osband & Van Roy 2015"),
-    "logistic_ts": _entry(logistic_ts, "logistic", "scale samples", "Chapelle & Li 2011, Alg. 3"),
-    "linucb_disjoint": _entry(linucb_disjoint, "ridge by kind", "alpha", f"{_LI}, Alg. 1"),
-    "linucb_hybrid": _entry(linucb_hybrid, "ridge by kind", "alpha", f"{_LI}, Alg. 2"),
-    "dlinucb": _entry(dlinucb, "weighted ridge", "alpha", "Russac, Vernade & Cappé 2019, Alg. 1"),
-    "swlinucb": _entry(swlinucb, "weighted ridge", "alpha", "Cheung, Simchi-Levi & Zhu 2019, Alg. 1"),
-    "restart_linucb": _entry(restart_linucb, "weighted ridge", "alpha", "Zhao, Zhang, Jiang & Zhou 2020, Alg. 1"),
-    "random": _entry(random, "none", "", ""),
-    "oracle": _entry(oracle, "none", "", ""),
+    "linucb": _entry(
+        linucb,
+        "ridge",
+        "alpha",
+        f"{_LI}, Alg. 1 with one shared model",
+        "to begin with: little to tune, and no draw of its own; propensities are 0 or 1",
+        "linucb-v1",
+    ),
+    "egreedy": _entry(
+        egreedy,
+        "ridge",
+        "epsilon decay schedule",
+        "Sutton & Barto 2018, section 2.2",
+        "where logs shall be evaluated later: every candidate has a known positive probability",
+        "egreedy-v1",
+    ),
+    "greedy": _entry(
+        greedy,
+        "ridge",
+        "",
+        "Sutton & Barto 2018, section 2.2",
+        "as the level without exploration",
+    ),
+    "thompson": _entry(
+        thompson,
+        "ridge",
+        "scale samples",
+        "Agrawal & Goyal 2013",
+        "where exploration shall fade by itself; with samples > 1 the propensity is known",
+    ),
+    "softmax": _entry(
+        softmax,
+        "ridge",
+        "temperature",
+        "Sutton & Barto 2018, section 2.8",
+        "where near-equal candidates shall share the choice; temperature is in units of reward",
+    ),
+    "squarecb": _entry(
+        squarecb,
+        "ridge",
+        "gamma exponent",
+        "Foster & Rakhlin 2020, Alg. 1",
+        "where known propensities and a regret bound that needs only a regression are asked for",
+    ),
+    "bootstrap_ts": _entry(
+        bootstrap_ts,
+        "bootstrap",
+        "",
+        "Eckles & Kaptein 2014; Osband & Van Roy 2015",
+        "where the noise is not Gaussian, and ten models for each user may be kept",
+    ),
+    "logistic_ts": _entry(
+        logistic_ts, "logistic", "scale samples", "Chapelle & Li 2011, Alg. 3", "where rewards are near yes or no"
+    ),
+    "linucb_disjoint": _entry(
+        linucb_disjoint,
+        "ridge by kind",
+        "alpha",
+        f"{_LI}, Alg. 1",
+        "where tasks and tips are different things, and there is much data on both",
+    ),
+    "linucb_hybrid": _entry(
+        linucb_hybrid, "ridge by kind", "alpha", f"{_LI}, Alg. 2", "where tasks and tips differ in part"
+    ),
+    "dlinucb": _entry(
+        dlinucb,
+        "weighted ridge",
+        "alpha",
+        "Russac, Vernade & Cappé 2019, Alg. 1",
+        "where taste drifts slowly and all the time",
+    ),
+    "swlinucb": _entry(
+        swlinucb,
+        "weighted ridge",
+        "alpha",
+        "Cheung, Simchi-Levi & Zhu 2019, Alg. 1",
+        "where taste changes, and what is older than a window is worth nothing",
+    ),
+    "restart_linucb": _entry(
+        restart_linucb,
+        "weighted ridge",
+        "alpha",
+        "Zhao, Zhang, Jiang & Zhou 2020, Alg. 1",
+        "where taste changes at once and seldom; the cheapest that forgets",
+    ),
+    "random": _entry(
+        random,
+        "none",
+        "",
+        "",
+        "as the floor of a scale, and for logs that any estimator can use",
+    ),
+    "oracle": _entry(
+        oracle,
+        "none",
+        "",
+        "",
+        "as the ceiling of a scale; in simulations only",
+    ),
 }
 """Every built-in policy by name."""
 

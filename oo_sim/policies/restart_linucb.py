@@ -33,6 +33,13 @@ def restart_linucb(
     """score = x' theta + alpha sqrt(x' A^-1 x) on what this epoch's decisions taught; an epoch is `period` rounds.
 
     A reward that comes after its epoch is over is not learned. With a period longer than the run this is LinUCB.
+
+    Parameters:
+        period: from 1; rounds in an epoch.
+        alpha: from 0; standard errors added to the mean. A constant stands for the paper's radius beta_t, which
+            grows within an epoch.
+        features: a map by name (oo5 if not told otherwise; oo5, oo7, oo7x), or a `FeatureMap`.
+        prior: from 1e-4; the ridge penalty lambda, A = prior I before anything is learned.
     """
     phi, prior = feature_map(features), checks.ridge_prior(prior)
     period, alpha = checks.integer("period", period, 1, 1_000_000_000), checks.number("alpha", alpha, 0.0)

@@ -15,6 +15,13 @@ def squarecb(
 
     gamma_t = gamma (t + 1)^exponent at a user's decision t, counted from 0. The regret bound's sqrt(K T / regret of
     the regression) is a constant where the horizon T is known: exponent 0; growing like sqrt(t) needs no horizon.
+
+    Parameters:
+        gamma: from 0; how greedy it is at the first decision.
+        exponent: 0 to 2; how gamma grows with a user's decisions.
+        features: a map by name (oo7 if not told otherwise; oo5, oo7, oo7x), or a `FeatureMap`.
+        prior: from 1e-4; the ridge penalty lambda, A = prior I before anything is learned.
+        warm: a file that `oo-sim fit` wrote, to start at the people in it instead of at zero; empty for none.
     """
     phi = feature_map(features)
     fresh, known = ridge.begun(phi, prior, warm)

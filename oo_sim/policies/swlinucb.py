@@ -36,6 +36,13 @@ def swlinucb(window: int = 100, alpha: float = 1.0, features: str | FeatureMap =
     comes late leaves with its decision; a second one for the same decision replaces the first. What leaves is taken
     off the sums, so that rounding leaves about 1e-16 sqrt(rounds) behind. V is factored anew in every decision: of
     order d^3 + K d^2 multiplications.
+
+    Parameters:
+        window: 1 to 2000; how many decisions are remembered.
+        alpha: from 0; standard errors added to the mean. A constant stands for the paper's radius beta, which
+            grows with sqrt(d ln(T w)).
+        features: a map by name (oo5 if not told otherwise; oo5, oo7, oo7x), or a `FeatureMap`.
+        prior: from 1e-4; the ridge penalty lambda, A = prior I before anything is learned.
     """
     phi, prior = feature_map(features), checks.ridge_prior(prior)
     window, alpha = checks.integer("window", window, 1, LARGEST_WINDOW), checks.number("alpha", alpha, 0.0)

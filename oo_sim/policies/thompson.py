@@ -19,6 +19,14 @@ def thompson(
 
     One sample is the textbook rule: the score is then the sampled x' theta, and the propensity is not known. With more
     the choice has the same distribution, and score and propensity are the candidate's share of wins.
+
+    Parameters:
+        scale: from 0; the posterior's standard deviation in units of the ridge's. A constant stands for the paper's
+            v = R sqrt(9 d ln(t / delta)), which grows with t.
+        samples: 1 to 1000; with more than one the propensity is known.
+        features: a map by name (oo7 if not told otherwise; oo5, oo7, oo7x), or a `FeatureMap`.
+        prior: from 1e-4; the ridge penalty lambda, A = prior I before anything is learned.
+        warm: a file that `oo-sim fit` wrote, to start at the people in it instead of at zero; empty for none.
     """
     phi = feature_map(features)
     fresh, known = ridge.begun(phi, prior, warm)

@@ -43,7 +43,7 @@ class Recipe(NamedTuple):
 
     scenario: str  # canonical JSON, as of one user in one replicate
     policy: str  # a spec; of a policy handed over in Python its name, which cannot travel
-    source: str  # hash of a private policy's module; empty for a built-in one
+    source: str  # hash of the policy's parameters and features, and of a private one's module
     bank: str  # hash of the tip bank; empty where there is none
     versions: tuple[tuple[str, str], ...]
 
@@ -129,25 +129,25 @@ def recipe(scenario: Scenario, entrant: Entrant) -> Recipe:
     """The recipe of a policy in a scenario; two spellings of one policy have the same."""
     text = json.dumps(apart(scenario), sort_keys=True, separators=(",", ":"), allow_nan=False)
     bank = "" if entrant.bank is None else str(entrant.bank.facts.get("hash", entrant.bank.label))
-    policy, source = entrant.name, ""
+    policy = entrant.name
     if entrant.made == "registry":
         spec = parse_spec(policy)
         name, parameters = canonical(spec.name, dict(spec.parameters))
         policy = f"{name}:{','.join(f'{key}={value}' for key, value in parameters)}".removesuffix(":")
-    elif entrant.made == "factory":
-        source = _source(policy)
-    else:
-        source = f"{_HERE} {next(_HANDED_OVER)}"
-    return Recipe(text, policy, source, bank, versions())
+    return Recipe(text, policy, _source(entrant), bank, versions())
 
 
-def _source(policy: str) -> str:
-    """A hash of the module that a private policy comes from."""
-    module = parse_spec(policy).name.partition(":")[0]
+def _source(entrant: Entrant) -> str:
+    """What else than its name makes a policy what it is: also files that parameters name, and a private module."""
+    if entrant.made == "registry":
+        return entrant.hash
+    if entrant.made == "here":
+        return f"{_HERE} {next(_HANDED_OVER)}"
+    module = parse_spec(entrant.name).name.partition(":")[0]
     path = inspect.getsourcefile(importlib.import_module(module))
     if path is None:
-        raise WorkError(f"policy {policy}: the source of module {module} is not a file, so its work cannot be kept")
-    return hashlib.blake2b(Path(path).read_bytes(), digest_size=16).hexdigest()
+        raise WorkError(f"policy {entrant.name}: the source of {module} is not a file, so its work cannot be kept")
+    return f"{entrant.hash} {hashlib.blake2b(Path(path).read_bytes(), digest_size=16).hexdigest()}"
 
 
 def remember(recipe: Recipe, world: World, entrant: Entrant) -> None:
@@ -166,8 +166,8 @@ def _built(recipe: Recipe) -> tuple[World, Entrant]:
         scenario = validate(json.loads(recipe.scenario))
         world = build(scenario)
         (entrant,) = entrants(world, [recipe.policy])
-        if not entrant.built_in and _source(recipe.policy) != recipe.source:
-            raise WorkError(f"policy {recipe.policy}: a worker on {platform.node()} has another source of its module")
+        if _source(entrant) != recipe.source:
+            raise WorkError(f"policy {recipe.policy}: on {platform.node()} its module or a file that it names differs")
         remember(recipe, world, entrant)
     return _BUILT[recipe]
 

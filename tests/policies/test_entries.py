@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import re
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +33,20 @@ def test_every_entry_is_complete() -> None:
         assert entry.factory().name == name
         assert entry.only_choose <= parameters
         assert (entry.model == "none") == (not parameters) == (not entry.paper), name
+
+
+@pytest.mark.parametrize("name", POLICIES)
+def test_every_parameter_is_documented_with_its_range_and_the_paper_named(name: str) -> None:
+    entry = POLICIES[name]
+    text = inspect.getdoc(entry.factory) or ""
+    assert len(text) > 40
+    assert entry.when
+    for parameter in inspect.signature(entry.factory).parameters:
+        assert f"\n    {parameter}: " in text, parameter
+    module = inspect.getmodule(entry.factory)
+    assert module is not None
+    for year in re.findall(r"\d{4}", entry.paper):
+        assert year in (module.__doc__ or "") + text, year
 
 
 @pytest.mark.parametrize("name", with_model("ridge"))

@@ -27,7 +27,7 @@ def load_reference() -> ModuleType:
     return module
 
 
-@pytest.mark.parametrize("page", ["cli-reference.md", "scenario-reference.md"])
+@pytest.mark.parametrize("page", ["cli-reference.md", "scenario-reference.md", "api-reference.md"])
 def test_a_generated_page_is_up_to_date(page: str) -> None:
     written = load_reference().PAGES[page]()
     assert (DOCS / page).read_text(encoding="utf-8") == written, "run: python docs/reference.py"
