@@ -42,9 +42,12 @@ def test_it_runs_from_top_to_bottom_without_a_network(path: Path, tmp_path: Path
     nowhere = dict.fromkeys(("http_proxy", "https_proxy", "all_proxy"), "http://127.0.0.1:9")
     environment = {**os.environ, **nowhere, "no_proxy": "127.0.0.1,localhost", "IPYTHONDIR": str(tmp_path / "ipython")}
     command = [sys.executable, "-c", EXECUTE, str(path), str(SECONDS), str(tmp_path)]
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=2 * SECONDS, check=False)
-    assert done.returncode == 0, done.stderr[-3000:]
-    assert int(done.stdout.split()[-1]) >= 1, "it shows no picture"
+    for _ in range(2 if path.stem == "06_from_logs" else 1):  # what writes many files runs twice in a row
+        done = subprocess.run(
+            command, env=environment, capture_output=True, text=True, timeout=2 * SECONDS, check=False
+        )
+        assert done.returncode == 0, done.stderr[-3000:]
+        assert int(done.stdout.split()[-1]) >= 1, "it shows no picture"
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
