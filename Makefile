@@ -26,7 +26,7 @@ check: $(DEV)
 	$(BIN)/mypy
 
 gate: $(READY)
-	$(BIN)/oo-sim gate check --strict --matrix
+	$(BIN)/oo-sim gate check --strict --matrix --served
 
 bench: $(READY)
 	$(BIN)/oo-sim bench

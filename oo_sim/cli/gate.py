@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from oo_sim import gate
+from oo_sim.cli import gate_served
 from oo_sim.cli.printing import Json, check_out, draw, print_json
 from oo_sim.cli.working import Workers, import_from_here
 
@@ -40,6 +41,8 @@ Baselines = Annotated[
 ]
 Matrix = Annotated[bool, typer.Option("--matrix", help="The matrix: hashes of every policy in small worlds.")]
 
+Served = Annotated[bool, typer.Option("--served", help="The server: hashes of a fixed trace through it.")]
+
 
 @app.command()
 def record(
@@ -59,6 +62,7 @@ def record(
         typer.Option(metavar="M", help="The loss per decision that counts. Default: 1 % of oracle minus random."),
     ] = None,
     matrix: Matrix = False,
+    served: Served = False,
     weak: Annotated[bool, typer.Option("--weak", help="Record even where the power is below 0.8.")] = False,
     force: Annotated[bool, typer.Option("--force", help="Take the place of a baseline that exists.")] = False,
     baselines: Baselines = None,
@@ -67,7 +71,8 @@ def record(
     """Record what policies do in scenarios as baselines: three small files each, to be committed.
 
     With --matrix instead one file of hashes: of every built-in policy in small worlds that exercise every mechanism, or
-    of the policies of the scenario files that are named.
+    of the policies of the scenario files that are named. With --served one file of hashes of what a fixed trace through
+    the server gives: every call's answer, retries, restarts, a migration, exports.
 
     Exit codes: 0 all well, 2 usage or invalid input, or a policy that fails.
 
@@ -84,9 +89,13 @@ def record(
             force=force,
         )
         typer.echo(f"Matrix: {path}: {path.stat().st_size:,} bytes")
+    if served:
+        path = gate_served.record(said_here.baselines, force)
+        typer.echo(f"Served: {path}: {path.stat().st_size:,} bytes")
+    if matrix or served:
         return
     if not scenarios:
-        raise typer.BadParameter("name a scenario, or record the --matrix", param_hint="SCENARIO")
+        raise typer.BadParameter("name a scenario, or record the --matrix or --served", param_hint="SCENARIO")
     for scenario in scenarios:
         for path in gate.record(
             said_here.scenario(scenario),
@@ -119,6 +128,7 @@ def check(
         bool, typer.Option("--identical", help="As --strict: for private policies, whose bits are promised here alone.")
     ] = False,
     matrix: Matrix = False,
+    served: Served = False,
     baselines: Baselines = None,
     junit: Annotated[Path | None, typer.Option(metavar="FILE.xml", help="Write JUnit XML.")] = None,
     markdown: Annotated[Path | None, typer.Option(metavar="FILE.md", help="Write a summary in markdown.")] = None,
@@ -130,7 +140,7 @@ def check(
 
     In a workflow of GitHub it also writes the summary of the step and up to 10 annotations.
 
-    With --matrix the matrix is checked too.
+    With --matrix the matrix is checked too, and with --served the trace through the server.
 
     Exit codes: 0 identical, equivalent or improved, 1 regressed or failed (or changed, if strict), 2 usage or invalid
     input, 3 inconclusive, 4 not comparable (another environment), 5 audit violation.
@@ -143,7 +153,7 @@ def check(
     for path, option in ((junit, "--junit"), (markdown, "--markdown")):
         if path is not None and not path.parent.is_dir():
             raise typer.BadParameter(f"{path}: there is no directory {path.parent}", param_hint=option)
-    if matrix and not (scenarios or policy) and not _has_baselines(said_here.baselines):
+    if (matrix or served) and not (scenarios or policy) and not _has_baselines(said_here.baselines):
         report = gate.Report(())
     else:
         named = [said_here.scenario(name) for name in scenarios or ()]
@@ -153,10 +163,13 @@ def check(
     if matrix:
         hashes = gate.check_matrix(directory=said_here.baselines, workers=said_here.workers)
         report = replace(report, matrix=hashes)
+    changed = gate_served.check(said_here.baselines) if served else None
     if as_json:
-        print_json(report.as_dict())
+        print_json(report.as_dict() | ({"served": changed or "identical"} if served else {}))
     else:
         typer.echo("\n".join(gate.lines(report)))
+        if served:
+            typer.echo(f"Served: {'identical' if changed is None else f'changed: {changed}'}")
     if junit is not None:
         junit.write_text(gate.junit(report), encoding="utf-8")
     if markdown is not None:
@@ -164,7 +177,7 @@ def check(
     if out is not None:
         draw(gate.picture(report), out, quiet=as_json)
     _tell_github(report, quiet=as_json)
-    raise typer.Exit(report.exit_code)
+    raise typer.Exit(report.exit_code if changed is None else report.exit_code or 1)
 
 
 @app.command()
@@ -177,6 +190,7 @@ def accept(
         bool, typer.Option("--anchor", help="Count drift from here on, instead of from the last anchor.")
     ] = False,
     matrix: Matrix = False,
+    served: Served = False,
     baselines: Baselines = None,
     workers: Workers = None,
 ) -> None:
@@ -194,6 +208,10 @@ def accept(
     if matrix:
         path = gate.accept_matrix(reason=reason, directory=said_here.baselines, workers=said_here.workers)
         typer.echo(f"Matrix: {path}: accepted, {reason}")
+    if served:
+        path = gate_served.accept(said_here.baselines, reason)
+        typer.echo(f"Served: {path}: accepted, {reason}")
+    if matrix or served:
         return
     found = gate.accept(
         *(said_here.scenario(name) for name in scenarios or ()),

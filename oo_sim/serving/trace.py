@@ -30,7 +30,8 @@ from oo_sim.serving.store import transaction
 POLICIES = ("linucb", "egreedy", "thompson:samples=4", "bootstrap_ts", "dlinucb:gamma=0.9", "random")
 SEED = 7
 _LABELS = ("linucb", "egreedy", "thompson", "bootstrap_ts", "dlinucb", "random")
-_TIMES = ("ts", "last_updated", "request_id", "exported_at", "versions")
+_VARIES = ("ts", "last_updated", "request_id", "exported_at", "versions", "msg")
+"""Times, and words that are other packages'."""
 _NOW = "2026-03-10T09:30:00+00:00"
 
 
@@ -92,7 +93,7 @@ async def _part(state: Path, part: int, lines: list[str]) -> None:
         async def call(path: str, body: object = None, **headers: str) -> Any:
             method = "GET" if body is None else "POST"
             answer = await client.request(method, path, json=body, headers=headers)
-            lines.append(f"{_hash([answer.status_code, _timeless(answer.json())])} {method} {path}")
+            lines.append(f"{_hash([answer.status_code, _lasting(answer.json())])} {method} {path}")
             return answer.json()
 
         await _decide(call, random.Random(part))
@@ -188,7 +189,7 @@ def _exports(state: Path, directory: Path) -> Iterator[tuple[str, str]]:
             sizes = [rows, rows]
             out = directory / f"export-{rows}"
             export_log(state, out, window=3600.0)
-            manifest = _timeless(json.loads((out / "manifest.json").read_text(encoding="utf-8")))
+            manifest = _lasting(json.loads((out / "manifest.json").read_text(encoding="utf-8")))
             yield f"export of {rows} rows: manifest", _hash(manifest)
             for name in ("decisions", "learnings"):
                 table = pq.read_table(out / f"{name}.parquet")
@@ -197,10 +198,10 @@ def _exports(state: Path, directory: Path) -> Iterator[tuple[str, str]]:
         store.close()
 
 
-def _timeless(body: Any) -> Any:
+def _lasting(body: Any) -> Any:
     if isinstance(body, dict):
-        return {key: _timeless(value) for key, value in body.items() if key not in _TIMES}
-    return [_timeless(one) for one in body] if isinstance(body, list) else body
+        return {key: _lasting(value) for key, value in body.items() if key not in _VARIES}
+    return [_lasting(one) for one in body] if isinstance(body, list) else body
 
 
 def _hash(value: object) -> str:

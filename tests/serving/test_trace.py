@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from oo_sim.cli import gate_served
 from oo_sim.serving import export, ledger
 from oo_sim.serving.trace import difference, run_trace
 
@@ -29,6 +30,12 @@ def test_it_is_the_same_again_and_holds_everything(trace: list[str]) -> None:
         for rows in (2047, 2048, 2049)
         for table in ("manifest", "decisions", "learnings")
     ]
+
+
+def test_this_repository_serves_as_it_was_recorded(trace: list[str]) -> None:
+    path = Path(__file__).parents[2] / "scenarios" / "baselines" / gate_served.FILE
+    recorded = [line for line in path.read_text(encoding="utf-8").splitlines() if not line.startswith("#")]
+    assert difference(recorded, trace) is None, 'oo-sim gate accept --served --reason "..."'
 
 
 def test_differences_are_named(trace: list[str]) -> None:
