@@ -20,6 +20,7 @@ from oo_sim.show import plain
 _PANEL_WIDTH, _PANEL_HEIGHT = 4.4, 3.9  # inches, as all below
 _TOP, _BOTTOM = 1.0, 0.6  # above and below a panel
 _LOG_WIDTH, _LOG_HEIGHT = 6.0, 4.6  # of the panel with both axes logarithmic
+_BEYOND = 1.5  # times the learners' highest regret: from there on random leaves the panel
 _AXIS, _GAP = 0.75, 0.4  # for a panel's tick and around the names of its lines
 
 
@@ -42,7 +43,13 @@ def curves_figure(runs: Sequence[Run], *, log: bool = False) -> Figure:
 
 def _names_width(runs: Sequence[Run]) -> float:
     """The width in inches of the longest name of a line, so that no name is cut."""
-    return text_width([plain(policy.label, NAME) for run in runs for policy in run.manifest.policies])
+    return text_width(
+        [
+            plain(policy.label, NAME) + ": 000" * (policy.name == "random")
+            for run in runs
+            for policy in run.manifest.policies
+        ]
+    )
 
 
 def _draw_run(figure: Figure, run: Run, *, bottom: float, log: bool) -> None:
@@ -52,14 +59,17 @@ def _draw_run(figure: Figure, run: Run, *, bottom: float, log: bool) -> None:
     left, right = (figure.add_axes((x / width, bottom / height, *box)) for x in (_AXIS, _AXIS + width / 2))
     _title(figure, manifest, _AXIS / width, (bottom + _PANEL_HEIGHT) / height)
     style = looks(manifest.policies)
-    draw_lines(left, reward_lines(manifest, run.curves), style)
+    draw_lines(left, reward_lines(manifest, run.curves, run.users), style)
     left.update_datalim([(1.0, 0.0)], updatey=False)  # a logarithmic axis wants a place, also where nobody decided
     left.set_xscale("log")
     there = "; mean over users there in a round" if dynamics_of(manifest).presence else ""
+    there += "; band: 95 % over users" if manifest.users > 1 else ""
     kind = "Realised" if manifest.served else "Expected"
     name_panel(left, f"{kind} reward per decision", f"round, logarithmic{there}")
     found = regret_lines(manifest, run.curves, None if manifest.moments else run.users)
     draw_lines(right, found, style)
+    if not log:
+        _room_for_learners(right, found, {policy.label for policy in manifest.policies if policy.name == "random"})
     own = ", on its own trajectory" if manifest.own_trajectory else ""
     band = "; band: 95 % over users" if manifest.users > 1 else ""
     title = "Regret is not known where it was served" if manifest.served else f"Cumulative regret per user{own}"
@@ -72,6 +82,19 @@ def _draw_run(figure: Figure, run: Run, *, bottom: float, log: bool) -> None:
     for axes in (left, right):
         finish(axes)
         label_ends(axes, _PANEL_HEIGHT)
+
+
+def _room_for_learners(axes: Axes, found: Sequence[Line], baselines: set[str]) -> None:
+    """Let random's line leave at the top, named with its value at the end, where it would take most of the axis."""
+    tops = [float(np.nanmax(line.y + np.nan_to_num(line.half))) for line in found if line.label not in baselines]
+    top = 1.1 * max(tops, default=0.0)
+    beyond = {plain(line.label, NAME): line for line in found if line.label in baselines and line.y[-1] > _BEYOND * top}
+    if top <= 0.0 or not beyond:
+        return
+    axes.set_ylim(-0.015 * top, top)
+    for drawn in axes.get_lines():
+        if (line := beyond.get(str(drawn.get_label()))) is not None:
+            drawn.set_label(f"{drawn.get_label()}: {line.y[-1]:,.3g}")
 
 
 def _title(figure: Figure, manifest: Manifest, x: float, top: float) -> None:

@@ -28,8 +28,8 @@ GRID = "#e6e6e6"
 FONT = 9.0  # points
 # Okabe and Ito (2008), without black (the oracle's) and yellow (too faint on white).
 _COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
-_DASHES: tuple[str | tuple[int, tuple[float, ...]], ...] = ("-", (0, (6, 2)), "-", (0, (6, 2, 1, 2)))
-_MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<", ">", "p")
+_DASHES: tuple[str | tuple[int, tuple[float, ...]], ...] = ("-", (0, (6, 2)), (0, (6, 2, 1, 2)), (0, (2, 1.2)))
+_MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<", ">", "p", "h", "*")
 _LEADING = 1.45  # line height of labels, in font sizes
 _ORACLE = Look("#000000", (0, (1.5, 1.5)), "", 1.4)
 _RANDOM = Look("#777777", (0, (4, 3)), "", 1.4)
@@ -41,7 +41,7 @@ def looks(policies: Sequence[LoggedPolicy]) -> dict[str, Look]:
     chosen: dict[str, Look] = {}
     for policy in policies:
         i = len(chosen) - sum(look.color in (_ORACLE.color, _RANDOM.color) for look in chosen.values())
-        look = Look(_COLORS[i % 6], _DASHES[i % 4], _MARKERS[i % 10], 1.8)
+        look = Look(_COLORS[i % 6], _DASHES[i % 4], _MARKERS[i % 12], 1.8)
         if (name := policy.name) in fixed:  # with several tip banks there are several of them
             again = sum(look[:2] == fixed[name][:2] for look in chosen.values())
             look = fixed[name]._replace(marker=_MARKERS[again - 1] if again else "")
@@ -105,7 +105,7 @@ def _label(axes: Axes, line: Line2D, end: tuple[float, float], place: float, fon
     color, name = str(line.get_color()), str(line.get_label())
     drawn = bool(np.isfinite(end[1]))  # a line at 0 has no place on a logarithmic axis
     if drawn:
-        xs, ys = [end[0] + 0.012, 1.035], [end[1], place]
+        xs, ys = [end[0] + 0.012, 1.035], [min(end[1], 1.0), place]  # a line may leave at the top
         axes.plot(xs, ys, transform=axes.transAxes, color=color, linewidth=0.7, clip_on=False, alpha=0.8)
     text = axes.text(1.045, place, name if drawn else f"{name}: 0", transform=axes.transAxes, va="center")
     text.set(fontsize=font, color=color, parse_math=False)

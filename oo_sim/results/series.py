@@ -38,9 +38,12 @@ def blocks(rounds: int, count: int = _BLOCKS) -> I64:
     return np.unique(np.geomspace(1, rounds + 1, count + 1).astype(np.int64))[:-1] - 1
 
 
-def reward_lines(manifest: Manifest, curves: pd.DataFrame) -> list[Line]:
+def reward_lines(manifest: Manifest, curves: pd.DataFrame, users: pd.DataFrame) -> list[Line]:
     """Expected reward per decision (realised, where it was served), averaged over blocks of rounds, each drawn at its
-    mean round."""
+    mean round, with its band.
+
+    The band is over users who decided between one checkpoint and the next; in between, its width is interpolated.
+    """
     column = "reward" if manifest.served else "expected_reward"
     lines = []
     for label, frame in _by_round(manifest, curves):
@@ -51,7 +54,8 @@ def reward_lines(manifest: Manifest, curves: pd.DataFrame) -> list[Line]:
         decisions = np.add.reduceat(frame["users"].to_numpy(float), starts)
         x = np.add.reduceat(rounds, starts) / counts
         mean = np.divide(rewards, decisions, out=np.full(len(x), np.nan), where=decisions > 0)
-        lines.append(Line(label, x, mean, np.full(len(x), np.nan)))
+        half = np.interp(np.log(x), *_reward_half_widths(users[users["policy"] == label], column))
+        lines.append(Line(label, x, mean, half))
     return lines
 
 
@@ -86,6 +90,18 @@ def _by_round(manifest: Manifest, curves: pd.DataFrame) -> list[tuple[str, pd.Da
     sums = curves.groupby(["policy", "round"], sort=True)[["users", "reward", "expected_reward", "regret"]].sum()
     found = sums.index.get_level_values("policy").unique()
     return [(label, sums.loc[label]) for label in manifest.labels if label in found]  # type: ignore[misc]
+
+
+def _reward_half_widths(users: pd.DataFrame, column: str) -> tuple[F64, F64]:
+    """Logarithms of rounds in the middle between checkpoints, and half the 95 % interval over users there."""
+    sums = users.groupby(["round", "user_id"])[[column, "decisions"]].mean().unstack("user_id")
+    steps = sums.diff().fillna(sums.iloc[:1]) if len(sums) else sums
+    decided = steps["decisions"].to_numpy(float) if len(sums) else np.empty((0, 0))
+    earned = steps[column].to_numpy(float) if len(sums) else np.empty((0, 0))
+    ends = sums.index.to_numpy(float)
+    starts = np.append(0.0, ends[:-1]) + 1.0
+    known = [mean_interval(e[d > 0] / d[d > 0], LEVEL).width / 2 for e, d in zip(earned, decided, strict=True)]
+    return (np.log((starts + ends) / 2), np.array(known)) if known else (np.zeros(1), np.full(1, np.nan))
 
 
 def _half_widths(users: pd.DataFrame) -> tuple[F64, F64]:

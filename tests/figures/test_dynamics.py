@@ -62,7 +62,7 @@ def test_without_dynamics_there_is_one_table_and_no_note_of_them(build: BuildRun
         assert "at the end" not in text
         assert "dynamic regret" not in text
     assert result._repr_html_().count("<table>") == 1
-    assert curves_figure([result]).axes[0].get_xlabel() == "round, logarithmic"
+    assert curves_figure([result]).axes[0].get_xlabel() == "round, logarithmic; band: 95 % over users"
 
 
 @pytest.mark.parametrize(

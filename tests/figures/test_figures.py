@@ -17,7 +17,9 @@ from results.made import BuildRun
 
 from oo_sim.figures import curves_figure, png
 from oo_sim.figures.style import looks, spread
+from oo_sim.logs import LoggedPolicy
 from oo_sim.results.series import blocks, regret_lines, reward_lines
+from oo_sim.stats import mean_interval
 
 from .painted import assert_painted
 
@@ -41,7 +43,7 @@ def test_blocks_cover_all_rounds_and_grow(rounds: int) -> None:
 
 def test_reward_is_averaged_and_regret_summed(build: BuildRun) -> None:
     run = build(rounds=100, replicates=2)
-    reward = {line.label: line for line in reward_lines(run.manifest, run.curves)}
+    reward = {line.label: line for line in reward_lines(run.manifest, run.curves, run.users)}
     regret = {line.label: line for line in regret_lines(run.manifest, run.curves, run.users)}
     assert reward["linucb"].y == pytest.approx(0.5)
     assert regret["linucb"].y == pytest.approx(0.2 * regret["linucb"].x)
@@ -114,6 +116,33 @@ def test_looks_differ_without_colour_and_do_not_depend_on_others(build: BuildRun
     without_baselines = looks(build(SEVEN[:5]).manifest.policies)
     assert without_baselines == {label: chosen[label] for label in SEVEN[:5]}
     assert looks(build(("random", "oracle", *SEVEN[:5])).manifest.policies) == chosen
+
+
+def test_twelve_policies_look_different_with_colour_and_without() -> None:
+    chosen = list(looks([LoggedPolicy(f"p{i}", "linucb") for i in range(12)]).values())
+    assert len({(look.dashes, look.marker) for look in chosen}) == 12
+    assert len({look.marker for look in chosen}) == 12
+    assert len({(look.color, look.dashes) for look in chosen}) == 12
+
+
+def test_random_leaves_the_regret_panel_to_those_who_learn(build: BuildRun) -> None:
+    """Levels: random regrets 0.5 a round, egreedy 0.3, linucb 0.2; better learners would take a tenth of the axis."""
+    run = build(("linucb", "random", "oracle"), rounds=100)
+    right = run.figure().axes[1]
+    assert right.get_ylim()[1] == pytest.approx(1.1 * 20)
+    assert "random: 50" in {text.get_text() for text in names(right)}
+    alone = build(("random", "oracle"), rounds=100).figure().axes[1]
+    assert alone.get_ylim()[1] > 50
+    near = build(("egreedy", "random"), rounds=100)
+    near.curves.loc[near.curves["policy"] == "random", "regret"] *= 0.9  # 45 against 30: near enough to stay
+    assert near.figure().axes[1].get_ylim()[1] > 45
+
+
+def test_the_left_panel_has_the_band_of_what_users_earned_between_checkpoints(build: BuildRun) -> None:
+    run = build(rounds=20)
+    line = reward_lines(run.manifest, run.curves, run.users)[0]
+    each = mean_interval([0.3, 0.4, 0.5, 0.6])  # each user earns the same in every round
+    assert line.half == pytest.approx(each.width / 2)
 
 
 def test_a_run_without_results_is_an_empty_figure(build: BuildRun) -> None:

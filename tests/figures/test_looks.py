@@ -26,6 +26,7 @@ from oo_sim.results import Run
 from oo_sim.results.coefficients import learned
 from oo_sim.results.segments import segment_results, segments
 from oo_sim.results.series import exploration_lines
+from oo_sim.studies import Comparison
 
 SEVEN = ("linucb", "egreedy", "linucb:alpha=0.5,features=oo7x", "thompson", "greedy", "random", "oracle")
 SEGMENTS = ("early birds", "night owls", "everybody else")
@@ -170,4 +171,4 @@ def test_learned_coefficients_are_those_of_a_direct_regression(tmp_path: Path) -
 
 
 def test_every_kind_of_plot_has_its_figure() -> None:
-    assert {*FIGURES} | {"curves", "difference"} == {kind.value for kind in Kind}
+    assert {*FIGURES} | {"curves", *Comparison.kinds} == {kind.value for kind in Kind}
