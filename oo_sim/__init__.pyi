@@ -9,6 +9,7 @@ from oo_sim.scenario import Scenario as Scenario
 from oo_sim.scenario import ScenarioError as ScenarioError
 from oo_sim.scenario import load as load_scenario
 from oo_sim.studies import compare as compare
+from oo_sim.studies import evaluate as evaluate
 from oo_sim.studies import sweep as sweep
 
 __version__: str
@@ -21,6 +22,7 @@ __all__ = [
     "ScenarioError",
     "__version__",
     "compare",
+    "evaluate",
     "fit",
     "load_run",
     "load_scenario",

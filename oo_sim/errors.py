@@ -8,6 +8,7 @@
     ├── WorkError               work cannot be resumed, merged or sent to where it should be done
     ├── FitError                a log cannot tell what a fit needs
     ├── ComparisonError         runs or policies cannot be compared
+    ├── EvaluationError         a policy cannot be evaluated on a log as asked
     ├── GateError               a baseline cannot be recorded, read or compared with
     │   └── RunFailedError      a policy failed while the gate ran it
     ├── GeneratorInputError     a setting or file that the generator cannot work with
@@ -67,6 +68,10 @@ class FitError(OoSimError, ValueError):
 
 class ComparisonError(OoSimError, ValueError):
     """These runs or policies can't be compared; the message says why and what would be right."""
+
+
+class EvaluationError(OoSimError, ValueError):
+    """A policy cannot be evaluated on a log as it was asked; the message says why and what would be right."""
 
 
 class GateError(OoSimError, ValueError):

@@ -41,6 +41,7 @@ COMMANDS = {
     "fit": Entry("oo_sim.cli.fit", "Learn a scenario from a log: people like those in it."),
     "merge": Entry("oo_sim.cli.work", "Make one run of the shards of --shard."),
     "status": Entry("oo_sim.cli.work", "Say how much of the work in a directory is done."),
+    "evaluate": Entry("oo_sim.cli.evaluate", "Evaluate another policy on a log, or refuse and say why."),
     "scenario": Entry("oo_sim.cli.scenario", "Check, show and list scenario files."),
     "audit": Entry("oo_sim.cli.audit", "Derive a log's decisions again, and find the first that is wrong."),
     "gate": Entry("oo_sim.cli.gate", "Detect regressions and incorrect decisions in CI."),

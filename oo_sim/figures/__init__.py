@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 
 from matplotlib.figure import Figure
 
-from oo_sim.figures import comparison, sweep
+from oo_sim.figures import comparison, evaluation, sweep
 from oo_sim.figures.curves import curves_figure, loglog_figure
 from oo_sim.figures.exploration import exploration_figure
 from oo_sim.figures.kit import png, save
@@ -16,7 +16,7 @@ from oo_sim.figures.reactions import reactions_figure
 from oo_sim.figures.segments import segments_figure
 from oo_sim.figures.theta import theta_figure
 from oo_sim.results import Run
-from oo_sim.studies import Comparison, Sweep
+from oo_sim.studies import Comparison, Evaluation, Sweep
 
 FIGURES: Mapping[str, Callable[[Run], Figure]] = {
     "loglog": loglog_figure,
@@ -29,10 +29,12 @@ FIGURES: Mapping[str, Callable[[Run], Figure]] = {
 """Those of one run. Each raises `RunLogError` where the run does not hold what it shows."""
 
 
-def figure(result: Run | Comparison | Sweep, kind: str, *, log: bool = False) -> Figure:
+def figure(result: Run | Comparison | Sweep | Evaluation, kind: str, *, log: bool = False) -> Figure:
     """The figure of a result; `log` draws the curves' regret on logarithmic axes."""
     if isinstance(result, Comparison):
         return matrix_figure(result) if kind == "matrix" else comparison.picture(result)
+    if isinstance(result, Evaluation):
+        return evaluation.picture(result)
     if isinstance(result, Sweep):
         return sweep.picture(result)
     return curves_figure([result], log=log) if kind == "curves" else FIGURES[kind](result)

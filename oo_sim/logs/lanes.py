@@ -36,18 +36,30 @@ class Lane(NamedTuple):
 
 
 class Lanes:
-    """The lanes of one policy of a log, cut into parts of about `rows` decisions, in order of appearance."""
+    """The lanes of one policy of a log, cut into parts of about `rows` decisions, each of one replicate."""
 
     def __init__(self, decisions: EventTable, label: str, rows: int = ROWS) -> None:
         self._label = label
         self.lanes: list[Lane] = []
         self._known: dict[Lane, int] = {}
         self._decisions, self._codes = decisions, self._read_codes(decisions, grow=True)
+        self._by_replicate()
         counts = np.zeros(len(self.lanes), np.int64)
         for codes in self._codes:
             counts += np.bincount(codes[codes >= 0], minlength=len(counts))
-        self.counts = counts
-        _, self.part = np.unique((np.cumsum(counts) - counts) // max(rows, 1), return_inverse=True)
+        replicate = np.array([lane.replicate for lane in self.lanes], np.int64)
+        parts = (np.cumsum(counts) - counts) // max(rows, 1)  # and no part holds two replicates
+        apart = np.concatenate(([0], np.cumsum((np.diff(parts) > 0) | (np.diff(replicate) > 0))))
+        self.part: I64 = apart[: len(counts)]
+
+    def _by_replicate(self) -> None:
+        """Number the lanes by replicate, then in order of appearance."""
+        order = sorted(range(len(self.lanes)), key=lambda code: self.lanes[code].replicate)
+        place = np.full(len(order) + 1, -1, np.int32)  # the last is that of rows of no lane
+        place[order] = np.arange(len(order))
+        self.lanes = [self.lanes[code] for code in order]
+        self._known = {lane: code for code, lane in enumerate(self.lanes)}
+        self._codes = [place[codes] for codes in self._codes]
 
     @property
     def parts(self) -> int:

@@ -10,7 +10,7 @@ from dataclasses import replace
 from datetime import datetime
 from functools import cached_property
 from pathlib import Path
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, NoReturn, Protocol
 
 import numpy as np
 import pyarrow as pa
@@ -61,6 +61,7 @@ class Part(NamedTuple):
     reward: F64  # (n,), 0 unless rewarded
     reaction: I64  # (n,), codes of `REACTIONS`, -1 where there is none
     fate: I64  # (n,), places in `FATES`
+    settled: Bool  # (n,), whether the reward window had passed when the log ended, as far as it is known
     learned: Learned
 
 
@@ -76,6 +77,9 @@ class Log(Protocol):
 
     def parts(self, label: str, *, window: float | None = None, rows: int = ROWS) -> Iterator[Part]:
         """All decisions of a policy, some lanes at a time; a `window` given replaces the log's own."""
+
+    def refuse(self, row: int, column: str, why: str, learned: bool) -> NoReturn:
+        """Raise `RunLogError` for a row of decisions, or of what was learned, that is wrong."""
 
 
 class RunLog(RunFiles):
@@ -113,6 +117,11 @@ class RunLog(RunFiles):
         for decided, learned in pairs:
             yield self._part(lanes, decided, learned, window)
 
+    def refuse(self, row: int, column: str, why: str, learned: bool) -> NoReturn:
+        """Raise `RunLogError` for a row of decisions, or of what was learned, that is wrong."""
+        table = self.learnings() if learned else self.decisions()
+        raise RunLogError(table.path, f"row {row}, column {column}: {why}")
+
     def _part(self, lanes: Lanes, decided: pa.Table, learned: pa.Table, window: float | None) -> Part:
         decided = decided.sort_by([("lane", "ascending"), ("t", "ascending"), ("row", "ascending")])
         first = int(decided["lane"][0].as_py())
@@ -121,7 +130,7 @@ class RunLog(RunFiles):
         here = lanes.lanes[first : first + int(lane[-1]) + 1]
         offered = columns.offered(decided, self.decisions().path)
         lessons = _lessons(learned, first, lane, t, offered.chosen_id)
-        reward, reaction, fate = self._fates(here, lane, t, decided, lessons, learned, window)
+        reward, reaction, fate, settled = self._fates(here, lane, t, decided, lessons, learned, window)
         return Part(
             here,
             lane,
@@ -135,6 +144,7 @@ class RunLog(RunFiles):
             reward,
             reaction,
             fate,
+            settled,
             lessons,
         )
 
@@ -147,8 +157,9 @@ class RunLog(RunFiles):
         lessons: Learned,
         learned: pa.Table,
         window: float | None,
-    ) -> tuple[F64, I64, I64]:
-        """Reward, reaction and fate of each decision; a reward that came after the window counts for nothing."""
+    ) -> tuple[F64, I64, I64, Bool]:
+        """Reward, reaction and fate of each decision, and whether its window has passed; a reward that came after the
+        window counts for nothing."""
         n = len(t)
         reward, reaction = np.zeros(n), np.full(n, -1)
         if self.manifest.served:
@@ -172,7 +183,7 @@ class RunLog(RunFiles):
         else:
             fate = np.where(age < window, PENDING, EXPIRED)
         fate[at] = REWARDED
-        return reward, reaction, fate
+        return reward, reaction, fate, np.ones(n, np.bool_) if window is None else age >= window
 
 
 def _order(learned: pa.Table) -> I64:
@@ -239,4 +250,9 @@ def open_log(path: str | Path) -> Log:
 
     Raises `RunLogError`, naming the file and what is wrong with it.
     """
-    return RunLog(path)
+    place = Path(path)
+    if place.is_file():
+        from oo_sim.logs.plain import PlainLog  # noqa: PLC0415 (it is made of the types above)
+
+        return PlainLog(place)
+    return RunLog(place)

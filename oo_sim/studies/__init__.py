@@ -4,6 +4,8 @@ from oo_sim.errors import ComparisonError
 from oo_sim.studies.across import CEILING, FLOOR, Across
 from oo_sim.studies.comparing import compare
 from oo_sim.studies.comparison import Comparison, compare_outcomes
+from oo_sim.studies.evaluating import evaluate
+from oo_sim.studies.evaluation import Evaluation
 from oo_sim.studies.outcomes import COLUMNS, Metric, Outcomes, check_metric, gather
 from oo_sim.studies.pairs import Pair
 from oo_sim.studies.sequential import FIRST_USERS, Look, look, sizes
@@ -17,6 +19,7 @@ __all__ = [
     "Across",
     "Comparison",
     "ComparisonError",
+    "Evaluation",
     "Look",
     "Metric",
     "Outcomes",
@@ -25,6 +28,7 @@ __all__ = [
     "check_metric",
     "compare",
     "compare_outcomes",
+    "evaluate",
     "gather",
     "look",
     "sizes",

@@ -1,0 +1,111 @@
+"""`oo-sim evaluate`: what another policy would have earned in a log, or why the log cannot say."""
+
+from __future__ import annotations
+
+import os
+import sys
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+import oo_sim
+from oo_sim.cli.printing import Csv, Json, Latex, Markdown, check_out, draw, print_result
+
+app = typer.Typer(add_completion=False)
+
+NOTHING = 1
+"""The exit code when no policy could be answered."""
+
+
+class Question(StrEnum):
+    """What is asked."""
+
+    frozen = "frozen"
+    passive = "passive"
+    replay = "replay"
+
+
+@app.command()
+def evaluate(
+    logs: Annotated[
+        list[Path],
+        typer.Argument(metavar="LOG...", help="Run directories with events, served exports, .parquet or .csv tables."),
+    ],
+    policy: Annotated[list[str], typer.Option(metavar="SPEC", help="A policy to evaluate. Repeatable.")],
+    logged: Annotated[
+        str | None, typer.Option(metavar="LABEL", help="The logging policy, where the log has several.")
+    ] = None,
+    as_: Annotated[
+        Question, typer.Option("--as", help="The value of a frozen state, of one step at a time, or of deploying it.")
+    ] = Question.frozen,
+    train_until: Annotated[
+        float, typer.Option(metavar="SHARE", help="With frozen: the share of each user's log that is learned from.")
+    ] = 0.5,
+    estimator: Annotated[
+        str | None, typer.Option(metavar="NAMES", help="Estimators, separated by commas. Default: dr,ips,snips,dm.")
+    ] = None,
+    window: Annotated[
+        str | None,
+        typer.Option(metavar="N|TIME", help="For how long a reward counts: rounds when simulated, else as 24h or 7d."),
+    ] = None,
+    decisions: Annotated[
+        int | None, typer.Option(metavar="N", min=1, help="With replay: how many accepted decisions of each user.")
+    ] = None,
+    anytime: Annotated[
+        bool, typer.Option("--anytime", help="Also intervals that may be looked at again and again.")
+    ] = False,
+    assume_iid: Annotated[
+        bool, typer.Option("--assume-iid", help="With replay: although what is offered depends on what was served.")
+    ] = False,
+    as_json: Json = False,
+    csv: Csv = False,
+    latex: Latex = False,
+    markdown: Markdown = False,
+    out: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write the table (.csv, .tex, .md, .html, .json).")
+    ] = None,
+    plot: Annotated[Path | None, typer.Option(metavar="FILE", help="Draw it (.png, .pdf, .svg).")] = None,
+) -> None:
+    """Estimate from a log what other policies would have earned, with intervals over users; or refuse, and say why.
+
+    A refusal names the rows or the figures that stand against an answer, and what would be right.
+
+    Exit codes: 0 answered, 1 nothing could be answered, 2 usage or invalid input, 130 interrupted.
+
+    Example: oo-sim evaluate served-log --logged egreedy --policy linucb:alpha=0.5 --window 24h
+    """
+    check_out(plot)
+    sys.path.insert(0, os.getcwd())  # so that a private policy beside the log can be named module:factory
+    found = oo_sim.evaluate(
+        logs,
+        policies=policy,
+        as_=as_.value,
+        logged=logged,
+        train_until=train_until,
+        estimators=None if estimator is None else [name.strip() for name in estimator.split(",")],
+        window=None if window is None else _window(window),
+        decisions=decisions,
+        anytime=anytime,
+        assume_iid=assume_iid,
+    )
+    print_result(found, as_json=as_json, csv=csv, latex=latex, markdown=markdown)
+    if out is not None:
+        try:
+            found.save(out)
+        except ValueError as error:
+            raise typer.BadParameter(str(error), param_hint="--out") from error
+    if plot is not None and found.drawable:
+        draw(found.figure(), plot, quiet=as_json or csv or latex or markdown)
+    if not found.answered:
+        raise typer.Exit(NOTHING)
+
+
+def _window(text: str) -> float:
+    from oo_sim.logs import seconds  # noqa: PLC0415 (so that --help is fast)
+
+    try:
+        return float(text) if text.replace(".", "", 1).isdigit() else seconds(text)
+    except ValueError as error:
+        raise typer.BadParameter(str(error), param_hint="--window") from error
