@@ -81,7 +81,7 @@ def test_nothing_of_the_evaluated_half_reaches_a_frozen_state(tmp_path: Path, sc
 
 
 def test_parts_of_any_size_give_the_same_answer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    path = logged(tmp_path / "run", ["egreedy:epsilon=0.3"], users=90)
+    path = logged(tmp_path / "run", ["egreedy:epsilon=0.5"], users=250)
     frames = []
     for rows in (1, 100, 1 << 14):
         monkeypatch.setattr("oo_sim.studies.evaluating._ROWS", rows)
