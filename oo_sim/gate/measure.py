@@ -16,6 +16,8 @@ from oo_sim.kernels.tally import TOTALS
 
 EXPECTED = TOTALS.index("expected_reward")
 """The row of an engine's totals that holds the true expected reward."""
+LEAST_LANES = 64
+"""The fewest, so that the users whose decisions are kept stand in the first block."""
 LANES = 832
 """The most lanes in a block: half of what the engine takes, for what is hashed is looked at a second time."""
 
@@ -72,7 +74,7 @@ def measure(
     block with the sample, and private policies, run in this one. Raises RoundError where the policy fails. Results
     depend on neither `workers` nor `block`.
     """
-    size = block or max(64, min(LANES, -(-users // workers)))
+    size = block or min(LANES, max(LEAST_LANES, -(-users // workers)))
     parts = [Block(replicate, at, min(size, first + users - at)) for at in range(first, first + users, size)]
     sampler = Sampler(setting, parts[0].user_ids) if sample else None
     totals, hashes = forks.shared(len(marks), users), forks.shared(users).view(np.uint64)

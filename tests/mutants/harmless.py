@@ -102,6 +102,26 @@ def jittered(state: ridge.Ridge, x: F64) -> F64:
     return np.asarray((mean + np.sqrt(variance)) * (1.0 + 1e-13))
 
 
+def jittered_mean(state: ridge.Ridge, x: F64) -> F64:
+    """The mean times 1 - 1e-13."""
+    return np.asarray(ridge.mean(state, x) * (1.0 - 1e-13))
+
+
+def mean_backwards(state: ridge.Ridge, x: F64) -> F64:
+    """The mean alone, summed from the last feature to the first."""
+    return np.asarray((x * state.theta)[:, ::-1].cumsum(axis=1)[:, -1])
+
+
+def idle(base: Policy) -> Policy:
+    """Each update is followed by one in which nobody learns."""
+
+    def update(state: ridge.Ridge, learning: Learning, noise: F64) -> ridge.Ridge:
+        state = ridge.update(state, learning, noise)
+        return ridge.update(state, learning._replace(learn=np.zeros_like(learning.learn), tick=False), noise)
+
+    return base._replace(update=update)
+
+
 def copied(base: Policy) -> Policy:
     """The state is copied before it is updated."""
 
@@ -182,6 +202,14 @@ HARMLESS: dict[str, Rewrite] = {
     "linucb: renamed state": Rewrite(renamed(linucb()), identical=True),
     "linucb: copied state": Rewrite(copied(linucb()), identical=True),
     "linucb: best by sorting": Rewrite(linucb()._replace(probs=by_sorting), identical=True),
+    "blocks of 31 lanes": Rewrite(plant=cut(31), identical=True),
+    "five threads": Rewrite(threads=5, identical=True),
+    "linucb: idle updates": Rewrite(idle(linucb()), identical=True),
+    "egreedy: idle updates": Rewrite(idle(egreedy()), identical=True),
+    "blocks of 11 lanes": Rewrite(plant=cut(11), identical=True),
+    "egreedy: 1 - 1e-13": Rewrite(scored(egreedy(), jittered_mean)),
+    "egreedy: summed backwards": Rewrite(scored(egreedy(), mean_backwards)),
+    "linucb: inverted, copied": Rewrite(on_gram(copied(linucb()), by_inverting, 1.0)),
     "linucb: solved": Rewrite(on_gram(linucb(), by_solving, 1.0)),
     "linucb: inverted": Rewrite(on_gram(linucb(), by_inverting, 1.0)),
     "linucb: Cholesky": Rewrite(on_gram(linucb(), by_cholesky, 1.0)),
