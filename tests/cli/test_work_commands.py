@@ -41,7 +41,7 @@ def test_ctrl_c_tells_the_command_that_goes_on_and_it_does(tmp_path: Path) -> No
     process = start(tmp_path, *LONG, "--resume", "work dir", "--out", "run")
     until("work dir/units/*/*.unit", tmp_path)
     process.send_signal(signal.SIGINT)
-    _, said = process.communicate(timeout=30)
+    _, said = process.communicate(timeout=120)
     assert process.returncode == 130
     assert "Traceback" not in said
     (line,) = [line for line in said.splitlines() if "To go on: " in line]
@@ -52,7 +52,7 @@ def test_ctrl_c_tells_the_command_that_goes_on_and_it_does(tmp_path: Path) -> No
     assert kept
     # as many users as were asked for are too many for a test: with fewer it takes what is there
     again = start(tmp_path, *("20000" if word == "300000" else word for word in command[1:]))
-    _, said = again.communicate(timeout=60)
+    _, said = again.communicate(timeout=120)
     assert again.returncode == 0, said
     assert load_run(tmp_path / "run").manifest.users == 20000
     assert kept <= set((tmp_path / "work dir").rglob("*.unit"))
@@ -62,7 +62,7 @@ def test_ctrl_c_without_a_directory_says_how_to_keep_work(tmp_path: Path) -> Non
     process = start(tmp_path, *LONG)
     until("runs/.*partial*", tmp_path)
     process.send_signal(signal.SIGINT)
-    _, said = process.communicate(timeout=30)
+    _, said = process.communicate(timeout=120)
     assert process.returncode == 130
     assert f"say: oo-sim {shlex.join(LONG)} --resume work" in said
     assert not list((tmp_path / "runs").iterdir())
@@ -72,7 +72,7 @@ def test_sigterm_leaves_nothing_behind(tmp_path: Path) -> None:
     process = start(tmp_path, *LONG, "--events")
     until("runs/.*partial*/parts/*", tmp_path)
     process.terminate()
-    _, said = process.communicate(timeout=30)
+    _, said = process.communicate(timeout=120)
     assert process.returncode == 143
     assert "Traceback" not in said
     assert not list((tmp_path / "runs").iterdir())
@@ -82,7 +82,7 @@ def test_what_a_killed_run_left_is_removed_by_the_next(tmp_path: Path) -> None:
     process = start(tmp_path, *LONG, "--events")
     until("runs/.*partial*/parts/*", tmp_path)
     process.kill()
-    process.communicate(timeout=30)
+    process.communicate(timeout=120)
     assert list((tmp_path / "runs").glob(".*partial*"))
     ok(
         "run",
@@ -104,7 +104,7 @@ def test_what_a_killed_run_left_is_removed_by_the_next(tmp_path: Path) -> None:
 def test_three_at_once_take_three_numbers(tmp_path: Path) -> None:
     settings = ["run", "quickstart", "--policy", "random", "--users", "20", "--rounds", "5", "--no-plot", "-q"]
     crew = [start(tmp_path, *settings) for _ in range(3)]
-    said = [process.communicate(timeout=60) for process in crew]
+    said = [process.communicate(timeout=120) for process in crew]
     assert [process.returncode for process in crew] == [0, 0, 0], said
     assert sorted(out.strip() for out, _ in said) == [f"runs/quickstart-{i}" for i in (1, 2, 3)]
     for i in (1, 2, 3):
@@ -121,7 +121,7 @@ def test_a_name_that_another_process_writes_is_refused_before_computing(tmp_path
         assert time.monotonic() - begin < 10
     finally:
         process.terminate()
-        process.communicate(timeout=30)
+        process.communicate(timeout=120)
     assert not list(tmp_path.iterdir())
 
 
@@ -146,7 +146,7 @@ def test_output_that_cannot_be_written_is_one_message(command: str, tmp_path: Pa
 def test_a_directory_that_cannot_be_written_is_one_message(tmp_path: Path) -> None:
     (tmp_path / "runs").write_text("a file")
     done = start(tmp_path, "run", "quickstart", "--users", "5", "--rounds", "3")
-    _, said = done.communicate(timeout=60)
+    _, said = done.communicate(timeout=120)
     assert done.returncode == 2
     assert said.strip().endswith("runs: is in the way: it must be a directory")
 

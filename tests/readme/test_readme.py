@@ -24,12 +24,12 @@ def test_every_block_in_order(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     """All commands of the page, one after the other: its seconds are those of some thirty commands and two servers."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "path", sys.path[:])
-    monkeypatch.delitem(sys.modules, "mine", raising=False)
+    sys.modules.pop("mine", None)
     with ExitStack() as servers:
         user = NewUser(tmp_path, monkeypatch, servers)
         for block in blocks():
             user.reads(block)
-    monkeypatch.delitem(sys.modules, "mine", raising=False)
+    sys.modules.pop("mine", None)
     assert len(user.done) > 30
     shown = {command.split()[1] for command in user.done if command.startswith("oo-sim ")} - {"--help"}
     assert set(COMMANDS) - shown == {"gateway", "migrate"}  # for developers of gateways, and after a change of policies
@@ -40,9 +40,9 @@ def test_every_block_in_order(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
 def test_the_private_policy_runs_as_printed_and_learns(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "mine.py").write_text(_private_policy(), encoding="utf-8")
     monkeypatch.syspath_prepend(str(tmp_path))
-    monkeypatch.delitem(sys.modules, "mine", raising=False)
+    sys.modules.pop("mine", None)
     result = oo_sim.run("quickstart", policies=["mine:optimist", "random"], users=64, rounds=150, threads=1)
-    monkeypatch.delitem(sys.modules, "mine", raising=False)
+    sys.modules.pop("mine", None)
     reward = result.frame().set_index("policy")["expected_reward"]
     assert not result.failures
     assert reward["mine:optimist"] > reward["random"] + 0.1
