@@ -11,7 +11,7 @@ from oo_sim.contract import REACTIONS
 from oo_sim.errors import FitError
 from oo_sim.fitting import heldout
 from oo_sim.fitting.checks import drift
-from oo_sim.fitting.log import Gathered, gather, terms_of
+from oo_sim.fitting.log import Gathered, gather, terms_of, with_what_was_offered
 from oo_sim.fitting.precision import precision, settled, singular
 from oo_sim.fitting.priors import linear_priors
 from oo_sim.fitting.result import Fit
@@ -54,8 +54,8 @@ def fit(
     label = _label(opened, logged)
     counts = _checked(segments, hold_out, starts, opened)
     stage("reading the log")
-    data = gather(opened, label, terms_of(terms))
-    warnings = _refuse(data, counts)
+    data, left_out = with_what_was_offered(gather(opened, label, terms_of(terms)), terms)
+    warnings = [*left_out, *_refuse(data, counts)]
     if max(counts) > 1 and np.median(data.decisions) < FEWEST_DECISIONS:
         counts = (1,)  # with `auto`, one segment is what can be told
     found = search(data.reactions, counts, starts, seed, told or (lambda *_: None))

@@ -111,6 +111,18 @@ def gather(log: Log, label: str, terms: Sequence[str]) -> Gathered:
     )
 
 
+def with_what_was_offered(data: Gathered, terms: str) -> tuple[Gathered, list[str]]:
+    """Without the terms on LLM tips where none were on offer and `terms` names a whole map; and what was left out."""
+    if terms not in FEATURES or data.offers.tips[1:].any():
+        return data, []
+    kept = [j for j, term in enumerate(data.reactions.terms) if "is_llm" not in term]
+    if len(kept) == len(data.reactions.terms):
+        return data, []
+    names = tuple(data.reactions.terms[j] for j in kept)
+    reactions = data.reactions._replace(X=np.ascontiguousarray(data.reactions.X[:, kept]), terms=names)
+    return data._replace(reactions=reactions), ["no LLM tips were on offer, so the terms with is_llm are left out"]
+
+
 class _Rows(NamedTuple):
     """What one part of a log holds."""
 

@@ -188,10 +188,14 @@ def test_hours_that_do_not_vary_are_refused_by_name(tmp_path: Path) -> None:
 
 
 def test_what_looks_like_drift_is_refused_unless_told_otherwise(tmp_path: Path) -> None:
-    log, dated = logged(tmp_path, "drift_abrupt", 60, 400), "is_overdue,task_age,priority"
+    """With the default terms, of which those on LLM tips are left out, as there are none."""
+    log = logged(tmp_path, "drift_abrupt", 60, 400)
     with pytest.raises(FitError, match=r"this looks like drift, which is not fitted; .*--anyway"):
-        oo_sim.fit(log, terms=dated, segments=1)
-    found = oo_sim.fit(log, terms=dated, segments=1, anyway=True)
+        oo_sim.fit(log, segments=1)
+    found = oo_sim.fit(log, segments=1, anyway=True)
+    assert "no LLM tips were on offer" in found.warnings[0]
+    assert "hour_sin*priority" in found.data.reactions.terms
+    assert not any("is_llm" in term for term in found.data.reactions.terms)
     assert "this looks like drift" in found.warnings[-1]
 
 
