@@ -55,6 +55,12 @@ def read_labels(path: Path) -> list[Label]:
     return labels
 
 
+def check_writable(path: Path) -> None:
+    """`GeneratorInputError` where no file can be written there, before anybody has worked for it."""
+    if not path.resolve().parent.is_dir():
+        raise GeneratorInputError(f"{path}: cannot be written: there is no directory {path.parent}")
+
+
 def write_labels(path: Path, labels: Sequence[Label]) -> None:
     """Writes a CSV that `read_labels` reads, whole or not at all."""
     names = {value: name for name, value in _WORDS.items() if name in _SIDES}
@@ -89,7 +95,7 @@ def agreement_section(pairs: Sequence[Pair], labels: Sequence[Label], alias: str
     return Section(
         f"judge {alias} and {len(labels)} labels",
         (
-            share("agreement", [(user, a == b, 1) for user, a, b in sides], of),
+            share("agreement", [(user, a == b, 1) for user, a, b in sides], "labelled contexts with a verdict"),
             _jackknifed("Cohen's kappa", sides, cohen_kappa, of),
             _jackknifed("Krippendorff's alpha, judge and people", sides, _alpha_of, of),
             *_calibration(both),

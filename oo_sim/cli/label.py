@@ -1,0 +1,46 @@
+"""`oo-sim label`: pairs of tips, labelled by a person on a page of this machine."""
+
+from __future__ import annotations
+
+import signal
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from oo_sim.cli.tips import Seed, input_errors
+
+app = typer.Typer(add_completion=False)
+
+
+@app.command()
+def label(
+    ours: Annotated[Path, typer.Argument(metavar="BANK", help="The first tip bank.")],
+    theirs: Annotated[Path, typer.Argument(metavar="BANK", help="The second, made for the same contexts.")],
+    out: Annotated[Path, typer.Option("--out", "-o", metavar="FILE", help="The labels, as CSV.")] = Path("labels.csv"),
+    count: Annotated[int | None, typer.Option(min=1, help="At most so many pairs. Default: all.")] = None,
+    rater: Annotated[str, typer.Option(metavar="NAME", help="Who labels.")] = "",
+    seed: Seed = 1,
+    port: Annotated[int, typer.Option(min=0, max=65535, help="0: any free one.")] = 0,
+) -> None:
+    """Label pairs of tips by hand: blind, on a page of this machine, by the keyboard.
+
+    The first line says where the page is. Each answer is written at once, and what the file has already is not asked
+    again. Ctrl-C or SIGTERM ends it with exit code 0.
+
+    Example: oo-sim label mine.parquet theirs.parquet -o labels.csv
+    """
+    with input_errors():
+        from oo_sim.generator.bank import read_bank  # noqa: PLC0415
+        from oo_sim.generator.judging.labelling import LabelServer, questions  # noqa: PLC0415
+
+        asked = questions(read_bank(ours), read_bank(theirs), count, seed)
+        with LabelServer(asked, out, rater, port) as server:
+            signal.signal(signal.SIGTERM, signal.default_int_handler)
+            try:
+                typer.echo(f"{len(asked)} pairs to label at {server.url}")
+                sys.stdout.flush()
+                server.serve_forever()
+            except KeyboardInterrupt:
+                typer.echo(f"stopped: {len(server.labels)} labels in {out}", err=True)
