@@ -47,6 +47,7 @@ COMMANDS = {
     "gate": Entry("oo_sim.cli.gate", "Detect regressions and incorrect decisions in CI."),
     "generate": Entry("oo_sim.cli.generate", "Ask a gateway (mock, live, cassette) for tips: what are they worth?"),
     "rescore": Entry("oo_sim.cli.generate", "Score a tip bank again under another parser or fewer retries."),
+    "import": Entry("oo_sim.cli.import_tasks", "Read a person's own tasks, as contexts and as a scenario."),
     "label": Entry("oo_sim.cli.label", "Label pairs of tips by hand, on a page of this machine."),
     "fit-appeal": Entry("oo_sim.cli.fit_appeal", "Learn what tips are worth from reactions to them."),
     "gateway": Entry("oo_sim.cli.generate", "Serve the mock LiteLLM gateway over HTTP."),
