@@ -11,6 +11,8 @@ from scipy import special
 
 from oo_sim.stats.intervals import F64, Interval, check_level, column
 
+_MOST_TRIED = 400  # quantiles are bounded by values out of so many
+
 
 class Clusters(NamedTuple):
     """Sums over clusters: of what is counted, and of what it is counted over; both (G,)."""
@@ -66,21 +68,29 @@ def share_interval(clusters: Clusters, level: float = 0.95) -> Interval:
 
 
 def quantile_interval(labels: ArrayLike, values: ArrayLike, rank: float, level: float = 0.95) -> Interval:
-    """The `rank` quantile (0 to 1) of `values` (n,) in clusters of equal `labels`; its bounds are the quantiles at the
-    bounds of the share below it. Source: Woodruff (1952)."""
+    """The `rank` quantile (0 to 1) of `values` (n,) in clusters of equal `labels`, with the values of which the share
+    below may be `rank`: those whose own interval of that share holds it.
+
+    Bounds are nan with one cluster. Source: Francisco and Fuller (1991), by inverting the test.
+    """
     check_level(level)
     known = column(values)
     if not len(known):
         return Interval(math.nan, math.nan, math.nan, 0)
     middle = float(np.quantile(known, rank))
-    clusters = Clusters.of(labels, known <= middle, np.ones(len(known)))
-    G = len(clusters.top)
+    _, which = np.unique(np.asarray(labels), return_inverse=True)
+    bottom = np.bincount(which).astype(np.float64)
+    G = len(bottom)
     if G < 2:
         return Interval(middle, math.nan, math.nan, G)
-    _, variance = _ratio(clusters)
-    worth = min(rank * (1 - rank) / variance, float(len(known))) if variance > 0 else float(len(known))
-    lower, upper = np.quantile(known, _wilson(rank, worth, _squared(G, level)))
-    return Interval(middle, float(lower), float(upper), G)
+    tried = np.unique(np.quantile(known, np.linspace(0.0, 1.0, min(len(known), _MOST_TRIED))))
+    held = []
+    for value in tried:
+        top = np.bincount(which, known <= value, G).astype(np.float64)
+        share = share_interval(Clusters(top, bottom), level)
+        if share.lower <= rank <= share.upper:
+            held.append(float(value))
+    return Interval(middle, min([middle, *held]), max([middle, *held]), G)
 
 
 def _ratio(clusters: Clusters) -> tuple[float, float]:
