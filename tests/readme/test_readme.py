@@ -32,7 +32,10 @@ def test_every_block_in_order(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     sys.modules.pop("mine", None)
     assert len(user.done) > 30
     shown = {command.split()[1] for command in user.done if command.startswith("oo-sim ")} - {"--help"}
-    assert set(COMMANDS) - shown == {"gateway", "migrate"}  # for developers of gateways, and after a change of policies
+    elsewhere = {"label", "import", "fit-appeal"}  # docs/llm.md: they take a person, an account or people's reactions
+    assert set(COMMANDS) - shown == elsewhere | {"gateway", "migrate"}  # for gateways, and after a change of policies
+    told = (ROOT / "docs" / "llm.md").read_text(encoding="utf-8")
+    assert all(f"oo-sim {command}" in told for command in elsewhere)
     assert (tmp_path / "report.html").is_file()
     assert (tmp_path / "served" / "decisions.parquet").is_file()
 
