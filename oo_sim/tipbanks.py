@@ -293,7 +293,7 @@ def _matched(scenario: Scenario, path: Path, made: Bank, work: Sequence[Work]) -
         mine = own.get(one.user_id, [])
         if t >= len(mine):
             raise GeneratorInputError(
-                f"{path}: holds no generation for round {t + 1} of {one.user_id}, and {scenario.name} wants one "
+                f"{path}: holds no generation for round {t + 1} of {one.user_id}, and {scenario.name} requires one "
                 f"for each of {scenario.rounds:,} rounds of {scenario.users:,} users; run fewer users, or make a "
                 "larger bank"
             )

@@ -31,7 +31,7 @@ class GenerationError(OoSimError):
 
 
 class GatewayError(GenerationError):
-    """The gateway answered with an error, or with something that is no completion."""
+    """The gateway answered with an error, or with something that is not a completion."""
 
 
 class GatewayUnreachableError(GenerationError):

@@ -129,7 +129,7 @@ class LiveTransport(httpx.BaseTransport, httpx.AsyncBaseTransport):
 
 
 def _decoder(response: httpx.Response) -> Any:
-    """A function (chunk, most bytes wanted) -> decoded bytes. Of encodings, gzip alone is taken."""
+    """A function (chunk, most bytes to give) -> decoded bytes. Of encodings, gzip alone is taken."""
     encoding = response.headers.get("content-encoding", "identity").strip().lower()
     if encoding == "identity":
         return lambda chunk, most: chunk[:most]

@@ -59,7 +59,7 @@ def read_embeddings(body: bytes, count: int) -> list[list[float]]:
         raise WireError(f"the answer does not hold {count} embeddings")
     vectors = [row.get("embedding") if isinstance(row, dict) else None for row in data]
     if not all(isinstance(vector, list) and vector for vector in vectors):
-        raise WireError("an embedding is no list of numbers")
+        raise WireError("an embedding is not a list of numbers")
     known = [[_number(value) for value in vector] for vector in vectors if vector]
     if len({len(vector) for vector in known}) > 1:
         raise WireError("the embeddings differ in length")
@@ -90,9 +90,9 @@ def _object(body: bytes) -> dict[str, Any]:
     try:
         answer = json.loads(body)
     except (ValueError, RecursionError):
-        raise WireError("the answer is no JSON") from None
+        raise WireError("the answer is not JSON") from None
     if not isinstance(answer, dict):
-        raise WireError("the answer is no JSON object")
+        raise WireError("the answer is not a JSON object")
     return answer
 
 
@@ -128,5 +128,5 @@ def _name(value: object) -> str:
 
 def _number(value: object) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) < 1e100:
-        raise WireError("an embedding holds what is no number")
+        raise WireError("an embedding holds what is not a number")
     return float(value)

@@ -65,7 +65,7 @@ def _schema(tip: Sequence[pa.Field], one_try: Sequence[pa.Field]) -> pa.Schema:
 
 
 SCHEMA = _schema([*_TIP, _column("given_id", pa.string(), nullable=True)], [*_TRY, _column("replayed", pa.bool_())])
-"""One row per context: the tips that came, and every try (an HTTP status of 0 is no answer)."""
+"""One row per context: the tips that came, and every try (an HTTP status of 0: no answer)."""
 
 
 _SCHEMAS = {1: _schema(_TIP, _TRY), FORMAT: SCHEMA}

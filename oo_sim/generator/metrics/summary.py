@@ -27,7 +27,7 @@ BUDGET = 500
 
 
 def summarise(bank: Bank, budget: int = BUDGET, prices: Prices | None = None) -> tuple[Section, ...]:
-    """All metrics of a bank. Shares of tips are over the tips asked for, so that who fails gains nothing."""
+    """All metrics of a bank. Shares of tips are over the tips asked for, so that failing gains nothing."""
     records = bank.records
     return (
         Section("validity", tuple(_validity(records))),

@@ -1,7 +1,7 @@
 """What texts are like: how varied, on a fixed budget of words; how many sentences; whether they name a task, or a time
 of day that it is not.
 
-These measures share no word list with the simulated users or the mock models, so that what they say is no echo.
+These measures share no word list with the simulated users or the mock models, so that what they say is not an echo.
 """
 
 from __future__ import annotations

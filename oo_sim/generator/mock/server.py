@@ -50,7 +50,7 @@ class MockServer(ThreadingHTTPServer):
         return f"http://{host!s}:{port}"
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """A client that hangs up is no error here."""
+        """A client that hangs up is not an error here."""
 
 
 class _Handler(BaseHTTPRequestHandler):

@@ -26,7 +26,7 @@ def numeral(text: str) -> Numeral:
 
 
 def _constant(name: str) -> NoReturn:
-    raise MalformedError("values", f"{name} is no JSON")
+    raise MalformedError("values", f"{name} is not JSON")
 
 
 class _Objects:
@@ -79,7 +79,7 @@ def read_faithful(text: str) -> tuple[list[Any], list[str]]:
     if duplicate is not None:
         flags.append("duplicate_keys")
     if not isinstance(value, list):
-        raise MalformedError("shape", f"the reply is {_kind(value)}; a bare array of objects is wanted")
+        raise MalformedError("shape", f"the reply is {_kind(value)}; expected a bare array of objects")
     return value, flags
 
 

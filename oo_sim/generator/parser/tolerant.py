@@ -159,7 +159,7 @@ class Reader:
         if found.startswith(("...", "…")):
             return MalformedError("lazy", f"an ellipsis at character {self.pos + 1}")
         if found.startswith(("NaN", "Infinity", "-Infinity")):
-            return MalformedError("values", f"{found.split(',')[0]} at character {self.pos + 1} is no JSON")
+            return MalformedError("values", f"{found.split(',')[0]} at character {self.pos + 1} is not JSON")
         return MalformedError("syntax", f"{found!r} at character {self.pos + 1}, where {wanted} should stand")
 
 
