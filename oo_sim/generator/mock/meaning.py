@@ -1,7 +1,8 @@
 """What the mock's user likes and its judge prefers: a taste that is written down here, hidden from all that measure.
 
 It is a function of meaning and not of the keywords that simulated users go by (`generator.appeal.keywords`): synonyms
-are the same idea, words in disorder are not a sentence, "never do it" is not "do it", and rudeness spoils everything. So machinery that asks a user, a judge or an embedder can be tested against a known truth.
+are the same idea, words in disorder are not a sentence, "never do it" is not "do it", and rudeness spoils everything.
+So machinery that asks a user, a judge or an embedder can be tested against a known truth.
 
     taste = 1.6 (o m)^2 + 0.5 o s - 0.4 g - 0.5 t - (1 - o) - 2.2 n - 3.5 r - 1.2 f - 0.9 h
 
