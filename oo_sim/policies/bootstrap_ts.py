@@ -15,7 +15,7 @@ from oo_sim.kernels.draws import LaneDraws, hash_users
 from oo_sim.kernels.ridge import ridge_mean
 from oo_sim.kernels.weighted import weighted_update
 from oo_sim.policies import checks, explore, ridge
-from oo_sim.policies.shapes import fits
+from oo_sim.policies.checks import fits
 
 
 class Bootstrap(NamedTuple):

@@ -1,10 +1,10 @@
-"""Checks of policy parameters, shared by all factories."""
+"""Checks that all policies share: of parameters, and of the shapes that compiled code is given."""
 
 from __future__ import annotations
 
 from numbers import Integral, Real
 
-from oo_sim.contract import MIN_PRIOR
+from oo_sim.contract import F64, MIN_PRIOR
 
 LARGEST = 1e6
 """The largest parameter that is taken: far beyond any use, far below overflow."""
@@ -27,3 +27,9 @@ def integer(name: str, value: object, low: int, high: int) -> int:
 def ridge_prior(value: object) -> float:
     """A ridge prior of at least 1e-4: below it the inverse would not stay accurate."""
     return number("prior", value, MIN_PRIOR)
+
+
+def fits(shape: tuple[int, ...], x: F64) -> None:
+    """Refuse x (..., d, n) for a state of (d, n) = `shape`: compiled code checks no bounds. Raises ValueError."""
+    if x.shape[-2:] != shape:
+        raise ValueError(f"x has (features, lanes) = {x.shape[-2:]}, and the state expects {shape}")

@@ -14,7 +14,7 @@ from oo_sim.kernels.elementary import log
 from oo_sim.kernels.gaps import exponential
 from oo_sim.kernels.ridge import upper_confidence
 from oo_sim.policies import checks, explore
-from oo_sim.policies.shapes import fits
+from oo_sim.policies.checks import fits
 
 
 class Discounted(NamedTuple):

@@ -10,7 +10,7 @@ from oo_sim.contract import F64, I64, Bool, FeatureMap
 from oo_sim.features import feature_map, with_kind
 from oo_sim.kernels.kinds import kind_moments
 from oo_sim.kernels.ridge import upper_confidence
-from oo_sim.policies.shapes import fits
+from oo_sim.policies.checks import fits
 
 
 class Kinds(NamedTuple):

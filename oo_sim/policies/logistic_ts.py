@@ -11,7 +11,7 @@ from oo_sim.contract import F64, FeatureMap, Learning, Policy
 from oo_sim.features import feature_map
 from oo_sim.kernels.weighted import laplace_update
 from oo_sim.policies import checks, ridge
-from oo_sim.policies.shapes import fits
+from oo_sim.policies.checks import fits
 from oo_sim.policies.thompson import thompson
 
 

@@ -13,7 +13,7 @@ from oo_sim.kernels import window as ring
 from oo_sim.kernels.gram import gram_moments
 from oo_sim.kernels.ridge import upper_confidence
 from oo_sim.policies import checks, explore
-from oo_sim.policies.shapes import fits
+from oo_sim.policies.checks import fits
 
 LARGEST_WINDOW = 2000
 

@@ -11,7 +11,7 @@ import numpy as np
 from oo_sim.contract import F64
 from oo_sim.errors import ComparisonError
 from oo_sim.logs import Manifest
-from oo_sim.scenario import SpecError, parse_spec
+from oo_sim.scenario import SpecError, parse_spec, policy_key
 from oo_sim.show.text import plain
 
 if TYPE_CHECKING:
@@ -49,13 +49,14 @@ class Outcomes(NamedTuple):
         """The labels that a spec means: its own, or all that one label has in several runs. Raises
         ComparisonError."""
         known = [*self.values, *(label for label in self.failures if label not in self.values)]
-        spec = _spelled(wanted)
-        found = [label for label in known if label == wanted or spec in (label, label.rpartition("@")[0])]
-        if not found:
-            raise ComparisonError(
-                f"{plain(self.name)}: no policy {plain(wanted, 60)}; there are {plain(', '.join(known))}"
-            )
-        return found
+        for spelled in (_spelled, policy_key):  # as it is written, else any other spelling of the same policy
+            spec = spelled(wanted)
+            found = [
+                each for each in known if each == wanted or spec in (spelled(each), spelled(each.rpartition("@")[0]))
+            ]
+            if found:
+                return found
+        raise ComparisonError(f"{plain(self.name)}: no policy {plain(wanted, 60)}; there are {plain(', '.join(known))}")
 
 
 def gather(runs: Sequence[Run], metric: Metric = "expected") -> list[Outcomes]:

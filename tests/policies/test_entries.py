@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from oo_sim import run, sweep
+from oo_sim import compare, run, sweep
 from oo_sim.audit.rules import rules, undescribed
 from oo_sim.bench.naive import NAIVE
 from oo_sim.contract import Policy
@@ -114,6 +114,12 @@ def test_a_sweep_runs_a_policy_once_however_it_is_spelled() -> None:
         *("linucb:alpha=0.5", "linucb:alpha=1", "linucb:alpha=1", "linucb:alpha=1")
     ]
     assert len(found.run.rows) == 2
+
+
+def test_a_comparison_finds_a_policy_by_any_spelling() -> None:
+    made = run("quickstart", policies=["linucb", "egreedy"], users=4, rounds=3)
+    by_wire = compare(made, policies=["linucb:alpha=1", "egreedy-v1"])
+    assert by_wire.as_dict() == compare(made, policies=["linucb", "egreedy"]).as_dict()
 
 
 def test_cases_are_made_of_every_policy() -> None:
