@@ -144,6 +144,12 @@ class PlainLog:
         except (pa.ArrowException, OSError) as error:
             first = (str(error).splitlines() or [""])[0][:200]
             raise RunLogError(self.path, f"cannot be read as a table: {first}") from error
+        self._check_columns(table)
+        table = table.append_column("__row", pa.array(np.arange(len(table))))
+        self._check_values(table)
+        return self._lists(table)
+
+    def _check_columns(self, table: pa.Table) -> None:
         missing = [name for name in _COMMON if name not in table.column_names]
         if missing:
             raise RunLogError(
@@ -155,12 +161,17 @@ class PlainLog:
             )
         if "x" in table.column_names and "chosen" not in table.column_names:
             raise RunLogError(self.path, "has x and no column chosen, the place of the chosen candidate")
-        row = pa.array(np.arange(len(table)))
-        table = table.append_column("__row", row)
+
+    def _check_values(self, table: pa.Table) -> None:
         for name in ("user", "order", "probability", "chosen", "action", "x"):
             if name in table.column_names and table[name].null_count:
                 at = int(np.flatnonzero(table[name].is_null().to_numpy())[0])
                 self.refuse(at, name, "is empty; a value is expected in every row", False)
+        for name in ("user", "action"):
+            if name in table.column_names and _is_text(table[name].type):
+                blank = np.flatnonzero(pc.equal(pc.utf8_trim_whitespace(table[name]), "").to_numpy())
+                if len(blank):
+                    self.refuse(int(blank[0]), name, "is empty; a value is expected in every row", False)
         for name in ("probability", "reward", *(c for c in table.column_names if c.startswith("context_"))):
             self._numbers(table, name)
         if not len(table):
@@ -172,7 +183,6 @@ class PlainLog:
             if len(again):
                 twice = table["decision_id"][int(again[0])].as_py()
                 self.refuse(int(again[0]), "decision_id", f"is {twice!r}, which another row has too", False)
-        return self._lists(table)
 
     def _lists(self, table: pa.Table) -> pa.Table:
         """The table with its JSON texts as lists."""

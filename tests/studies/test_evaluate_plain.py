@@ -1,0 +1,187 @@
+"""A table of anybody's is a log: two layouts, CSV and Parquet, and every broken row refused by row and column."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+import oo_sim
+from oo_sim.errors import RunLogError
+from oo_sim.logs import open_log
+
+Row = dict[str, Any]
+ACTIONS = ("call", "mail", "wait")
+
+
+def actions(users: int = 60, rounds: int = 12, seed: int = 1) -> list[Row]:
+    """Users of two kinds, one context, three fixed actions served at random but for a favourite."""
+    g, rows = np.random.default_rng(seed), []
+    for user in range(users):
+        for order in range(rounds):
+            x = float(g.integers(0, 2))
+            probs = [0.5, 0.3, 0.2]
+            a = int(g.choice(3, p=probs))
+            mean = {0: 0.2, 1: 0.8 * x, 2: 0.1}[a]
+            row = {"user": f"u{user}", "order": order, "context_x": x, "action": ACTIONS[a], "probability": probs[a]}
+            rows.append(
+                row | {"reward": float(g.random() < mean), "probs": json.dumps(probs), "decision_id": f"{user}-{order}"}
+            )
+    return rows
+
+
+def vectors(users: int = 60, rounds: int = 12, seed: int = 1) -> list[Row]:
+    """Two to four candidates of three features."""
+    g, rows = np.random.default_rng(seed), []
+    for user in range(users):
+        for order in range(rounds):
+            x = g.normal(size=(int(g.integers(2, 5)), 3)).round(3)
+            probs = np.full(len(x), 1 / len(x))
+            chosen = int(g.integers(len(x)))
+            row = {"user": user, "order": order, "x": json.dumps(x.tolist()), "chosen": chosen}
+            reward = float(x[chosen, 0] > 0)
+            rows.append(
+                row | {"probability": float(probs[chosen]), "probs": json.dumps(probs.tolist()), "reward": reward}
+            )
+    return rows
+
+
+def written(path: Path, rows: list[Row]) -> Path:
+    with path.open("w", newline="") as file:
+        writer = csv.DictWriter(file, list(rows[0]))
+        writer.writeheader()
+        writer.writerows(rows)
+    return path
+
+
+def as_parquet(path: Path, rows: list[Row]) -> Path:
+    parsed = [row | {key: json.loads(row[key]) for key in ("x", "probs") if key in row} for row in rows]
+    pq.write_table(pa.Table.from_pylist(parsed), path)
+    return path
+
+
+@pytest.mark.parametrize("made", [actions, vectors])
+def test_csv_and_parquet_in_any_order_give_the_same(tmp_path: Path, made: Callable[[], list[Row]]) -> None:
+    rows = made()
+    shuffled = [rows[i] for i in np.random.default_rng(0).permutation(len(rows))]
+    paths = [
+        written(tmp_path / "a.csv", rows),
+        written(tmp_path / "b.csv", shuffled),
+        as_parquet(tmp_path / "c.parquet", rows),
+    ]
+    frames = [oo_sim.evaluate(path, ["softmax", "random"]).frame() for path in paths]
+    for frame in frames[1:]:
+        np.testing.assert_allclose(frame["estimate"], frames[0]["estimate"], rtol=1e-12)
+    assert set(frames[0]["verdict"]) == {"answered"}
+
+
+def test_values_are_those_that_can_be_worked_out(tmp_path: Path) -> None:
+    """IPS and SNIPS of the uniform policy over three actions, from the rows by hand."""
+    rows = actions()
+    found = oo_sim.evaluate(written(tmp_path / "t.csv", rows), ["random"], "passive", estimators=["ips", "snips"])
+    w = np.array([1 / 3 / row["probability"] for row in rows]).reshape(60, 12)
+    r = np.array([row["reward"] for row in rows]).reshape(60, 12)
+    ips, snips = (row.value.estimate for row in found.rows[1:])
+    assert ips == pytest.approx((w * r).mean(), rel=1e-12)
+    assert snips == pytest.approx((w * r).mean() / w.mean(), rel=1e-12)
+
+
+def test_a_learner_finds_the_context(tmp_path: Path) -> None:
+    """One model an action: a learner mails those whom mail serves, so it earns more than what was logged."""
+    found = oo_sim.evaluate(written(tmp_path / "t.csv", actions(400, 40)), ["softmax:temperature=0.05"])
+    assert found.rows[1].difference.lower > 0.02
+
+
+def test_actions_that_were_not_on_offer_are_not_chosen(tmp_path: Path) -> None:
+    rows = [
+        row | {"actions": "call|mail|wait" if i % 2 else f"{row['action']}|wait2"} for i, row in enumerate(actions())
+    ]
+    for row in rows:
+        if "wait2" in row["actions"]:
+            row["probs"] = json.dumps([row["probability"], 1 - row["probability"]])
+    [part] = open_log(written(tmp_path / "t.csv", rows)).parts("logged")
+    assert set(part.candidates.mask.sum(axis=0)) == {2, 3}
+    assert part.candidates.vectors is not None
+    assert part.candidates.vectors.shape[1] == 4 * 2
+
+
+def test_without_the_other_probabilities_it_says_what_is_not_known(tmp_path: Path) -> None:
+    rows = [{key: value for key, value in row.items() if key != "probs"} for row in actions()]
+    found = oo_sim.evaluate(written(tmp_path / "t.csv", rows), ["random"])
+    assert any("unsupported mass is not known" in note for note in found.notes)
+    assert found.answered
+
+
+def edit(**changes: Any) -> Callable[[list[Row]], None]:
+    return lambda rows: rows[17].update(changes)
+
+
+def again(column: str) -> Callable[[list[Row]], None]:
+    return lambda rows: rows[17].update({column: rows[16][column]})
+
+
+def without(column: str) -> Callable[[list[Row]], None]:
+    def drop(rows: list[Row]) -> None:
+        for row in rows:
+            del row[column]
+
+    return drop
+
+
+BROKEN = [
+    (actions, edit(probability=0), "row 17, column probability: is 0"),
+    (actions, edit(probability=-0.1), "row 17, column probability: is -0.1"),
+    (actions, edit(probability=1.5), "row 17, column probability: is 1.5"),
+    (actions, edit(probability=""), "row 17, column probability: is empty"),
+    (actions, edit(probability="half"), "row 17, column probability: is 'half'; a number"),
+    (actions, edit(probability="nan"), "row 17, column probability: is empty"),
+    (actions, edit(probability=0.45), "row 17, column probability: is 0.45, and probs say"),
+    (actions, edit(probs="[0.5, 0.3, 0.3]"), "row 17, column probs: sums to 1.1"),
+    (actions, edit(probs="[0.5, 0.5]"), "row 17, column probs: has 2 numbers for 3"),
+    (actions, edit(probs="[1.5, -0.7, 0.2]"), "row 17, column probs: holds a number outside 0 to 1"),
+    (actions, edit(probs="a lot"), "row 17, column probs: is 'a lot'; a JSON list"),
+    (actions, edit(probs='["a", "b", "c"]'), "row 17, column probs: is"),
+    (actions, edit(reward="inf"), "row 17, column reward: is inf"),
+    (actions, edit(reward="good"), "row 17, column reward: is 'good'"),
+    (actions, again("decision_id"), "row 17, column decision_id: is '1-4', which another row has too"),
+    (actions, again("order"), "row 17, column order: is 4 a second time for user u1"),
+    (actions, edit(context_x=""), "row 17, column context_x"),
+    (actions, edit(action=""), "row 17, column action"),
+    (vectors, edit(chosen=9), "row 17, column chosen: is 9, and"),
+    (vectors, edit(chosen=-1), "row 17, column chosen: is -1"),
+    (vectors, edit(x="[[1, 2, 3], [1, 2]]"), "row 17, column x: has a vector of another length"),
+    (vectors, edit(x="[]"), "row 17, column x: has no candidates"),
+    (vectors, edit(x='[["a"]]'), "row 17, column x: is"),
+    (actions, without("reward"), "has no column reward; there are user"),
+    (actions, without("action"), "needs either x and chosen"),
+    (vectors, without("chosen"), "has x and no column chosen"),
+]
+
+
+@pytest.mark.parametrize(("made", "spoil", "fault"), BROKEN, ids=lambda value: value if isinstance(value, str) else "")
+def test_broken_tables_are_refused_by_row_and_column(
+    tmp_path: Path, made: Callable[[], list[Row]], spoil: Callable[[list[Row]], None], fault: str
+) -> None:
+    rows = made()
+    spoil(rows)
+    path = written(tmp_path / "broken.csv", rows)
+    with pytest.raises(RunLogError) as caught:
+        oo_sim.evaluate(path, ["softmax"])
+    assert str(caught.value).startswith(f"{path}: ")
+    assert fault in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "content"), [("t.txt", "a"), ("t.csv", ""), ("t.parquet", "no"), ("t.csv", "user,order\n")]
+)
+def test_files_that_are_no_tables_are_named(tmp_path: Path, name: str, content: str) -> None:
+    (tmp_path / name).write_text(content)
+    with pytest.raises(RunLogError, match=name):
+        open_log(tmp_path / name)
