@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 import oo_sim
-from oo_sim.cli.printing import Csv, Json, Latex, Markdown, check_out, draw, print_result
+from oo_sim.cli.printing import Csv, FigureStyle, Json, Latex, Markdown, Style, check_out, draw, print_result, whole
 from oo_sim.cli.working import Dask, Elsewhere, Resume, Workers, continued, executor, import_from_here
 
 if TYPE_CHECKING:
@@ -56,12 +56,20 @@ def compare(
             help="Add users, doubling them, until the anytime-valid interval is at most ± W or excludes 0.",
         ),
     ] = None,
-    max_users: Annotated[int, typer.Option(metavar="N", help="With --until: the most users.")] = 100_000,
+    precise: Annotated[
+        bool, typer.Option("--precise", help="With --until: until it is at most ± W, also where it excludes 0.")
+    ] = False,
+    max_users: Annotated[int, typer.Option(parser=whole, metavar="N", help="With --until: the most users.")] = 100_000,
     users: Annotated[
-        int | None, typer.Option(metavar="N", help="Users of a scenario; with --until those of the first look.")
+        int | None,
+        typer.Option(parser=whole, metavar="N", help="Users of a scenario; with --until those of the first look."),
     ] = None,
-    rounds: Annotated[int | None, typer.Option(metavar="N", help="Instead of the file's decisions per user.")] = None,
-    replicates: Annotated[int | None, typer.Option(metavar="N", help="Instead of the file's replicates.")] = None,
+    rounds: Annotated[
+        int | None, typer.Option(parser=whole, metavar="N", help="Instead of the file's decisions per user.")
+    ] = None,
+    replicates: Annotated[
+        int | None, typer.Option(parser=whole, metavar="N", help="Instead of the file's replicates.")
+    ] = None,
     seed: Annotated[int | None, typer.Option(metavar="N", help="Instead of the file's seed.")] = None,
     bootstrap_seed: Annotated[
         int, typer.Option(metavar="N", min=0, help="Seed of the bands and of the bootstrap over scenarios.")
@@ -75,6 +83,7 @@ def compare(
     latex: Latex = False,
     markdown: Markdown = False,
     out: Annotated[Path | None, typer.Option(metavar="FILE", help="Draw the comparison (.png, .pdf, .svg).")] = None,
+    style: FigureStyle = Style.screen,
 ) -> None:
     """Compare policies by user under common random numbers: candidate minus baseline, with intervals over users.
 
@@ -102,13 +111,14 @@ def compare(
             executor=where,
             resume=resume,
             until=until,
+            precise=precise,
             max_users=max_users,
             bootstrap_seed=bootstrap_seed,
             looked=None if as_json else _report,
         )
     print_result(found, as_json=as_json, csv=csv, latex=latex, markdown=markdown)
     if out is not None and found.drawable:
-        draw(found.figure(), out, quiet=as_json or csv or latex or markdown)
+        draw(found.figure(style=style.value), out, quiet=as_json or csv or latex or markdown)
     if found.failures:
         raise typer.Exit(FAILED)
 

@@ -6,6 +6,7 @@ import json
 import os
 import sys
 from collections.abc import Sequence
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -24,6 +25,30 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of a tabl
 Csv = Annotated[bool, typer.Option("--csv", help="Print CSV instead of a table, with all digits.")]
 Latex = Annotated[bool, typer.Option("--latex", help="Print a LaTeX table (booktabs).")]
 Markdown = Annotated[bool, typer.Option("--markdown", help="Print a Markdown table.")]
+
+
+def whole(text: str | int) -> int:
+    """A whole number as people write it: 1000, 1e3, 1_000, 1,000; a default, which is one already, too."""
+    try:
+        value = float(str(text).replace(",", "").replace("_", ""))
+        if value == int(value):
+            return int(value)
+    except (ValueError, OverflowError):
+        pass
+    raise typer.BadParameter(f"{text!r} is not a whole number, such as 1000 or 1e3")
+
+
+class Style(StrEnum):
+    """What a figure is for."""
+
+    screen = "screen"
+    paper = "paper"
+    paper2 = "paper2"
+
+
+FigureStyle = Annotated[
+    Style, typer.Option("--style", help="For the screen, or 3.3 (paper) or 6.9 inches (paper2) wide for a paper.")
+]
 
 
 def console_width() -> int | None:

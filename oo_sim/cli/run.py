@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 import oo_sim
-from oo_sim.cli.printing import Json, print_json, print_rich
+from oo_sim.cli.printing import Json, print_json, print_rich, whole
 from oo_sim.cli.working import Dask, Elsewhere, Resume, Workers, ask, continued, executor, import_from_here, watched
 from oo_sim.errors import RunLogError
 
@@ -48,9 +48,15 @@ def run(
     gateway: Annotated[
         str, typer.Option(metavar="GATEWAY", help="Who answers for a panel and a fitted appeal, as in generate.")
     ] = "mock",
-    users: Annotated[int | None, typer.Option(metavar="N", help="Instead of the file's number of users.")] = None,
-    rounds: Annotated[int | None, typer.Option(metavar="N", help="Instead of the file's decisions per user.")] = None,
-    replicates: Annotated[int | None, typer.Option(metavar="N", help="Instead of the file's replicates.")] = None,
+    users: Annotated[
+        int | None, typer.Option(parser=whole, metavar="N", help="Instead of the file's number of users.")
+    ] = None,
+    rounds: Annotated[
+        int | None, typer.Option(parser=whole, metavar="N", help="Instead of the file's decisions per user.")
+    ] = None,
+    replicates: Annotated[
+        int | None, typer.Option(parser=whole, metavar="N", help="Instead of the file's replicates.")
+    ] = None,
     seed: Annotated[int | None, typer.Option(metavar="N", help="Instead of the file's seed.")] = None,
     workers: Workers = None,
     events: Annotated[bool, typer.Option("--events", help="Log every decision and every learning step.")] = False,
@@ -92,7 +98,8 @@ def run(
     import_from_here()
     loaded = [oo_sim.load_scenario(scenario) for scenario in scenarios]
     if not quiet:
-        _warn(loaded)
+        sizes = {"users": users, "rounds": rounds, "replicates": replicates}
+        _warn([each.with_(policies=policy, **sizes) for each in loaded])
     banks = llm and [bank for each in llm for bank in each.split(",") if bank]
     kinds = appeal and [kind for each in appeal for kind in each.split(",") if kind]
     part = _part(shard, out, loaded, resume, events=events)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 import oo_sim
-from oo_sim.cli.printing import Csv, Json, Latex, Markdown, check_out, print_result
+from oo_sim.cli.printing import Csv, FigureStyle, Json, Latex, Markdown, Style, check_out, print_result
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -74,6 +74,7 @@ def plot(
         typer.Option(metavar="FILE", help="Draw curves of several runs, or a figure of one (.png, .pdf, .svg)."),
     ] = None,
     log: Annotated[bool, typer.Option("--log", help="With curves: draw regret on logarithmic axes.")] = False,
+    style: FigureStyle = Style.screen,
 ) -> None:
     """Draw runs, by default into <kind>.png of each run directory; print where.
 
@@ -90,15 +91,19 @@ def plot(
     found = [oo_sim.load_run(path) for path in runs]
     each = [([run], path / f"{kind}.png") for run, path in zip(found, runs, strict=True)]
     for several, target in [(found, out)] if out else each:
-        save(_figure(kind, several, log=log), target)
+        try:
+            save(_figure(kind, several, log=log, style=style.value), target)
+        except ValueError as error:  # a kind that has no figure for a paper
+            raise typer.BadParameter(str(error), param_hint="--style") from None
         typer.echo(str(target))
 
 
-def _figure(kind: Kind, runs: Sequence[Run], *, log: bool) -> Figure:
+def _figure(kind: Kind, runs: Sequence[Run], *, log: bool, style: str) -> Figure:
     from oo_sim.figures import curves_figure, figure  # noqa: PLC0415 (as in `plot`)
+    from oo_sim.figures.paper import WIDTHS, curves_for_paper  # noqa: PLC0415
 
     if kind in (Kind.difference, Kind.matrix):
-        return oo_sim.compare(*runs).figure(kind.value)
+        return oo_sim.compare(*runs).figure(kind.value, style=style)
     if kind is Kind.curves and len(runs) > 1:
-        return curves_figure(runs, log=log)
-    return figure(runs[0], kind.value, log=log)
+        return curves_figure(runs, log=log) if style == "screen" else curves_for_paper(runs, "curves", WIDTHS[style])
+    return figure(runs[0], kind.value, style=style, log=log)

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 import oo_sim
-from oo_sim.cli.printing import Csv, Json, Latex, Markdown, check_out, draw, print_result
+from oo_sim.cli.printing import Csv, Json, Latex, Markdown, check_out, draw, print_result, whole
 from oo_sim.cli.working import Dask, Elsewhere, Resume, Workers, continued, executor, import_from_here
 
 app = typer.Typer(add_completion=False)
@@ -28,9 +28,15 @@ def sweep(
             "A plain spec is a line to compare with. Repeatable.",
         ),
     ],
-    users: Annotated[int | None, typer.Option(metavar="N", help="Instead of the file's number of users.")] = None,
-    rounds: Annotated[int | None, typer.Option(metavar="N", help="Instead of the file's decisions per user.")] = None,
-    replicates: Annotated[int | None, typer.Option(metavar="N", help="Instead of the file's replicates.")] = None,
+    users: Annotated[
+        int | None, typer.Option(parser=whole, metavar="N", help="Instead of the file's number of users.")
+    ] = None,
+    rounds: Annotated[
+        int | None, typer.Option(parser=whole, metavar="N", help="Instead of the file's decisions per user.")
+    ] = None,
+    replicates: Annotated[
+        int | None, typer.Option(parser=whole, metavar="N", help="Instead of the file's replicates.")
+    ] = None,
     seed: Annotated[int | None, typer.Option(metavar="N", help="Instead of the file's seed.")] = None,
     workers: Workers = None,
     resume: Resume = None,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from enum import StrEnum
@@ -12,6 +11,8 @@ from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 
+from oo_sim.cli.printing import console_width
+
 if TYPE_CHECKING:
     from oo_sim.generator.asking import Asker, Reply
     from oo_sim.generator.bank import Bank
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
     from oo_sim.generator.metrics import Metric, Section
 
 INVALID, INCOMPLETE = 2, 1
-WIDE = 140
 
 
 class Parser(StrEnum):
@@ -247,7 +247,7 @@ def _table(title: str, columns: Sequence[tuple[str, Any]]) -> Any:
 def _console() -> Any:
     from rich.console import Console  # noqa: PLC0415
 
-    return Console(width=None if sys.stdout.isatty() else WIDE)
+    return Console(width=console_width())
 
 
 def _cells(metric: Metric) -> tuple[str, str, str, str]:

@@ -11,6 +11,7 @@ from oo_sim.figures.curves import curves_figure, loglog_figure
 from oo_sim.figures.exploration import exploration_figure
 from oo_sim.figures.kit import png, save
 from oo_sim.figures.matrix import matrix_figure
+from oo_sim.figures.paper import paper_figure
 from oo_sim.figures.people import users_figure
 from oo_sim.figures.reactions import reactions_figure
 from oo_sim.figures.segments import segments_figure
@@ -29,8 +30,12 @@ FIGURES: Mapping[str, Callable[[Run], Figure]] = {
 """Those of one run. Each raises `RunLogError` where the run does not hold what it shows."""
 
 
-def figure(result: Run | Comparison | Sweep | Evaluation, kind: str, *, log: bool = False) -> Figure:
+def figure(
+    result: Run | Comparison | Sweep | Evaluation, kind: str, *, style: str = "screen", log: bool = False
+) -> Figure:
     """The figure of a result; `log` draws the curves' regret on logarithmic axes."""
+    if style != "screen":
+        return paper_figure(result, kind, style)
     if isinstance(result, Comparison):
         return matrix_figure(result) if kind == "matrix" else comparison.picture(result)
     if isinstance(result, Evaluation):

@@ -228,13 +228,13 @@ def few_ticks(axes: Axes, x: F64) -> None:
     axes.xaxis.set_major_formatter(short_number)
 
 
-def png(figure: Figure, dpi: int = DPI) -> bytes:
+def png(figure: Figure, dpi: float | None = None) -> bytes:
     """The figure as PNG, the same bytes for the same figure."""
     return content(figure, "png", dpi)
 
 
-def content(figure: Figure, kind: str, dpi: int = DPI) -> bytes:
-    """The figure as png, pdf or svg, without a date in it."""
+def content(figure: Figure, kind: str, dpi: float | None = None) -> bytes:
+    """The figure as png, pdf or svg, without a date in it, at its own or another resolution."""
     buffer = io.BytesIO()
     options: dict[str, Any] = {"metadata": {"Date": None} if kind == "svg" else {"CreationDate": None}}
     if kind == "png":
@@ -242,7 +242,7 @@ def content(figure: Figure, kind: str, dpi: int = DPI) -> bytes:
     with warnings.catch_warnings(), rc_context({"svg.hashsalt": "oo-sim", "pdf.fonttype": 42, "svg.fonttype": "path"}):
         # A name in a script that the font lacks is drawn as boxes, which is no reason to warn or fail.
         warnings.filterwarnings("ignore", message="Glyph .* missing from")
-        figure.savefig(buffer, format=kind, dpi=dpi, **options)
+        figure.savefig(buffer, format=kind, dpi=dpi or figure.dpi, **options)
     return buffer.getvalue()
 
 

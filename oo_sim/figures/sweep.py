@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from oo_sim.contract import F64
-from oo_sim.figures.kit import Sheet, few_ticks, text_width
+from oo_sim.figures.kit import Sheet, few_ticks, short_number, text_width
 from oo_sim.figures.style import FAINT, FONT, GRID, INK, Look, label_ends, looks
 from oo_sim.logs import LoggedPolicy
 from oo_sim.results.summary import size
@@ -169,7 +169,7 @@ def _x_axis(axes: Axes, along: Axis) -> None:
     axes.set_xlim(*(np.exp(ends) if along.geometric else ends))
     if len(values) > 1 and (np.diff(spaced) >= _TIES * (spaced[-1] - spaced[0])).all():
         axes.minorticks_off()
-        axes.set_xticks(values, [f"{value:g}" for value in values])
+        axes.set_xticks(values, [short_number(value) for value in values])
     elif along.geometric:
         few_ticks(axes, values)
 

@@ -178,7 +178,9 @@ def _private(name: str) -> Factory:
     try:
         found = getattr(importlib.import_module(module), attribute)
     except ImportError as error:
-        raise UnknownPolicyError(f"policy {name}: cannot import {module}: {error}") from error
+        raise UnknownPolicyError(
+            f"policy {name}: cannot import {module}: {error}{_meant(module, attribute)}"
+        ) from error
     except AttributeError as error:
         raise UnknownPolicyError(f"policy {name}: module {module} has no {attribute!r}") from error
     except Exception as error:
@@ -189,6 +191,13 @@ def _private(name: str) -> Factory:
         )
     factory: Factory = found
     return factory
+
+
+def _meant(module: str, attribute: str) -> str:
+    """What was probably meant where a private policy's module is not there."""
+    if module in POLICIES or module in ALIASES:
+        return f"; {module} is a policy, whose parameters have values: write {module}:{attribute}=..."
+    return f"; a module is named without .py: write {module[:-3]}:{attribute}" if module.endswith(".py") else ""
 
 
 def _has_signature(found: object) -> bool:

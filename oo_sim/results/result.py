@@ -48,18 +48,19 @@ class Result(ABC):
     def drawable(self) -> bool:
         """Whether there is anything to draw."""
 
-    def figure(self, kind: str | None = None, **options: Any) -> Figure:
-        """A matplotlib figure, one of `kinds`. Raises `ValueError` for another."""
-        return drawing.figure(self, self._kind(kind), **options)
+    def figure(self, kind: str | None = None, *, style: str = "screen", **options: Any) -> Figure:
+        """A matplotlib figure, one of `kinds`. `style` is "screen", "paper" (one column, 3.3 inches) or "paper2" (both,
+        6.9 inches). Raises `ValueError` for what there is not."""
+        return drawing.figure(self, self._kind(kind), style=style, **options)
 
-    def save(self, path: str | Path, kind: str | None = None) -> Path:
+    def save(self, path: str | Path, kind: str | None = None, *, style: str = "screen") -> Path:
         """Write the figure (.png, .pdf, .svg) or the table (.csv, .tex, .md, .html, .json) into a file, whole or not
         at all; by the file's ending. Returns its path. Raises `ValueError` for another ending, `RunLogError` when it
         can't be written."""
         path = Path(path)
         ending = path.suffix.lower()
         if ending in DRAWN:
-            drawing.save(self.figure(kind), path)
+            drawing.save(self.figure(kind, style=style), path)
             return path
         writers: dict[str, Callable[[], str]] = {
             ".csv": lambda: self.frame().to_csv(index=False),

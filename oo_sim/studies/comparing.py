@@ -40,6 +40,7 @@ def compare(
     executor: Executor | None = None,
     resume: str | Path | None = None,
     until: float | None = None,
+    precise: bool = False,
     max_users: int = MAX_USERS,
     bootstrap_seed: int = 0,
     progress: Progress | None = None,
@@ -49,7 +50,8 @@ def compare(
 
     All pairs of `policies` (of all there are), candidate minus baseline, the earlier one the baseline; or each against
     the `reference`. Directories are read as runs, scenarios are run, with the overrides given. With `until`, users are
-    added until each anytime-valid interval is at most +- `until` or excludes 0, or `max_users` is reached; `looked`
+    added until each anytime-valid interval is at most +- `until` or excludes 0 (with `precise`, at most that wide also
+    where it excludes 0), or `max_users` is reached; `looked`
     receives each look. `workers`, `executor` and `resume` are those of `run`: with a work directory, users that
     are added are all that is computed (several scenarios have one below it each). `bootstrap_seed` is that of bands and
     bootstraps.
@@ -88,7 +90,7 @@ def compare(
     if until is None:
         return compared(users, True)
     planned = _planned(until, users or max(scenario.users for scenario in fresh), max_users)
-    return _until(lambda population: compared(population, False), until, planned, looked)
+    return _until(lambda population: compared(population, False), until, planned, looked, precise=precise)
 
 
 def _until(
@@ -96,6 +98,8 @@ def _until(
     width: float,
     planned: Sequence[int],
     looked: Callable[[Look], None] | None,
+    *,
+    precise: bool,
 ) -> Comparison:
     """Look after each of the `planned` numbers of users, until all is settled."""
     looks: list[Look] = []
@@ -104,13 +108,13 @@ def _until(
         looks.append(look(found.pairs, planned))
         if looked is not None:
             looked(looks[-1])
-        if looks[-1].settled(width):
+        if looks[-1].settled(width, precise=precise):
             break
+    goal = "" if precise else " or excludes 0"
     reached = (
-        f"Stopped at {population:,} users: each interval is at most ± {width:g} or excludes 0."
-        if looks[-1].settled(width)
-        else f"Stopped at {population:,} users, the most allowed, before each interval was at most ± {width:g} or "
-        "excluded 0."
+        f"Stopped at {population:,} users: each interval is at most ± {width:g}{goal}."
+        if looks[-1].settled(width, precise=precise)
+        else f"Stopped at {population:,} users, the most allowed, before each interval was at most ± {width:g}{goal}."
     )
     return found.stopped(looks, reached)
 

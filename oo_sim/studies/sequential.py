@@ -19,9 +19,9 @@ class Look(NamedTuple):
     users: int
     intervals: tuple[Interval, ...]
 
-    def settled(self, width: float) -> bool:
-        """Whether each interval is at most +- `width`, or excludes 0."""
-        return all(each.width / 2 <= width or each.excludes(0.0) for each in self.intervals)
+    def settled(self, width: float, *, precise: bool = False) -> bool:
+        """Whether each interval is at most +- `width`, or, unless all are to be `precise`, excludes 0."""
+        return all(each.width / 2 <= width or (each.excludes(0.0) and not precise) for each in self.intervals)
 
 
 def sizes(first: int, most: int) -> list[int]:
