@@ -109,6 +109,23 @@ State: TypeAlias = Any
 """A policy's or world's state: a NamedTuple of arrays whose last axis is the lane."""
 
 
+class LaneForm(NamedTuple):
+    """A policy in words that compiled tiles know (`kernels.tile`): what it scores by, how it chooses, what it learns.
+
+    `start` (rows,) is one user's state before the first decision, in the tile's order; `p` are the numbers that scores
+    and choices depend on, `samples` how many samples of the posterior, and `period` how long an epoch is.
+    """
+
+    score: str
+    explore: str
+    learn: str
+    start: F64
+    p: tuple[float, ...] = ()
+    samples: int = 1
+    period: int = 1
+    of: tuple[Any, ...] = ()  # the policy's functions that this describes: see `Policy.sealed`
+
+
 class Policy(NamedTuple):
     """A policy is a record of pure functions over batched state; it draws nothing by itself.
 
@@ -124,6 +141,8 @@ class Policy(NamedTuple):
     where the probabilities drawn from are one random realisation, so that the propensity is not known.
     `explores` is True where a part of each arm's probability is exploration, as `Probs.explored` says; where it is
     False, that part is 0, and the log's column `explored` is null.
+    `lanes`, where given, describes the same policy to compiled tiles, which play it to the same bits; without it, and
+    where a function is not the one that was described, the loop is interpreted.
     """
 
     name: str
@@ -136,6 +155,16 @@ class Policy(NamedTuple):
     parameters: Mapping[str, float | int | str] = {}
     propensities: bool = True
     explores: bool = False
+    lanes: LaneForm | None = None
+
+    @property
+    def functions(self) -> tuple[Any, ...]:
+        """All that decides what the policy does."""
+        return self.features, self.init, self.score, self.probs, self.update
+
+    def sealed(self) -> Policy:
+        """The same policy, whose `lanes` hold for these functions and no others."""
+        return self if self.lanes is None else self._replace(lanes=self.lanes._replace(of=self.functions))
 
 
 class Decision(NamedTuple):
@@ -202,6 +231,13 @@ class Feedback(NamedTuple):
     missing_by_source: F64  # (2,), of tasks, of LLM tips
 
 
+class Tiles(NamedTuple):
+    """A world's users and rules for compiled tiles (`kernels.tile`), and the world's functions that they stand for."""
+
+    make: Callable[[Lanes], Any]
+    of: tuple[Any, ...]
+
+
 class World(NamedTuple):
     """Where policies live: it offers candidates and answers choices, by pure functions over batched state. Rounds are
     observed in order; observing one again offers the same and changes nothing. Time moves on in `respond`.
@@ -228,4 +264,5 @@ class World(NamedTuple):
     segments: tuple[str, ...] = ()
     segment_of: Callable[[Lanes], I64] | None = None
     scale: float = 2.0**36
+    tile: Tiles | str = "a world of one's own"  # for compiled tiles, or why there are none
     feedback: Feedback | None = None  # None: every reaction arrives at once

@@ -96,3 +96,14 @@ def with_kind(phi: FeatureMap) -> FeatureMap:
     if "is_llm" in phi.names:
         return phi
     return FeatureMap(f"{phi.name}+is_llm", (*phi.names, "is_llm"), _WithKind(phi))
+
+
+def terms(phi: FeatureMap) -> tuple[str, ...] | None:
+    """The names of a built-in map's columns, which say all that it computes; None for any other map."""
+    if isinstance(phi.encode, _WithKind):
+        inner = terms(phi.encode.phi)
+        return None if inner is None else (*inner, "is_llm")
+    known = FEATURES.get(phi.name)
+    if phi.encode is _vectors:
+        return tuple("vector" for _ in phi.names)
+    return phi.names if known is not None and known.encode is phi.encode and known.names == phi.names else None

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 from oo_sim.bench.naive import NAIVE, Naive, handle, requests
 from oo_sim.bench.private import numpy_linucb, parts_linucb
 from oo_sim.contract import Policy, World
-from oo_sim.engine import BLOCK, run_policy
+from oo_sim.engine import BLOCK, run_policy, tile
 from oo_sim.policies import make
 from oo_sim.scenario import Scenario, load
 from oo_sim.worlds import build
@@ -75,6 +75,7 @@ def bench(
 
 def _row(name: str, scenario: Scenario, world: World, policy: Policy, naive: Naive, repeats: int) -> Row:
     stream = requests(REQUESTS, world.arms)
+    tile.compile_for(world, policy)
     ours(scenario, world, policy, 1, rounds=2)
     handle(naive, stream[:50])
     mine, theirs = [], []

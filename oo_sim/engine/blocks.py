@@ -14,6 +14,7 @@ import numpy as np
 from oo_sim.contract import I64, MIN_LANES, Lanes, Policy, World
 from oo_sim.engine import forks
 from oo_sim.engine.run import InterruptedRunError, Observer, RoundError, Tally, simulate
+from oo_sim.engine.tile import interpreted
 from oo_sim.kernels.draws import hash_users
 from oo_sim.kernels.tally import SUMS, TOTALS
 
@@ -94,26 +95,29 @@ def run_policy(
     """Run one policy over all users and replicates, `threads` blocks at a time; both are counted from `first` and
     `replicate` on.
 
-    They are at work on threads; with `fork`, where the system can, on forked processes, which are about as many times
-    faster as there are cores, or on one thread where there is too little to do. Only a world and a policy that hold no
-    threads, locks or files of their own may be forked, and nobody can `watch` it.
+    They are at work on threads, at full speed where compiled tiles play them. Elsewhere, with `fork` and where the
+    system can, they are on forked processes, which are about as many times faster as there are cores; on one thread
+    where there is too little to do. Only a world and a policy that hold no threads, locks or files of their own may be
+    forked, and nobody can `watch` it.
 
     `progress` hears, from any thread, how many more decisions are made. Raises RoundError, that of the first round and
     user to fail, when the policy fails: it is the same for any number of threads and size of blocks. What `progress`
     raises, and an exception in the calling thread (such as Ctrl-C), stops all work and reaches the caller.
     """
     marks = marks or checkpoints(rounds)
-    fork = fork and watch is None and forks.possible()
-    little = fork and users * replicates * rounds < forks.LEAST
+    forkable = fork and watch is None and forks.possible()
+    little = forkable and users * replicates * rounds < forks.LEAST
     threads = 1 if little else threads or os.cpu_count() or 1
     block = block or _lanes(users * replicates, threads, BLOCK if policy.features.d < _WIDE else BLOCK // 2)
     parts = list(blocks(users, replicates, block))
+    decisions = users * replicates * rounds
+    fork = forkable and interpreted(world, policy, decisions) is not None
     told = _Told(progress or (lambda decisions: None))
 
     def simulated(part: Block, ticked: Callable[[int], None]) -> Tally:
         placed = Block(replicate + part.replicate, first + part.first, part.users)
         with watch(placed) if watch else nullcontext() as observer:
-            return simulate(world, policy, placed.lanes(seed), part.users, rounds, marks, observer, ticked)
+            return simulate(world, policy, placed.lanes(seed), part.users, rounds, marks, observer, ticked, decisions)
 
     sums, totals = (replicates, rounds, len(SUMS)), (replicates, len(marks), len(TOTALS), users)
     if fork and min(threads, len(parts)) > 1:

@@ -9,6 +9,7 @@ import numpy as np
 
 from oo_sim.contract import I64, Bool, Decision, Lanes, Learned, Offer, Policy, World
 from oo_sim.decide import decide
+from oo_sim.engine import tile
 from oo_sim.engine.feedback import ledger_for
 from oo_sim.errors import OoSimError
 from oo_sim.kernels import philox
@@ -56,11 +57,33 @@ def simulate(
     checkpoints: Sequence[int],
     observer: Observer | None = None,
     ticked: Callable[[int], None] | None = None,
+    decisions: int | None = None,
 ) -> Tally:
     """Run a policy in a world for `rounds` rounds. The first `count` lanes count; the rest only fill a block up.
 
-    `checkpoints` are ascending numbers of rounds. `ticked` hears how many rounds are over, and may raise to stop.
+    `checkpoints` are ascending numbers of rounds. `ticked` hears how many rounds are over, and may raise to stop. Where
+    nobody observes, all parts describe themselves and there are enough `decisions` in all (those of these lanes, if
+    not given), compiled tiles play the rounds; bits cannot tell.
     """
+    if observer is None and tile.interpreted(world, policy, decisions or count * rounds) is None:
+        try:
+            return Tally(*tile.played(world, policy, lanes, count, rounds, checkpoints, ticked))
+        except tile.NotFiniteError:
+            pass  # the loop says whose it is, and when
+    return loop(world, policy, lanes, count, rounds, checkpoints, observer, ticked)
+
+
+def loop(
+    world: World,
+    policy: Policy,
+    lanes: Lanes,
+    count: int,
+    rounds: int,
+    checkpoints: Sequence[int],
+    observer: Observer | None = None,
+    ticked: Callable[[int], None] | None = None,
+) -> Tally:
+    """The same, interpreted round by round."""
     n = lanes.n
     draws, x = LaneDraws.of(lanes), np.empty((world.arms, policy.features.d, n))
     running, sums = np.zeros((len(TOTALS), count), np.int64), np.zeros((rounds, len(SUMS)), np.int64)

@@ -16,6 +16,7 @@ import pyarrow as pa
 
 from oo_sim.contract import Policy, World
 from oo_sim.engine import Block, InterruptedRunError, Observer, run_policy
+from oo_sim.engine.tile import compile_for, interpreted
 from oo_sim.entrants import Entrant
 from oo_sim.experiment.plan import Checkpoints, Plan, plan
 from oo_sim.experiment.reducing import Reduction, collected
@@ -124,6 +125,7 @@ class Working:
     ) -> None:
         self.plan, self.store, self.workers = plan, store, workers
         self._executor, self._block, self._progress, self._log = executor, block, progress, log
+        self.logs_events = log is not None
 
     def into(self, reduction: Reduction) -> None:
         """Do all units, or take what is kept of them, in the plan's order as far as they are done here."""
@@ -138,7 +140,8 @@ class Working:
             if played is None:
                 if j not in warm:
                     warm.add(j)
-                    warm_up(self.plan.world_of(self.plan.taking_part[j]), self.plan.taking_part[j].policy)
+                    entrant = self.plan.taking_part[j]
+                    warm_up(self.plan.world_of(entrant), entrant.policy, unit.decisions)
                 played = self._played(j, unit, reduction)
                 self._keep(unit, played)
             reduction.take(j, unit, played)
@@ -197,7 +200,8 @@ def finished(work: Working, writer: RunWriter | None, *, plot: bool) -> Run:
         writer.drop(j)
     curves, file = reduction.curves(), writer.join_users()
     rows = planned.scenario.users * planned.scenario.replicates * len(planned.marks)
-    manifest = _manifest(reduction, (curves, file), rows * len(planned.taking_part), work.workers)
+    size = rows * len(planned.taking_part)
+    manifest = _manifest(reduction, (curves, file), size, work.workers, events=work.logs_events)
     writer.write_table("curves", curves)
     writer.write_manifest(manifest)
     path = writer.commit()
@@ -218,10 +222,11 @@ def cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def warm_up(world: World, policy: Policy) -> None:
-    """Load or compile the kernels that the policy needs, so that compiling does not count as deciding."""
+def warm_up(world: World, policy: Policy, decisions: int = 1) -> None:
+    """Load or compile what the policy needs for so many decisions, so that compiling does not count as deciding."""
     try:
         run_policy(world, policy, seed=0, users=1, rounds=1, threads=1)
+        compile_for(world, policy, decisions)
     except Exception:  # it will fail again, and then be listed
         return
 
@@ -259,7 +264,17 @@ class _Careful:
             raise InterruptedRunError from error
 
 
-def _manifest(reduction: Reduction, tables: tuple[pa.Table, pa.Table | Path], rows: int, workers: int) -> Manifest:
+def _by(planned: Plan, entrant: Entrant, events: bool) -> str:
+    """Whether compiled tiles played a policy, or why the loop did."""
+    scenario, whole = planned.scenario, planned.unit >= planned.scenario.users
+    decisions = min(scenario.users, planned.unit) * scenario.rounds * (scenario.replicates if whole else 1)
+    why = "every decision is written" if events else interpreted(planned.world_of(entrant), entrant.policy, decisions)
+    return "tiles" if why is None else f"loop: {why}"
+
+
+def _manifest(
+    reduction: Reduction, tables: tuple[pa.Table, pa.Table | Path], rows: int, workers: int, *, events: bool = False
+) -> Manifest:
     planned = reduction.plan
     scenario, world, taking_part = planned.scenario, planned.world, planned.taking_part
     names = list(dict.fromkeys(e.name for e in taking_part))
@@ -288,6 +303,7 @@ def _manifest(reduction: Reduction, tables: tuple[pa.Table, pa.Table | Path], ro
             label: {"seconds": reduction.seconds[j], "decisions_per_second": planned.each / reduction.seconds[j]}
             for j, label in sound
         },
+        played={label: _by(planned, taking_part[j], events) for j, label in sound},
         threads=workers,
         checkpoints=planned.checkpoints,
         unchecked=tuple(e.label for e in taking_part if planned.unchecked and not e.built_in),

@@ -13,7 +13,7 @@ from oo_sim.kernels.philox import CLOCK, LOW, REACTION, TASK, TITLE, _32, philox
 _ONE = np.uint64(1)
 _TASK_ADDRESS = TASK << np.uint64(16)
 _TITLE_ADDRESS = TITLE << np.uint64(16)
-_LARGEST_UTILITY = 250.0  # beyond, every reaction is certain; within, no product below overflows
+LARGEST_UTILITY = 250.0  # beyond, every reaction is certain; within, no product below overflows
 _REWARDS = np.array([*REWARDS, 0.0])
 _STEP = 0.5  # between the rewards of neighbouring reactions
 _CLOCK_TERMS = 4
@@ -52,13 +52,18 @@ def draw_clock(
 
 
 @scalar
-def _priority(word: np.uint64, c1: float, c2: float, c3: float, undated: float) -> tuple[float, float]:
-    """A task's priority from one word, and, from where the word falls within that priority's share of it, whether the
-    task has a due date."""
-    u = unit32(word)
+def priority_at(u: float, c1: float, c2: float, c3: float, undated: float) -> tuple[float, float]:
+    """A task's priority at a uniform, and whether it has a due date: by the uniform's place in the priority's share."""
     low = c3 if u >= c3 else c2 if u >= c2 else c1 if u >= c1 else 0.0
     high = 1.0 if u >= c3 else c3 if u >= c2 else c2 if u >= c1 else c1
     return 1.0 + (u >= c1) + (u >= c2) + (u >= c3), 1.0 if u >= low + (high - low) * undated else 0.0
+
+
+@scalar
+def priority_of(word: np.uint64, c1: float, c2: float, c3: float, undated: float) -> tuple[float, float]:
+    """A task's priority from one word, and, from where the word falls within that priority's share of it, whether the
+    task has a due date."""
+    return priority_at(unit32(word), c1, c2, c3, undated)
 
 
 @kernel
@@ -84,7 +89,7 @@ def draw_tasks(
             number = np.uint64(serial[k, i])
             w0, w1, w2, w3 = philox(users[i] & LOW, users[i] >> _32, number >> _ONE, _TASK_ADDRESS, seed, replicate)
             odd = (number & _ONE) == _ONE
-            priority[k, i], dated[k, i] = _priority(w2 if odd else w0, c1, c2, c3, undated)
+            priority[k, i], dated[k, i] = priority_of(w2 if odd else w0, c1, c2, c3, undated)
             due[k, i] = unit32(w3 if odd else w1)
 
 
@@ -107,10 +112,10 @@ def draw_fresh_tasks(
         block, second = np.uint64((first + k) // 2), min(k + 1, K - 1)
         for i in range(n):
             w0, w1, w2, w3 = philox(users[i] & LOW, users[i] >> _32, block, _TASK_ADDRESS, seed, replicate)
-            priority[second, i], dated[second, i] = _priority(w2, c1, c2, c3, undated)
+            priority[second, i], dated[second, i] = priority_of(w2, c1, c2, c3, undated)
             due[second, i] = unit32(w3)
             # the first comes last, so that it wins where an odd count leaves no second row
-            priority[k, i], dated[k, i] = _priority(w0, c1, c2, c3, undated)
+            priority[k, i], dated[k, i] = priority_of(w0, c1, c2, c3, undated)
             due[k, i] = unit32(w1)
 
 
@@ -288,7 +293,7 @@ def _answered(utility: F64, mask: Bool, cuts: F64, answers: float, odds: F64, ex
     """One candidate's odds and expected reward, and the best so far, all (n,)."""
     c0, c1, c2, c3 = cuts[0], cuts[1], cuts[2], cuts[3]
     for i in range(len(utility)):
-        e = exp_within(min(max(utility[i], -_LARGEST_UTILITY), _LARGEST_UTILITY))
+        e = exp_within(min(max(utility[i], -LARGEST_UTILITY), LARGEST_UTILITY))
         value = reward_at(e, c0, c1, c2, c3, answers)
         odds[i] = e
         expected[i] = value if mask[i] else 0.0

@@ -63,7 +63,7 @@ def logistic(u: float) -> float:
 
 
 @scalar
-def _newton(u: float, start: float, spread: float, target: float) -> float:
+def newton(u: float, start: float, spread: float, target: float) -> float:
     """One Newton step towards the root u of u - start = spread (target - logistic(u))."""
     p = logistic(u)
     return u - (u - start - spread * (target - p)) / (1.0 + spread * p * (1.0 - p))
@@ -84,7 +84,7 @@ def laplace_update(inverse: F64, theta: F64, x: F64, target: F64, learn: Bool) -
     u, curvature, step = np.zeros(n), np.empty(n), np.empty(n)
     for _ in range(NEWTON_STEPS):
         for i in range(n):
-            u[i] = _newton(u[i], start[i], spread[i], target[i])
+            u[i] = newton(u[i], start[i], spread[i], target[i])
     for i in range(n):
         p = logistic(u[i])
         curvature[i] = p * (1.0 - p) if learn[i] else 0.0

@@ -108,6 +108,7 @@ class Manifest:
     versions: Mapping[str, str] = field(default_factory=dict)
     failures: Mapping[str, str] = field(default_factory=dict)  # label -> message
     timing: Mapping[str, Mapping[str, float]] = field(default_factory=dict)  # label -> seconds, decisions_per_second
+    played: Mapping[str, str] = field(default_factory=dict)  # label -> tiles, or the loop and why
     threads: int = 1
     window: float | None = None  # for how long a reward counts: rounds when simulated, seconds when served
     rows: Mapping[str, int] = field(default_factory=dict)  # rows of the event tables
@@ -132,6 +133,7 @@ class Manifest:
             "content_hash": self.content_hash,
             "failures": dict(self.failures),
             "timing": {label: dict(rate) for label, rate in self.timing.items()},
+            "played": dict(self.played),
             "threads": self.threads,
             **({} if self.checkpoints == "all" else {"checkpoints": self.checkpoints}),
             **({"moments": dict(self.moments)} if self.moments else {}),
@@ -236,6 +238,10 @@ def _check_results(path: Path, data: Mapping[str, Any]) -> None:
     for label, rate in data["timing"].items():
         if not isinstance(rate, dict) or not all(isinstance(value, int | float) for value in rate.values()):
             raise RunLogError(path, f"`timing[{label!r:.40}]` must be an object of numbers, not {rate!r:.40}")
-    for label, message in data["failures"].items():
-        if not isinstance(message, str):
-            raise RunLogError(path, f"`failures[{label!r:.40}]` must be a text, not {message!r:.40}")
+    for key in ("failures", "played"):
+        texts = data.get(key, {})
+        if not isinstance(texts, dict):
+            raise RunLogError(path, f"`{key}` must be an object, not {texts!r:.40}")
+        for label, text in texts.items():
+            if not isinstance(text, str):
+                raise RunLogError(path, f"`{key}[{label!r:.40}]` must be a text, not {text!r:.40}")

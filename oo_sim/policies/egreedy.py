@@ -48,6 +48,7 @@ def egreedy(
         ridge.update,
         parameters={"epsilon": epsilon, "decay": decay, "features": phi.name, **known, **recorded},
         explores=True,
+        lanes=ridge.lanes("mean", "epsilon", fresh, epsilon, decay, [*explore.SCHEDULES].index(schedule)),
     )
 
 
@@ -69,6 +70,7 @@ def greedy(features: str | FeatureMap = "oo7", prior: float = 1.0, warm: str = "
         explore.greedy,
         ridge.update,
         parameters={"features": phi.name, **known},
+        lanes=ridge.lanes("mean", "greedy", fresh),
     )
 
 
@@ -92,4 +94,5 @@ def softmax(temperature: float = 0.1, features: str | FeatureMap = "oo7", prior:
         explore.softmax(temperature),
         ridge.update,
         parameters={"temperature": temperature, "features": phi.name, **known},
+        lanes=ridge.lanes("mean", "softmax", fresh, temperature),
     )

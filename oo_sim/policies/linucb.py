@@ -37,4 +37,5 @@ def linucb(alpha: float = 1.0, features: str | FeatureMap = "oo5", prior: float 
         explore.greedy,
         ridge.update,
         parameters={"alpha": alpha, "features": phi.name, **known},
+        lanes=ridge.lanes("upper confidence", "greedy", fresh, alpha),
     )

@@ -49,4 +49,5 @@ def logistic_ts(scale: float = 0.5, samples: int = 1, features: str | FeatureMap
         laplace_update(*state, learning.x, target, learning.learn)
         return state
 
-    return sampling._replace(name="logistic_ts", init=init, update=update)
+    lanes = None if sampling.lanes is None else sampling.lanes._replace(learn="laplace")
+    return sampling._replace(name="logistic_ts", init=init, update=update, lanes=lanes)

@@ -233,7 +233,7 @@ def make(
         raise UnknownPolicyError(f"policy {name}: {error}") from error
     if not isinstance(policy, Policy):
         raise UnknownPolicyError(f"policy {name}: the factory returned {type(policy).__name__}, not a Policy")
-    return policy
+    return policy.sealed() if name in POLICIES or name in ALIASES else policy
 
 
 def canonical(name: str, parameters: Mapping[str, object]) -> tuple[str, tuple[tuple[str, object], ...]]:

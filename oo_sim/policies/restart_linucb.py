@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from oo_sim.contract import F64, I64, Batch, FeatureMap, Learning, Policy
+from oo_sim.contract import F64, I64, Batch, FeatureMap, LaneForm, Learning, Policy
 from oo_sim.features import feature_map
 from oo_sim.kernels.ridge import upper_confidence
 from oo_sim.policies import checks, explore, ridge
@@ -44,6 +44,7 @@ def restart_linucb(
     phi, prior = feature_map(features), checks.ridge_prior(prior)
     period, alpha = checks.integer("period", period, 1, 1_000_000_000), checks.number("alpha", alpha, 0.0)
     fresh = ridge.init(phi.d, prior)
+    start = np.append(ridge.rows(fresh), 0.0)
 
     def init(n: int) -> Restarted:
         return Restarted(*fresh(n), np.zeros(n))
@@ -75,4 +76,5 @@ def restart_linucb(
         explore.greedy,
         update,
         parameters={"period": period, "alpha": alpha, "features": phi.name, "prior": prior},
+        lanes=LaneForm("upper confidence", "greedy", "restart", start, (alpha,), period=period),
     )

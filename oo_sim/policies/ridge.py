@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from oo_sim.contract import F64, FeatureMap, Learning
+from oo_sim.contract import F64, FeatureMap, LaneForm, Learning
 from oo_sim.kernels import ridge
 from oo_sim.policies import checks
 from oo_sim.policies.warm import LEAST_PRIOR
@@ -46,6 +46,17 @@ def init(d: int, prior: float) -> Callable[[int], Ridge]:
         return Ridge(inverse, np.zeros((d, n)), np.zeros((d, n)))
 
     return fresh
+
+
+def lanes(score: str, explore: str, fresh: Callable[[int], Ridge], *p: float, samples: int = 1) -> LaneForm:
+    """How tiles see a policy that learns a ridge regression: it scores and chooses by the numbers `p`."""
+    return LaneForm(score, explore, "ridge", rows(fresh), p, samples)
+
+
+def rows(fresh: Callable[[int], Ridge]) -> F64:
+    """One fresh user's state as tiles have it: theta, then A^-1."""
+    state = fresh(1)
+    return np.concatenate([state.theta[:, 0], state.inverse[:, 0]])
 
 
 def mean(state: Ridge, x: F64) -> F64:

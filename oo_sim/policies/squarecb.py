@@ -39,4 +39,5 @@ def squarecb(
         ridge.update,
         parameters={"gamma": gamma, "exponent": exponent, "features": phi.name, **known},
         explores=True,
+        lanes=ridge.lanes("mean", "inverse gap", fresh, gamma, exponent),
     )

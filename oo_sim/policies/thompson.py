@@ -65,4 +65,5 @@ def thompson(
         noise=(samples * phi.d, 0),
         parameters={"scale": scale, "samples": samples, "features": phi.name, **known},
         propensities=samples > 1,
+        lanes=ridge.lanes("sample", "greedy" if samples == 1 else "shares", fresh, scale, samples=samples),
     )

@@ -28,11 +28,16 @@ def fresh(spec: Fatigue, tasks: int, n: int) -> Appetite:
     return Appetite(np.zeros((2, n)), np.zeros((tasks, n)), np.full((2, n), spec.novelty))
 
 
+def kept(spec: Fatigue) -> tuple[float, float, float]:
+    """What is kept of what is missing from one round to the next, novelty's bonus, and what is kept of it a showing."""
+    return exp(-_LN2 / spec.half_life), spec.novelty, exp(-_LN2 / spec.novelty_showings)
+
+
 def recover(spec: Fatigue, appetite: Appetite) -> None:
     """One round passes: half of what is missing comes back every `half_life` rounds."""
-    kept = exp(-_LN2 / spec.half_life)
-    np.multiply(appetite.sources, kept, out=appetite.sources)
-    np.multiply(appetite.tasks, kept, out=appetite.tasks)
+    missing, _, _ = kept(spec)
+    np.multiply(appetite.sources, missing, out=appetite.sources)
+    np.multiply(appetite.tasks, missing, out=appetite.tasks)
 
 
 def tire(spec: Fatigue, appetite: Appetite, chosen: I64, is_llm: I64, active: Bool) -> None:
@@ -40,7 +45,7 @@ def tire(spec: Fatigue, appetite: Appetite, chosen: I64, is_llm: I64, active: Bo
     lanes = np.flatnonzero(active)
     source = is_llm[lanes]
     appetite.sources[source, lanes] += spec.source
-    appetite.novelty[source, lanes] *= exp(-_LN2 / spec.novelty_showings)
+    appetite.novelty[source, lanes] *= kept(spec)[2]
     shown = lanes[chosen[lanes] < len(appetite.tasks)]
     appetite.tasks[chosen[shown], shown] += spec.task
 

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import math
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
 
-from oo_sim.contract import F64, I64, Candidates, Decision, Lanes, Offer, Response, World
+from oo_sim.contract import F64, I64, Candidates, Decision, Lanes, Offer, Response, Tiles, World
 from oo_sim.features import FEATURES, raw
 from oo_sim.kernels import philox, vectors
 from oo_sim.kernels.draws import LaneDraws
+from oo_sim.kernels.tile import LinearTile
+from oo_sim.kernels.tile_tips import TipsTile
 from oo_sim.scenario import LinearWorld
+from oo_sim.worlds.tiled import no_tips
 
 _NO_REACTIONS = -1
 _FARTHEST = 9.0  # standard deviations: no addressed normal draw lies beyond
@@ -35,15 +39,32 @@ def _scale(spec: LinearWorld) -> float:
     return 2.0 ** (36 - max(0, math.ceil(math.log2(max(bound, 1.0)))))
 
 
+def thetas(spec: LinearWorld, lanes: Lanes) -> F64:
+    """Each user's theta (d, n): uniform on the sphere of radius `theta_norm`, the same in all replicates."""
+    theta = LaneDraws.of_population(lanes).normals(philox.PREFERENCE, np.zeros(lanes.n, np.int64), spec.dimension)
+    theta *= spec.theta_norm / np.sqrt(np.sum(theta * theta, axis=0))
+    return theta
+
+
+def _tile(spec: LinearWorld, lanes: Lanes) -> tuple[TipsTile, LinearTile]:
+    return no_tips(), LinearTile(
+        True,
+        spec.candidates,
+        thetas(spec, lanes),
+        spec.contexts == "ball",
+        math.sqrt(spec.dimension),
+        spec.noise == "gaussian",
+        float(spec.noise_sd),
+    )
+
+
 def build(spec: LinearWorld) -> World:
     """The world of K candidates with d numbers each."""
     K, d = spec.candidates, spec.dimension
     features = {"raw": raw(d), "none": FEATURES["none"], "truth": FEATURES["truth"]}
 
     def init(lanes: Lanes) -> LinearState:
-        n = lanes.n
-        theta = LaneDraws.of_population(lanes).normals(philox.PREFERENCE, np.zeros(n, np.int64), d)
-        theta *= spec.theta_norm / np.sqrt(np.sum(theta * theta, axis=0))
+        n, theta = lanes.n, thetas(spec, lanes)
         zeros, calendar, expected = np.zeros((K, n)), np.zeros(n, np.int64), np.empty((K, n))
         candidates = Candidates(
             is_overdue=zeros,
@@ -91,6 +112,7 @@ def build(spec: LinearWorld) -> World:
         observe=observe,
         respond=respond,
         scale=_scale(spec),
+        tile=Tiles(partial(_tile, spec), (observe, respond)),
     )
 
 

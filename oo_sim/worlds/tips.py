@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from oo_sim.contract import F64, I64, REACTIONS, Bool, Candidates, Decision, Lanes, Offer, Response, World
+from oo_sim.contract import F64, I64, REACTIONS, Bool, Candidates, Decision, Lanes, Offer, Response, Tiles, World
 from oo_sim.features import FEATURES
 from oo_sim.kernels import philox, tips
 from oo_sim.kernels.draws import LaneDraws
@@ -17,6 +17,7 @@ from oo_sim.scenario import TERMS, Due, Span, TipsWorld
 from oo_sim.worlds import dynamics, tipbank
 from oo_sim.worlds.clock import Clock, clock
 from oo_sim.worlds.population import coefficients, cumulative, segment_of
+from oo_sim.worlds.tiled import tiled
 
 _DONE = REACTIONS.index("done")
 
@@ -94,6 +95,7 @@ def build(spec: TipsWorld, bank: tipbank.TipBank | None = None) -> World:
         bank=bank,
         keywords=tipbank.keywords(spec.tips.appeal),
     )
+    observe, respond = partial(_observe, plan), partial(_respond, plan)
     return World(
         name="tips",
         arms=plan.tasks + plan.tips,
@@ -102,10 +104,11 @@ def build(spec: TipsWorld, bank: tipbank.TipBank | None = None) -> World:
         own_trajectory=plan.backlog or spec.fatigue is not None or spec.churn is not None,
         has_reactions=True,
         init=partial(_init, plan),
-        observe=partial(_observe, plan),
-        respond=partial(_respond, plan),
+        observe=observe,
+        respond=respond,
         segments=tuple(segment.name for segment in spec.segments),
         segment_of=partial(segment_of, spec.segments),
+        tile="tips come out of a bank" if bank is not None else Tiles(partial(tiled, spec), (observe, respond)),
     )
 
 

@@ -1,0 +1,188 @@
+"""Compiled tiles against the loop, to the bit: every built-in policy in every shipped scenario and in small harsh
+ones."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from oo_sim.contract import F64, Batch, FeatureMap, Policy, World
+from oo_sim.engine import run_policy, tile
+from oo_sim.engine.blocks import Block
+from oo_sim.engine.run import loop, simulate
+from oo_sim.kernels import unrolling
+from oo_sim.policies import POLICIES, factory, make
+from oo_sim.scenario import Scenario, load, parse_spec, shipped, validate
+from oo_sim.worlds import build
+
+from .cases import Watch
+from .test_identity import CHANGING, MIXED
+
+pytestmark = [pytest.mark.compiled, pytest.mark.timeout(900)]  # the first of them compiles for half a minute
+
+VARIANTS = [
+    *("linucb:features=oo7", "linucb:features=oo7x", "linucb:alpha=0,prior=0.1", "thompson:samples=3"),
+    *(f"egreedy:decay=0.2,epsilon=0.5,schedule={schedule}" for schedule in ("harmonic", "sqrt", "cbrt", "exponential")),
+    *("squarecb:exponent=0", "softmax:temperature=2", "restart_linucb:period=5", "logistic_ts:samples=2"),
+    *("egreedy:features=oo7x", "thompson:features=oo5"),
+]
+NOT_YET = {"bootstrap_ts", "linucb_disjoint", "linucb_hybrid", "dlinucb", "swlinucb"}
+"""Policies that the loop plays."""
+BASE = {"version": 1, "users": 1, "rounds": 1, "policies": ["random"]}
+TITLES = {"titles": ["tidy up"]}
+
+
+def worlds() -> dict[str, Scenario]:
+    """The shipped scenarios whose rewards arrive at once, and small ones in which much happens within few rounds."""
+    all_shipped = {name: load(name) for name in shipped()}
+    due = ({"normal": {"mean": 0, "sd": 9}}, {"weights": {-3: 1, 0: 2, 4: 1}})
+    odd = {"count": 5, "due_in_days": due[1], "whole_days": False}
+    made = {
+        "mixed": MIXED,
+        "changing": CHANGING,
+        "odd": MIXED | {"tasks": odd, "tips": {"count": 2}},
+        "one task": MIXED | {"tasks": {"count": 1}, "tips": {"count": 1, "features": "task"}},
+        "backlog, whole days": CHANGING
+        | {"tasks": odd | {"mode": "backlog", "whole_days": True}, "tips": {"count": 2}},
+        "backlog, normal": CHANGING | {"tasks": {"count": 3, "mode": "backlog", "due_in_days": due[0]}},
+        "gaussian": {"kind": "linear", "contexts": "gaussian", "dimension": 7, "candidates": 3},
+        "bernoulli": {"kind": "linear", "noise": "bernoulli", "dimension": 30, "candidates": 11},
+    }
+    small = {name: validate(BASE | {"name": "small", "world": world}) for name, world in made.items()}
+    return {name: each for name, each in (all_shipped | small).items() if each.feedback is None}
+
+
+WORLDS = worlds()
+
+
+def policy_for(world: World, text: str) -> Policy | None:
+    """The policy, or None where its features do not suit the world."""
+    spec = parse_spec(text)
+    given: dict[str, object] = dict(spec.parameters)
+    if world.name == "linear":
+        if "features" in given:
+            return None
+        if "features" in factory(spec.name).__annotations__:
+            given["features"] = "raw"
+    return make(spec.name, given, world.features)
+
+
+def assert_plays_alike(
+    world: World, policy: Policy, users: int, rounds: int, seed: int = 3, replicate: int = 1
+) -> None:
+    """The same sums, and totals at marks, of more users than a tile has."""
+    lanes, marks = Block(replicate, 5, users).lanes(seed), [1, rounds // 2, rounds]
+    reference = loop(world, policy, lanes, users, rounds, marks)
+    sums, totals = tile.played(world, policy, lanes, users, rounds, marks)
+    np.testing.assert_array_equal(sums, reference.sums)
+    np.testing.assert_array_equal(totals, reference.totals)
+
+
+def always(patch: pytest.MonkeyPatch) -> None:
+    """Tiles pay however few the decisions."""
+    patch.setattr(tile, "LEAST", 0)
+    patch.setattr(tile, "LEAST_COMPILED", 0)
+
+
+@pytest.mark.parametrize("name", WORLDS)
+def test_tiles_play_what_the_loop_plays(name: str) -> None:
+    world = build(WORLDS[name])
+    for text in [*POLICIES, *VARIANTS]:
+        policy = policy_for(world, text)
+        if policy is not None:
+            why = tile.interpreted(world, policy, tile.LEAST_COMPILED)
+            assert (why is not None) == (policy.name in NOT_YET), (text, why)
+            if why is None:
+                assert_plays_alike(world, policy, users=70, rounds=26)
+
+
+@pytest.mark.parametrize("users", [1, 2, 63, 64, 65, 130])
+def test_any_number_of_users(users: int) -> None:
+    world = build(WORLDS["changing"])
+    assert_plays_alike(world, make("egreedy", {"epsilon": 0.3}), users, rounds=9)
+
+
+def test_long_enough_for_drifts_at_round_200() -> None:
+    for name in ("drift_abrupt", "drift_gradual"):
+        assert_plays_alike(build(WORLDS[name]), make("linucb"), users=66, rounds=260)
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+@pytest.mark.parametrize("block", [64, 128])
+def test_threads_and_blocks_change_nothing(threads: int, block: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """And progress hears of every decision once."""
+    world, policy = build(load("quickstart")), make("thompson")
+    sizes: dict[str, Any] = {"seed": 1, "users": 200, "rounds": 40}
+    plain, heard = run_policy(world, policy, **sizes, replicates=2, threads=1), list[int]()
+    always(monkeypatch)
+    monkeypatch.setattr(tile, "_AT_ONCE", 64 * 40)
+    tiled = run_policy(
+        world, policy, **sizes, replicates=2, threads=threads, block=block, progress=heard.append, fork=True
+    )
+    np.testing.assert_array_equal(plain.sums, tiled.sums)
+    np.testing.assert_array_equal(plain.totals, tiled.totals)
+    assert sum(heard) == 2 * 200 * 40
+    assert len(heard) > 8
+
+
+def worst(scores: F64, batch: Batch) -> Any:
+    """A private explorer."""
+    return make("greedy").probs(-scores, batch)
+
+
+def test_who_changes_a_part_gets_the_loop(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A policy or world made of another one's parts is not what that one describes, and it is played as it is."""
+    always(monkeypatch)
+    world, policy = build(load("quickstart")), make("greedy")
+    private = policy._replace(probs=worst)
+    lanes = Block(0, 0, 64).lanes(1)
+    changed = world._replace(respond=partial(world.respond))
+    phi = policy.features
+    other = FeatureMap(phi.name, phi.names, partial(phi.encode))
+    for w, p, why in (
+        (world, private, "the policy does not describe itself"),
+        (changed, policy, "functions of its own"),
+        (world, policy._replace(features=other), "the policy does not describe itself"),
+        (world._replace(tile="no tiles here"), policy, "no tiles here"),
+        (build(load("late_answers")), policy, "rewards come late"),
+    ):
+        assert why in str(tile.interpreted(w, p, tile.LEAST_COMPILED))
+    one, two = (simulate(world, p, lanes, 64, 30, [30]) for p in (policy, private))
+    np.testing.assert_array_equal(two.sums, loop(world, private, lanes, 64, 30, [30]).sums)
+    assert (one.sums != two.sums).any()
+
+
+def test_observers_and_small_runs_get_the_loop(monkeypatch: pytest.MonkeyPatch) -> None:
+    world, policy, lanes = build(load("quickstart")), make("linucb"), Block(0, 0, 64).lanes(1)
+    assert "fewer than" in str(tile.interpreted(world, policy, tile.LEAST - 1))
+    monkeypatch.setattr(tile, "_compiled", lambda: False)
+    assert "not compiled yet" in str(tile.interpreted(world, policy, tile.LEAST_COMPILED - 1))
+    always(monkeypatch)
+    watch = Watch()
+    simulate(world, policy, lanes, 64, 3, [3], watch)
+    assert len(watch.rows) == 3
+
+
+def test_a_score_that_is_not_finite_is_left_to_the_loop(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The loop says whose it is and when; here it finds none, since only what tiles were told is broken."""
+    always(monkeypatch)
+    world, policy, lanes = build(load("quickstart")), make("linucb"), Block(0, 0, 64).lanes(1)
+    assert policy.lanes is not None
+    start = policy.lanes.start.copy()
+    start[0] = np.nan
+    broken = policy._replace(lanes=policy.lanes._replace(start=start))
+    with pytest.raises(tile.NotFiniteError):
+        tile.played(world, broken, lanes, 64, 3, [3])
+    heard: list[int] = []
+    tally = simulate(world, broken, lanes, 64, 3, [3], None, heard.append)
+    np.testing.assert_array_equal(tally.sums, loop(world, policy, lanes, 64, 3, [3]).sums)
+    assert heard == [1, 2, 3]
+
+
+def test_what_is_written_out_is_what_its_writer_writes() -> None:
+    written = Path(unrolling.__file__).with_name("unrolled.py").read_text(encoding="utf-8")
+    assert written == unrolling.source()
