@@ -59,7 +59,8 @@ def fit(X: F64, y: ArrayLike, ridge: float, cuts: Sequence[float] = CUTS) -> F64
         high, low = special.expit(c[reactions + 1] - u), special.expit(c[reactions] - u)
         gradient = whole.T @ (1.0 - high - low) + penalty * w
         bend = high * (1.0 - high) + low * (1.0 - low)
-        curvature = (whole * bend[:, None]).T @ whole + np.diag(penalty + 1e-9)
+        # by einsum: so small a product on all cores costs more in waiting than in work, most of all on a busy machine
+        curvature = np.einsum("ni,n,nj->ij", whole, bend, whole, optimize=False) + np.diag(penalty + 1e-9)
         step = np.linalg.solve(curvature, gradient)
         size = 1.0
         while size > 1e-6 and loss(w - size * step) > loss(w):
