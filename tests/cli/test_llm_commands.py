@@ -58,15 +58,14 @@ def test_generate_and_compare(call: Call, tmp_path: Path) -> None:
 
 
 def test_a_fitted_appeal_from_labels_or_a_log_and_three_appeals_in_one_table(call: Call, tmp_path: Path) -> None:
-    size = ("--users", 30, "--rounds", 30)
+    size = ("--users", 12, "--rounds", 20)
     assert call("generate", "llm_tips", *size, "--out", "good.parquet")[0] == 0
     command = ("run", "llm_tips", *size, "--policy", "random", "--no-plot", "--llm", "good.parquet")
     assert call(*command, "--appeal", "panel", "--events", "--out", "log")[0] == 0
-    code, out, err = call("fit-appeal", "log", "--llm", "good.parquet", "-o", "appeal.json")
-    if code == 0:
-        assert "log-likelihood of a reaction" in out
-    else:  # 250 reactions to tips that are all good may tell nothing, and then that is said
-        assert "texts do not tell reactions" in err
+    code, _, err = call("fit-appeal", "log", "--llm", "good.parquet", "-o", "appeal.json")
+    assert code == 2
+    assert "reactions; at least 200 are required" in err
+    assert 30 < int(err.split()[0]) < 200
     kinds = [("Do it now.", "done"), ("You lazy idiot, do it.", "dismiss")] * 150
     lines = [
         {"user_id": f"u{at % 20}", "content": text, "tasks": ["call the dentist"], "reaction": reaction}
