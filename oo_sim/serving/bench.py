@@ -76,7 +76,7 @@ class _Connection:
 
 
 def drive(host: str, port: int, requests: Iterator[bytes], connections: int) -> Drive:
-    """Send requests, each connection one after the other, until there are no more. Raises DriveError."""
+    """Send all requests, each connection one after the other. Raises DriveError."""
     opened = [_Connection(host, port) for _ in range(connections)]
     latencies: list[float] = []
     try:

@@ -146,7 +146,7 @@ class GenerateContext(DatedContext):
 
 
 class GenerateBody(Body):
-    """How many tips are wanted, and about what."""
+    """How many tips to write, and about what."""
 
     user_id: Id
     context: GenerateContext = GenerateContext()

@@ -72,7 +72,7 @@ def _relearn(store: Store, mount: Mount, user: str, rows: Iterable[LearningRow])
 
 
 def _lesson(mount: Mount, row: LearningRow, tick: bool) -> Lesson:
-    assert row.tip is not None  # it is no reset
+    assert row.tip is not None  # it is not a reset
     if row.tip.is_llm is None and not mount.reward_suffices:
         raise ServingError(
             f"policy {mount.label}: a reward of user {row.user!r} was given without its decision, and does not say "

@@ -53,9 +53,9 @@ class Mount(NamedTuple):
 class Mounts:
     """The mounted policies by label and by wire name."""
 
-    def __init__(self, wanted: Sequence[str | Policy] | Mapping[str, str | Policy] = ()) -> None:
+    def __init__(self, specs: Sequence[str | Policy] | Mapping[str, str | Policy] = ()) -> None:
         found: dict[str, Mount] = {}
-        for label, policy in _labelled(wanted):
+        for label, policy in _labelled(specs):
             if label in found:
                 raise ServingError(
                     f"policy {label} is mounted twice; give one of them a name of its own: NAME={label}:..."
@@ -107,11 +107,11 @@ def split_spec(text: str) -> tuple[str, str]:
         raise _unusable(text, error) from error
 
 
-def _labelled(wanted: Sequence[str | Policy] | Mapping[str, str | Policy]) -> Iterable[tuple[str, Policy]]:
-    if isinstance(wanted, Mapping):
-        yield from ((label, _made(one)) for label, one in wanted.items())
+def _labelled(specs: Sequence[str | Policy] | Mapping[str, str | Policy]) -> Iterable[tuple[str, Policy]]:
+    if isinstance(specs, Mapping):
+        yield from ((label, _made(one)) for label, one in specs.items())
         return
-    for one in wanted:
+    for one in specs:
         label, spec = split_spec(one) if isinstance(one, str) else (one.name, one)
         yield ALIASES.get(label, label), _made(spec)
 

@@ -22,7 +22,7 @@ from oo_sim.serving.app import DEADLINE, create_app
 from oo_sim.serving.protocol import IDLE, BoundedProtocol
 
 GRACE = 30
-"""Seconds that a server which is told to stop gives the calls that it accepted."""
+"""Seconds that a server which is stopped gives the calls that it accepted."""
 START_TRIES = 3
 """Starts of workers that may fail in a row while none is ready; then the server gives up."""
 LONGEST_PAUSE = 60.0
