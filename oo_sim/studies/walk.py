@@ -16,6 +16,7 @@ from oo_sim.errors import EvaluationError
 from oo_sim.kernels import philox
 from oo_sim.kernels.draws import LaneDraws, hash_users
 from oo_sim.logs import Part
+from oo_sim.ope.replay import nth
 
 _RAW = ("is_overdue", "task_age_days", "priority", "is_llm", "mask", "serial")
 _SUM = 1e-6
@@ -83,7 +84,7 @@ class _Side:
 
     def __init__(self, target: Target, part: Part, seed: int) -> None:
         self._part, self._label, self._policy = part, target.label, target.policy
-        self._as_logged = target.learns_as_logged
+        self._as_logged = target.learns_as_logged and part.learned.x.shape[1] == target.policy.features.d
         ids = [lane.user_id for lane in part.lanes]
         self._n = max(len(ids), MIN_LANES)
         replicate = np.uint64(part.lanes[0].replicate)
@@ -136,31 +137,32 @@ class _Side:
 
     def learn(self, t: int) -> None:
         """Learn what arrived in round t: the first reward of each lane with the tick, then the others."""
-        events = self._lessons.get(t, ())
-        self._update([e for e in events if e[0] == 0], t, tick=True)
-        for turn in range(1, 1 + max((e[0] for e in events), default=0)):
-            self._update([e for e in events if e[0] == turn], t, tick=False)
+        first, *more = self._lessons.get(t, [np.zeros(0, np.int64)])
+        self._update(first, t, tick=True)
+        for turn in more:
+            self._update(turn, t, tick=False)
 
-    def _update(self, events: list[tuple[int, int, int]], t: int, *, tick: bool) -> None:
+    def _update(self, at: I64, t: int, *, tick: bool) -> None:
+        """Learn these of the learned, at most one a lane."""
         learned, policy = self._part.learned, self._policy
         x, reward = np.zeros((policy.features.d, self._n)), np.zeros(self._n)
         learn, decided = np.zeros(self._n, np.bool_), np.full(self._n, t)
-        forget = []
-        for _, lane, at in events:
-            place = int(learned.decision[at])
-            if learned.reset[at]:
-                forget.append(lane)
-            elif place >= 0 or self._as_logged:
-                x[:, lane] = self._x[:, place] if place >= 0 else learned.x[at]
-                reward[lane], learn[lane] = learned.reward[at], True
-                decided[lane] = learned.t_decided[at] if place >= 0 else t
+        place, reset = learned.decision[at], learned.reset[at]
+        known = at[(place >= 0) & ~reset]
+        x[:, learned.lane[known]] = self._x[:, learned.decision[known]]
+        decided[learned.lane[known]] = learned.t_decided[known]
+        if self._as_logged:  # a reward of no decision came with features of its own
+            loose = at[(place < 0) & ~reset]
+            x[:, learned.lane[loose]] = learned.x[loose].T
+            known = np.concatenate([known, loose])
+        reward[learned.lane[known]], learn[learned.lane[known]] = learned.reward[known], True
         lesson = Learning(x, reward, learn, decided, np.full(self._n, t), tick)
         if tick or learn.any():
-            self.state = policy.update(
-                self.state, lesson, self._draws.uniforms(philox.UPDATE, decided, policy.noise[1])
-            )
-        if forget:
-            put(self.state, np.array(forget), taken(policy.init(self._n), np.array(forget)))
+            noise = self._draws.uniforms(philox.UPDATE, decided, policy.noise[1])
+            self.state = policy.update(self.state, lesson, noise)
+        if reset.any():
+            forgotten = learned.lane[at[reset]]
+            put(self.state, forgotten, taken(policy.init(self._n), forgotten))
 
     def learn_at_once(self, rows: I64, made: I64) -> None:
         """Learn the rewards of these decisions, each as the lane's decision number `made`; other lanes stand still."""
@@ -181,14 +183,16 @@ class _Side:
         return np.asarray(draws.uniforms(philox.DECIDE, t, 1)[0])
 
 
-def _lessons(part: Part) -> dict[int, list[tuple[int, int, int]]]:
-    """What arrived in each round: (turn within the round, lane, place among the learned)."""
-    found: dict[int, list[tuple[int, int, int]]] = {}
-    turns: dict[tuple[int, int], int] = {}
-    for at, (lane, t) in enumerate(zip(part.learned.lane.tolist(), part.learned.t_now.tolist(), strict=True)):
-        turn = turns.get((lane, t), 0)
-        turns[lane, t] = turn + 1
-        found.setdefault(t, []).append((turn, lane, at))
+def _lessons(part: Part) -> dict[int, list[I64]]:
+    """Places among the learned, by round and, within it, by turn: a lane has one in a turn at most."""
+    lane, t = part.learned.lane, part.learned.t_now
+    turn = nth(lane * (int(t.max(initial=0)) + 2) + t)
+    order = np.lexsort((turn, t))
+    heads = np.flatnonzero(np.diff(t[order]) | np.diff(turn[order])) + 1
+    found: dict[int, list[I64]] = {}
+    for places in np.split(order, heads):
+        if len(places):
+            found.setdefault(int(t[places[0]]), []).append(places)
     return found
 
 
