@@ -14,13 +14,20 @@ import pytest
 
 from oo_sim import run
 from oo_sim.contract import Policy
-from oo_sim.engine import Result, RoundError, forks, run_policy
+from oo_sim.engine import Result, RoundError, forks, run_policy, tile
 from oo_sim.entrants import entrants
 from oo_sim.policies import make
 from oo_sim.scenario import load
 from oo_sim.worlds import build
 
 WORLD = build(load("backlog"))
+
+
+@pytest.fixture(autouse=True)
+def no_tiles(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What runs on forks is the loop, also where an earlier process compiled tiles."""
+    monkeypatch.setattr(tile, "LEAST", 1 << 60)
+
 
 pytestmark = pytest.mark.skipif(not forks.possible(), reason="this system cannot fork")
 
