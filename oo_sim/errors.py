@@ -13,7 +13,8 @@
     │   └── RunFailedError      a policy failed while the gate ran it
     ├── GeneratorInputError     a setting or file that the generator cannot work with
     │   ├── CassetteMissError
-    │   └── PromptError
+    │   ├── PromptError
+    │   └── TokenError
     ├── ServingError            a server cannot start, or its state cannot be used
     ├── GenerationError         exit code 1: no tips came (its home is `oo_sim.generator`)
     │   ├── GatewayError

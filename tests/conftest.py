@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import threading
 from collections.abc import Iterator
@@ -18,6 +19,8 @@ def pytest_configure(config: pytest.Config) -> None:
         "markers", "compiled: wants compiled kernels: too slow, or without meaning, as plain Python"
     )
     config.addinivalue_line("markers", "subprocess: starts other interpreters, so it is not run inside one of them")
+    for size in ("COLUMNS", "LINES"):  # readline, which pytest imports, hands its guess of a terminal on to workers
+        os.environ.pop(size, None)
     if threading.current_thread() is threading.main_thread():
         # A shell that starts the tests in the background has them ignore Ctrl-C, and so would all that they start.
         signal.signal(signal.SIGINT, signal.default_int_handler)
