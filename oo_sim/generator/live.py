@@ -54,11 +54,12 @@ class _Loop:
 
 
 async def _cancel_others() -> None:
-    """Ends the exchanges that are under way, or the threads that wait for them would wait for ever."""
-    others = asyncio.all_tasks() - {asyncio.current_task()}
-    for task in others:
-        task.cancel()
-    await asyncio.gather(*others, return_exceptions=True)
+    """Ends the exchanges that are under way, or the threads that wait for them would wait for ever. One that is cut
+    while it connects may have started a task of its own meanwhile, so that this goes on until none is left."""
+    while others := asyncio.all_tasks() - {asyncio.current_task()}:
+        for task in others:
+            task.cancel()
+        await asyncio.gather(*others, return_exceptions=True)
 
 
 class LiveTransport(httpx.BaseTransport, httpx.AsyncBaseTransport):
