@@ -7,7 +7,7 @@ from oo_sim.results import Run as Run
 from oo_sim.results import load_run as load_run
 from oo_sim.scenario import Scenario as Scenario
 from oo_sim.scenario import ScenarioError as ScenarioError
-from oo_sim.scenario import load as load_scenario
+from oo_sim.scenario import load_scenario as load_scenario
 from oo_sim.studies import compare as compare
 from oo_sim.studies import evaluate as evaluate
 from oo_sim.studies import sweep as sweep

@@ -16,6 +16,9 @@ from oo_sim.scenario.schema import json_schema
 from oo_sim.scenario.spec import PolicyKey, PolicySpec, parse_spec, policy_key
 from oo_sim.scenario.terms import CANDIDATE_TERMS, CONTEXT_TERMS, SHARED_TERMS, TERMS
 
+load_scenario = load
+"""What `load` is called where it is not known whose it is: `oo_sim.load_scenario`."""
+
 __all__ = [
     "CANDIDATE_TERMS",
     "CONTEXT_TERMS",
@@ -53,6 +56,7 @@ __all__ = [
     "json_schema",
     "lint",
     "load",
+    "load_scenario",
     "loads",
     "locate",
     "parse_spec",
