@@ -41,6 +41,25 @@ def warm_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
+END_TO_END = {
+    *("audit", "cli", "engine", "figures", "fitting", "gate", "generator", "logs", "mutants", "notebooks", "page"),
+    *("readme", "results", "serving", "slow", "studies", "work"),
+    *("test_compile.py", "test_experiment.py", "test_lanes_check.py", "test_layers.py", "test_otherwise.py"),
+    *("test_tipbanks.py",),
+}
+"""Rooms and files whose tests run whole commands, servers, processes or simulations: `make quick` leaves them out."""
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Mark what is end to end by where it stands, before markers choose what is run."""
+    tests = Path(__file__).parent
+    for item in items:
+        parts = item.path.relative_to(tests).parts if item.path.is_relative_to(tests) else ()
+        if END_TO_END.intersection(parts):
+            item.add_marker(pytest.mark.e2e)
+
+
 @pytest.fixture(autouse=True)
 def floating_point_faults() -> Iterator[None]:
     """Division by zero, overflow and invalid operations raise; underflow to zero is sound arithmetic."""
