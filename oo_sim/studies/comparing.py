@@ -11,11 +11,11 @@ from oo_sim.contract import Policy
 from oo_sim.errors import ComparisonError
 from oo_sim.experiment import Progress, run
 from oo_sim.results import Run, load_run
-from oo_sim.scenario import Scenario, load, parse_spec
+from oo_sim.scenario import Scenario, load
 from oo_sim.show.text import plain
 from oo_sim.studies.across import CEILING, FLOOR
 from oo_sim.studies.comparison import Comparison, compare_outcomes
-from oo_sim.studies.outcomes import Metric, check_metric, gather
+from oo_sim.studies.outcomes import Metric, check_metric, gather, spelled
 from oo_sim.studies.sequential import FIRST_USERS, Look, look, sizes
 from oo_sim.work import Executor
 from oo_sim.worlds import build
@@ -165,4 +165,4 @@ def _taking_part(
 
 
 def _label(policy: str | Policy) -> str:
-    return policy.name if isinstance(policy, Policy) else str(parse_spec(policy))
+    return policy.name if isinstance(policy, Policy) else spelled(policy)

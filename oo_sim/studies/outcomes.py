@@ -49,10 +49,10 @@ class Outcomes(NamedTuple):
         """The labels that a spec means: its own, or all that one label has in several runs. Raises
         ComparisonError."""
         known = [*self.values, *(label for label in self.failures if label not in self.values)]
-        for spelled in (_spelled, policy_key):  # as it is written, else any other spelling of the same policy
-            spec = spelled(wanted)
+        for spelling in (spelled, policy_key):  # as it is written, else any other spelling of the same policy
+            spec = spelling(wanted)
             found = [
-                each for each in known if each == wanted or spec in (spelled(each), spelled(each.rpartition("@")[0]))
+                each for each in known if each == wanted or spec in (spelling(each), spelling(each.rpartition("@")[0]))
             ]
             if found:
                 return found
@@ -156,7 +156,8 @@ def _differences(a: Any, b: Any, path: str) -> Iterator[tuple[str, Any, Any]]:
         yield path, a, b
 
 
-def _spelled(text: str) -> str:
+def spelled(text: str) -> str:
+    """A spec in its one spelling; what is not a spec, such as a label with a bank, as it stands."""
     try:
         return str(parse_spec(text))
     except SpecError:

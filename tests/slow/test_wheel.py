@@ -87,7 +87,7 @@ def test_its_other_parts_find_their_files(bare: Bare) -> None:
     size = ("--users", "4", "--rounds", "5")
     bare.oo_sim("generate", "llm_tips", *size, "--gateway", "mock:typical_small_model", "--out", "tips.parquet")
     bare.oo_sim("run", "llm_tips", *size, "--llm", "none,tips.parquet", "--out", "tipped")
-    bare.oo_sim("gate", "record", "quickstart", "--policy", "greedy", "--users", "64", "--rounds", "20")
+    bare.oo_sim("gate", "record", "quickstart", "--policy", "greedy", "--users", "64", "--rounds", "20", "--weak")
     assert "1 identical" in bare.oo_sim("gate", "check")
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+import oo_sim
+from oo_sim.policies import make
 from oo_sim.studies import ComparisonError, gather
 from oo_sim.studies.outcomes import Metric
 
@@ -101,3 +103,13 @@ def test_damaged_users_are_refused() -> None:
     run.users.loc[run.users["policy"] == "b", "user_id"] += "x"
     with pytest.raises(ComparisonError, match="b met other users"):
         gather([run])
+
+
+@pytest.mark.parametrize("bank", ["small", "small@keywords", "a+b@panel"])
+@pytest.mark.parametrize("name", ["greedy", "linucb:features=oo7x"])
+def test_labels_of_a_run_are_taken_as_they_stand(name: str, bank: str) -> None:
+    """Those with a bank are not specs; a spec among them may be spelled as one likes."""
+    labels = [f"{name}+{bank}", f"random+{bank}"]
+    policies = [make("random")._replace(name=label) for label in labels]
+    found = oo_sim.compare(oo_sim.run("quickstart", policies=policies, users=20, rounds=5), policies=labels)
+    assert {found.pairs[0].baseline, found.pairs[0].candidate} == set(labels)
