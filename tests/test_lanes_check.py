@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from oo_sim import load_run, run
+from oo_sim import compare, gate, load_run, load_scenario, run, sweep
 from oo_sim.contract import F64, Batch, Policy
 from oo_sim.errors import UnknownPolicyError
 from oo_sim.policies import make
@@ -84,6 +85,68 @@ def test_what_depends_on_more_than_its_lane_is_refused_and_may_be_forced(fault: 
     assert not list(tmp_path.iterdir())
     forced = run("quickstart", policies=[made(), "linucb"], users=4, rounds=3, unchecked=True, out=tmp_path / "run")
     assert forced.manifest.unchecked == load_run(tmp_path / "run").manifest.unchecked == ("mine",)
+
+
+SOURCE = """
+from oo_sim.policies import make
+
+def mine():
+    def score(state, batch, noise):
+        own = batch.x[:, 0] + batch.x[:, -1]
+        return own - own.mean() * batch.x[:, -1]
+    return make("linucb")._replace(name="mine", score=score)
+"""
+SMALL: dict[str, Any] = {"users": 4, "rounds": 3}
+CALLS: dict[str, Callable[[Path, dict[str, Any]], Any]] = {
+    "run": lambda at, more: run("quickstart", policies=["mine_lanes:mine"], **SMALL, **more),
+    "compare": lambda at, more: compare("quickstart", policies=["linucb", "mine_lanes:mine"], **SMALL, **more),
+    "sweep": lambda at, more: sweep(
+        "quickstart", policies=["mine_lanes:mine", "egreedy:epsilon=[0,1]"], **SMALL, **more
+    ),
+    "gate record": lambda at, more: recorded(at, **more),
+    "gate matrix": lambda at, more: gate.record_matrix([at / "mine.yaml"], directory=at, workers=1, **more),
+}
+
+
+def recorded(at: Path, **more: Any) -> list[Path]:
+    return gate.record(
+        "quickstart", policies=["mine_lanes:mine"], users=64, rounds=20, margin=0.5, directory=at, threads=1, **more
+    )
+
+
+@pytest.fixture
+def private(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    (tmp_path / "mine_lanes.py").write_text(SOURCE)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    scenario = load_scenario("quickstart").with_(users=3, rounds=3, policies=["mine_lanes:mine"])
+    (tmp_path / "mine.yaml").write_text(json.dumps(scenario.canonical()))
+    return tmp_path
+
+
+@pytest.mark.parametrize("name", CALLS)
+def test_every_call_that_runs_a_private_policy_checks_it_first_and_says_where_it_did_not(
+    name: str, private: Path
+) -> None:
+    with pytest.raises(UnknownPolicyError, match="its lanes interact"):
+        CALLS[name](private, {})
+    found = CALLS[name](private, {"unchecked": True})
+    if isinstance(found, Path | list):
+        path = found if isinstance(found, Path) else found[0]
+        assert json.loads(path.read_text())["unchecked"] is True
+    else:
+        assert any("Ran unchecked: mine_lanes:mine." in note for note in found.table().notes)
+
+
+def test_a_check_takes_a_policy_as_it_was_recorded(private: Path) -> None:
+    sound = with_score(make("linucb").score)._replace(name="mine")
+    gate.record("quickstart", policies=[sound], users=64, rounds=20, margin=0.5, directory=private, threads=1)
+    with pytest.raises(UnknownPolicyError, match="its lanes interact"):
+        gate.check("quickstart", policies=[with_score(centred)], directory=private, threads=1)
+    found = gate.check("quickstart", policies=[with_score(centred)], directory=private, threads=1, unchecked=True)
+    assert found.cases[0].verdict is not gate.Verdict.IDENTICAL
+    recorded(private, unchecked=True)
+    [case] = gate.check("quickstart", policies=["mine_lanes:mine"], directory=private, threads=1).cases
+    assert case.verdict is gate.Verdict.IDENTICAL
 
 
 @pytest.mark.parametrize("scenario", ["quickstart", "backlog", "late_answers", "changing_users"])

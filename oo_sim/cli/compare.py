@@ -10,7 +10,7 @@ import typer
 
 import oo_sim
 from oo_sim.cli.printing import Csv, FigureStyle, Json, Latex, Markdown, Style, check_out, draw, print_result, whole
-from oo_sim.cli.working import Dask, Elsewhere, Resume, Workers, continued, executor, import_from_here
+from oo_sim.cli.working import Dask, Elsewhere, Resume, Unchecked, Workers, continued, executor, import_from_here
 
 if TYPE_CHECKING:
     from oo_sim.studies import Look
@@ -78,6 +78,7 @@ def compare(
     resume: Resume = None,
     elsewhere: Elsewhere = None,
     dask: Dask = None,
+    unchecked: Unchecked = False,
     as_json: Json = False,
     csv: Csv = False,
     latex: Latex = False,
@@ -110,6 +111,7 @@ def compare(
             workers=workers,
             executor=where,
             resume=resume,
+            unchecked=unchecked,
             until=until,
             precise=precise,
             max_users=max_users,

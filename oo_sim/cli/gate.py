@@ -12,7 +12,7 @@ import typer
 from oo_sim import gate
 from oo_sim.cli import gate_served
 from oo_sim.cli.printing import Json, check_out, draw, print_json
-from oo_sim.cli.working import Workers, import_from_here
+from oo_sim.cli.working import Unchecked, Workers, import_from_here
 
 if TYPE_CHECKING:
     from oo_sim.gate import Report
@@ -65,6 +65,7 @@ def record(
     served: Served = False,
     weak: Annotated[bool, typer.Option("--weak", help="Record even where the power is below 0.8.")] = False,
     force: Annotated[bool, typer.Option("--force", help="Take the place of a baseline that exists.")] = False,
+    unchecked: Unchecked = False,
     baselines: Baselines = None,
     workers: Workers = None,
 ) -> None:
@@ -87,6 +88,7 @@ def record(
             directory=said_here.baselines,
             workers=said_here.workers,
             force=force,
+            unchecked=unchecked,
         )
         typer.echo(f"Matrix: {path}: {path.stat().st_size:,} bytes")
     if served:
@@ -108,6 +110,7 @@ def record(
             threads=said_here.workers,
             weak=weak,
             force=force,
+            unchecked=unchecked,
         ):
             facts = read(path).facts
             said = f"{facts.looks[-1]:,} users, so that a loss of {facts.margin:.5f} per decision fails"
@@ -129,6 +132,7 @@ def check(
     ] = False,
     matrix: Matrix = False,
     served: Served = False,
+    unchecked: Unchecked = False,
     baselines: Baselines = None,
     junit: Annotated[Path | None, typer.Option(metavar="FILE.xml", help="Write JUnit XML.")] = None,
     markdown: Annotated[Path | None, typer.Option(metavar="FILE.md", help="Write a summary in markdown.")] = None,
@@ -158,7 +162,12 @@ def check(
     else:
         named = [said_here.scenario(name) for name in scenarios or ()]
         report = gate.check(
-            *named, policies=policy, directory=said_here.baselines, threads=said_here.workers, strict=strict
+            *named,
+            policies=policy,
+            directory=said_here.baselines,
+            threads=said_here.workers,
+            strict=strict,
+            unchecked=unchecked,
         )
     if matrix:
         hashes = gate.check_matrix(directory=said_here.baselines, workers=said_here.workers)
@@ -191,6 +200,7 @@ def accept(
     ] = False,
     matrix: Matrix = False,
     served: Served = False,
+    unchecked: Unchecked = False,
     baselines: Baselines = None,
     workers: Workers = None,
 ) -> None:
@@ -218,6 +228,7 @@ def accept(
         reason=reason,
         policies=policy,
         anchor=anchor,
+        unchecked=unchecked,
         directory=said_here.baselines,
         threads=said_here.workers,
     )

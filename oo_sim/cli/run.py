@@ -12,7 +12,18 @@ import typer
 
 import oo_sim
 from oo_sim.cli.printing import Json, print_json, print_rich, whole
-from oo_sim.cli.working import Dask, Elsewhere, Resume, Workers, ask, continued, executor, import_from_here, watched
+from oo_sim.cli.working import (
+    Dask,
+    Elsewhere,
+    Resume,
+    Unchecked,
+    Workers,
+    ask,
+    continued,
+    executor,
+    import_from_here,
+    watched,
+)
 from oo_sim.errors import RunLogError
 
 if TYPE_CHECKING:
@@ -74,10 +85,7 @@ def run(
     ] = "all",
     elsewhere: Elsewhere = None,
     dask: Dask = None,
-    unchecked: Annotated[
-        bool,
-        typer.Option("--unchecked", help="Run private policies without the check that their lanes are independent."),
-    ] = False,
+    unchecked: Unchecked = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print what the run would take, and end.")] = False,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Run, even if it takes more than is free.")] = False,
     as_json: Json = False,

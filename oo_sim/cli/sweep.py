@@ -9,7 +9,7 @@ import typer
 
 import oo_sim
 from oo_sim.cli.printing import Csv, Json, Latex, Markdown, check_out, draw, print_result, whole
-from oo_sim.cli.working import Dask, Elsewhere, Resume, Workers, continued, executor, import_from_here
+from oo_sim.cli.working import Dask, Elsewhere, Resume, Unchecked, Workers, continued, executor, import_from_here
 
 app = typer.Typer(add_completion=False)
 
@@ -42,6 +42,7 @@ def sweep(
     resume: Resume = None,
     elsewhere: Elsewhere = None,
     dask: Dask = None,
+    unchecked: Unchecked = False,
     as_json: Json = False,
     csv: Csv = False,
     latex: Latex = False,
@@ -70,6 +71,7 @@ def sweep(
             workers=workers,
             executor=where,
             resume=resume,
+            unchecked=unchecked,
         )
     print_result(found, as_json=as_json, csv=csv, latex=latex, markdown=markdown)
     if out is not None and found.drawable:

@@ -38,6 +38,10 @@ Dask = Annotated[
     str | None,
     typer.Option(metavar="ADDRESS|local:N", help="Do the work on Dask's workers (pip install oo-sim[dask])."),
 ]
+Unchecked = Annotated[
+    bool,
+    typer.Option("--unchecked", help="Run private policies without the check that their lanes are independent."),
+]
 _LINE_SECONDS = 60.0
 
 

@@ -42,7 +42,14 @@ class _Eye:
         """What is learned shows in later decisions."""
 
 
-def check(world: World, entrant: Entrant, seed: int) -> None:
+def check(world: World, taking_part: Sequence[Entrant], seed: int) -> None:
+    """Try every private policy out. Raises UnknownPolicyError as `_check` does."""
+    for each in taking_part:
+        if not each.built_in:
+            _check(world, each, seed)
+
+
+def _check(world: World, entrant: Entrant, seed: int) -> None:
     """Raise UnknownPolicyError where a policy's lanes interact, or where it is not the same a second time.
 
     A few lanes are played for a few rounds: as they are, again, in another order, and in two halves. A policy that

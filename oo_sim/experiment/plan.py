@@ -133,9 +133,8 @@ def plan(
         from oo_sim.tipbanks import tip_banks  # noqa: PLC0415 (slow to import)
 
         taking_part = with_banks(taking_part, tip_banks(source, llm, appeal, gateway))
-    for each in taking_part:
-        if not each.built_in and not unchecked:
-            lanes.check(world, each, source.seed)
+    if not unchecked:
+        lanes.check(world, taking_part, source.seed)
     words, marks = _marks(checkpoints, source)
     if shard is not None and not 1 <= shard[0] <= shard[1]:
         raise WorkError(f"shard {shard[0]}/{shard[1]}: must be i/n with i from 1 to n")

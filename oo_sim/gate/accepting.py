@@ -38,6 +38,7 @@ def accept(
     anchor: bool = False,
     directory: Path = DIRECTORY,
     threads: int | None = None,
+    unchecked: bool = False,
 ) -> list[Acceptance]:
     """Check, and record anew what changed. The anchor stays while no difference from it is beyond doubt.
 
@@ -50,7 +51,7 @@ def accept(
         raise GateError("reason: it is empty; say why the change is right, for those who read the baseline later")
     return [
         _accepted(job, plain(reason.strip()), anchor, directory, threads)
-        for job in jobs(scenarios, policies, directory)
+        for job in jobs(scenarios, policies, directory, unchecked)
     ]
 
 
@@ -105,4 +106,5 @@ def _renewed(job: Job, case: Case, reason: str, moved: bool, threads: int | None
         threads,
         None if moved else old.anchor,
         (entry,) if moved else (*facts.accepted, entry),
+        facts.unchecked,
     )

@@ -60,6 +60,7 @@ class Facts(_Frozen):
     versions: dict[str, str]
     accepted: tuple[Accepted, ...] = ()
     code: str = ""  # a hash of the source file of a private policy
+    unchecked: bool = False  # a private policy, recorded without the check of its lanes
 
 
 class Baseline(NamedTuple):
@@ -69,6 +70,10 @@ class Baseline(NamedTuple):
     totals: I64
     anchor: I64
     log: pa.Table | None = None  # the decisions of some users, rows of `sample.LOG`
+
+    def unchecked(self) -> Baseline:
+        """The same, of a policy whose lanes are not to be checked."""
+        return self._replace(facts=self.facts.model_copy(update={"unchecked": True}))
 
     @property
     def users(self) -> int:
@@ -115,7 +120,11 @@ def save(baseline: Baseline, directory: Path) -> Path:
         write_statistics=False,
         store_schema=False,
     )
-    text = json.dumps(facts.model_dump(mode="json"), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+    left_out = None if facts.unchecked else {"unchecked"}
+    text = (
+        json.dumps(facts.model_dump(mode="json", exclude=left_out), indent=2, ensure_ascii=False, allow_nan=False)
+        + "\n"
+    )
     try:
         directory.mkdir(parents=True, exist_ok=True)
         _replace(path.with_suffix(".parquet"), buffer.getvalue())

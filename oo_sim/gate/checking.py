@@ -14,6 +14,7 @@ from oo_sim.audit import PolicyReport, UnusableLogError
 from oo_sim.contract import I64, Policy
 from oo_sim.entrants import Entrant, entrants
 from oo_sim.errors import GateError, RunFailedError
+from oo_sim.experiment import lanes
 from oo_sim.gate import environment
 from oo_sim.gate.baseline import DIRECTORY, Baseline, find, stored
 from oo_sim.gate.judge import Finding, Judgement, alpha_at, judge
@@ -46,20 +47,25 @@ def check(
     directory: Path = DIRECTORY,
     threads: int | None = None,
     strict: bool = False,
+    unchecked: bool = False,
 ) -> Report:
     """Check every baseline of these scenarios (of all that were recorded), or of these policies alone.
 
     With `strict`, changed bits fail until they are accepted, whatever the statistics say. A policy is a spec, or a
-    Policy that stands in for the one whose name it has. Raises GateError, ScenarioError, SpecError, UnknownPolicyError.
+    Policy that stands in for the one whose name it has. A private one whose lanes interact is refused as by `run`,
+    unless `unchecked` or recorded so. Raises GateError, ScenarioError, SpecError, UnknownPolicyError.
     """
-    return Report(tuple(examine(job, threads, strict) for job in jobs(scenarios, policies, directory)))
+    return Report(tuple(examine(job, threads, strict) for job in jobs(scenarios, policies, directory, unchecked)))
 
 
 def jobs(
-    scenarios: Sequence[str | Path | Scenario], policies: Sequence[str | Policy] | None, directory: Path
+    scenarios: Sequence[str | Path | Scenario],
+    policies: Sequence[str | Policy] | None,
+    directory: Path,
+    unchecked: bool,
 ) -> list[Job]:
     """What is to be checked. Raises GateError where something has no baseline."""
-    known = list(find(directory))
+    known = [each.unchecked() if unchecked else each for each in find(directory)]
     where = f"in {plain(directory)}; record one with `oo-sim gate record`"
     if not known:
         raise GateError(f"there is no baseline {where}")
@@ -78,6 +84,9 @@ def jobs(
     missing = {_label(each) for key, each in (wanted or {}).items() if key not in recorded}
     if missing:
         raise GateError(f"{plain(', '.join(sorted(missing)))}: there is no baseline {where}")
+    for job in found:
+        if not job.baseline.facts.unchecked:
+            lanes.check(job.ready.world, [job.entrant], job.ready.scenario.seed)
     return found
 
 

@@ -19,11 +19,12 @@ from oo_sim.contract import I64, U64, Bool, Decision, Learned, Offer
 from oo_sim.engine import Block, RoundError, forks, simulate
 from oo_sim.entrants import entrants
 from oo_sim.errors import GateError
+from oo_sim.experiment import lanes
 from oo_sim.gate import environment, mechanisms
 from oo_sim.gate.hashes import mix
 from oo_sim.gate.measure import cores
 from oo_sim.gate.results import Difference, MatrixReport
-from oo_sim.scenario import Scenario, load
+from oo_sim.scenario import Scenario, load, parse_spec
 from oo_sim.worlds import TipBank, build
 
 FILE = "matrix.json"
@@ -91,14 +92,22 @@ def cells(scenarios: Sequence[str | Path] = ()) -> list[Cell]:
 _SIZE = 4 * _ALL + 2 * mechanisms.USERS
 
 
+def _check_lanes(wanted: Sequence[Cell]) -> None:
+    """Refuse private policies whose lanes interact, as `run` does."""
+    for cell in wanted:
+        if parse_spec(cell.policy).private:
+            world = build(cell.scenario)
+            lanes.check(world, entrants(world, [cell.policy]), cell.scenario.seed)
+
+
 def _fingerprint(cell: Cell) -> bytes:
     """Checks of each column (4 bytes), of each user (2) and after each round (2)."""
     world = build(cell.scenario, cell.bank)
     (entrant,) = entrants(world, [cell.policy])
     users, rounds = cell.scenario.users, cell.scenario.rounds
     trace = _Trace(users)
-    lanes = Block(0, 0, users).lanes(cell.scenario.seed)
-    tally = simulate(world, entrant.policy, lanes, users, rounds, [rounds], observer=trace)
+    placed = Block(0, 0, users).lanes(cell.scenario.seed)
+    tally = simulate(world, entrant.policy, placed, users, rounds, [rounds], observer=trace)
     columns = b"".join(hashlib.blake2b(row.tobytes(), digest_size=4).digest() for row in trace.hashes)
     ends = np.concatenate([trace.hashes.view(np.int64), tally.totals.reshape(-1, users)])
     each = b"".join(
@@ -138,14 +147,20 @@ def fingerprints(wanted: Sequence[Cell], workers: int | None = None) -> dict[str
 
 
 def record_matrix(
-    scenarios: Sequence[str | Path] = (), *, directory: Path, workers: int | None = None, force: bool = False
+    scenarios: Sequence[str | Path] = (),
+    *,
+    directory: Path,
+    workers: int | None = None,
+    force: bool = False,
+    unchecked: bool = False,
 ) -> Path:
     """Record the matrix of the package's own worlds, or of some scenario files. Raises GateError where one exists and
-    `force` is not given, and where a policy fails."""
+    `force` is not given, and where a policy fails; a private policy whose lanes interact is refused unless `unchecked`,
+    which the file keeps."""
     path = directory / FILE
     if path.exists() and not force:
         raise GateError(f"{path}: there is one already; --force takes what policies do now in its place")
-    return _write(path, [str(each) for each in scenarios], workers, [])
+    return _write(path, [str(each) for each in scenarios], workers, [], unchecked)
 
 
 def accept_matrix(*, reason: str, directory: Path, workers: int | None = None) -> Path:
@@ -154,11 +169,15 @@ def accept_matrix(*, reason: str, directory: Path, workers: int | None = None) -
         raise GateError("reason: it is empty; say why the change is right, for those who read the matrix later")
     path = directory / FILE
     before = _read(path)
-    return _write(path, before["scenarios"], workers, [*before.get("accepted", []), reason.strip()])
+    return _write(
+        path, before["scenarios"], workers, [*before.get("accepted", []), reason.strip()], bool(before.get("unchecked"))
+    )
 
 
-def _write(path: Path, scenarios: list[str], workers: int | None, accepted: list[str]) -> Path:
+def _write(path: Path, scenarios: list[str], workers: int | None, accepted: list[str], unchecked: bool) -> Path:
     wanted = cells(scenarios)
+    if not unchecked:
+        _check_lanes(wanted)
     found = fingerprints(wanted, workers)
     if bad := [name for name, text in found.items() if text.startswith(FAILED)]:
         raise GateError(f"{bad[0]}: {found[bad[0]]}; a matrix holds no policy that fails")
@@ -169,6 +188,7 @@ def _write(path: Path, scenarios: list[str], workers: int | None, accepted: list
         "settings": {cell.scenario.name: cell.scenario.content_hash()[:16] for cell in wanted},
         "accepted": accepted,
         "cells": found,
+        **({"unchecked": True} if unchecked else {}),
     }
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(facts, indent=0, sort_keys=True) + "\n", encoding="utf-8")
@@ -180,6 +200,8 @@ def check_matrix(*, directory: Path, workers: int | None = None) -> MatrixReport
     start, path = time.perf_counter(), directory / FILE
     recorded = _read(path)
     wanted = cells(recorded["scenarios"])
+    if not recorded.get("unchecked"):
+        _check_lanes(wanted)
     now = fingerprints(wanted, workers)
     rounds = {cell.name: cell.scenario.rounds for cell in wanted}
     told = environment.elsewhere(recorded["versions"])

@@ -15,6 +15,7 @@ from oo_sim.contract import F64, I64, Policy, World
 from oo_sim.engine import RoundError, checkpoints
 from oo_sim.entrants import Entrant, entrants
 from oo_sim.errors import GateError, RunFailedError
+from oo_sim.experiment import lanes
 from oo_sim.gate import environment
 from oo_sim.gate.baseline import (
     DIRECTORY,
@@ -112,23 +113,27 @@ def record(
     threads: int | None = None,
     weak: bool = False,
     force: bool = False,
+    unchecked: bool = False,
 ) -> list[Path]:
     """Record a baseline of each policy (of the scenario's, if not told otherwise); returns the files.
 
     `users` instead of as many as the power against a loss of `margin` per decision takes; `margin` instead of 1 % of
     what the oracle earns more than random choice. A power below `LEAST_POWER` is refused unless `weak`, and a baseline
-    that exists already unless `force`. Raises GateError, ScenarioError, SpecError, UnknownPolicyError.
+    that exists already unless `force`. Private policies whose lanes interact are refused as by `run`, unless
+    `unchecked`, which the baseline keeps. Raises GateError, ScenarioError, SpecError, UnknownPolicyError.
     """
     _check(users, power, margin)
     ready = stage(scenario, rounds)
     taking_part = entrants(ready.world, policies or ready.scenario.policies)
+    if not unchecked:
+        lanes.check(ready.world, taking_part, ready.scenario.seed)
     margin = _margin(ready, threads) if margin is None else margin
     for each in taking_part:
         if not force and (path := path_of(directory, ready.scenario.name, each.label)).exists():
             raise GateError(
                 f"{plain(path)}: there is one already; `oo-sim gate accept` takes a change, --force another"
             )
-    made = [_recorded(ready, each, users, power, margin, threads, weak) for each in taking_part]
+    made = [_recorded(ready, each, users, power, margin, threads, weak, unchecked) for each in taking_part]
     return [save(baseline, directory) for baseline in made]
 
 
@@ -162,6 +167,7 @@ def _recorded(
     margin: float,
     threads: int | None,
     weak: bool,
+    unchecked: bool,
 ) -> Baseline:
     sd = _spread(ready, entrant, users or PILOT_USERS, threads)
     n = users or users_wanted(sd, margin, power)
@@ -170,7 +176,7 @@ def _recorded(
         n = max(n, users_wanted(sd, margin, power))
     if (reached := power_of(n, sd, margin)) < LEAST_POWER and not weak:
         raise GateError(_too_weak(ready, entrant, n, margin, sd, reached))
-    return baseline_of(ready, entrant, n, margin, round(reached, 4), threads)
+    return baseline_of(ready, entrant, n, margin, round(reached, 4), threads, unchecked=unchecked)
 
 
 def _too_weak(ready: Stage, entrant: Entrant, users: int, margin: float, sd: float, power: float) -> str:
@@ -200,6 +206,7 @@ def baseline_of(
     threads: int | None = None,
     anchor: I64 | None = None,
     accepted: tuple[Accepted, ...] = (),
+    unchecked: bool = False,
 ) -> Baseline:
     """Run the policy and make a baseline of what comes; its own end is the anchor unless one is given."""
     planned = looks(users)
@@ -225,6 +232,7 @@ def baseline_of(
         versions=environment.versions(),
         accepted=accepted,
         code=source_hash(entrant),
+        unchecked=unchecked and not entrant.built_in,
     )
     assert parts[0].sample is not None
     return Baseline(facts, totals, totals[-1] if anchor is None else anchor, parts[0].sample.log())

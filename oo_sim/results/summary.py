@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from oo_sim.logs import Manifest
-from oo_sim.show import count
+from oo_sim.show import count, plain
 from oo_sim.stats import Interval, mean_interval
 from oo_sim.stats.exact import ExactMoments
 
@@ -161,6 +161,7 @@ def notes(manifest: Manifest) -> Iterator[str]:
             "policy's own trajectory: reward, not regret, compares policies."
         )
     yield from dynamics_notes(manifest)
+    yield from unchecked_notes(manifest.unchecked)
     if dynamics_of(manifest).reporting:
         yield (
             "Shares of decisions by what became of their rewards by the end: rewarded (reported and learned), pending "
@@ -196,6 +197,15 @@ def dynamics_notes(manifest: Manifest) -> Iterator[str]:
             "Users come or leave: each user's value is over its own decisions, so that a user who left early still "
             "counts, and a user who never decided does not. Curves of reward are means over the users who are there in "
             "a round."
+        )
+
+
+def unchecked_notes(labels: Sequence[str]) -> Iterator[str]:
+    """What a reader must know of private policies that ran without the check of their lanes."""
+    if labels:
+        yield (
+            f"Ran unchecked: {', '.join(plain(label, 60) for label in labels)}. Nobody knows whether its lanes are "
+            "independent, so the numbers may be others with another number of workers."
         )
 
 

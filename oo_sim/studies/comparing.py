@@ -43,6 +43,7 @@ def compare(
     precise: bool = False,
     max_users: int = MAX_USERS,
     bootstrap_seed: int = 0,
+    unchecked: bool = False,
     progress: Progress | None = None,
     looked: Callable[[Look], None] | None = None,
 ) -> Comparison:
@@ -51,10 +52,9 @@ def compare(
     All pairs of `policies` (of all there are), candidate minus baseline, the earlier one the baseline; or each against
     the `reference`. Directories are read as runs, scenarios are run, with the overrides given. With `until`, users are
     added until each anytime-valid interval is at most +- `until` or excludes 0 (with `precise`, at most that wide also
-    where it excludes 0), or `max_users` is reached; `looked`
-    receives each look. `workers`, `executor` and `resume` are those of `run`: with a work directory, users that
-    are added are all that is computed (several scenarios have one below it each). `bootstrap_seed` is that of bands and
-    bootstraps.
+    where it excludes 0), or `max_users` is reached; `looked` receives each look. `workers`, `executor`, `resume` and
+    `unchecked` are those of `run`: with a work directory, users that are added are all that is computed (several
+    scenarios have one below it each). `bootstrap_seed` is that of bands and bootstraps.
 
     Raises ComparisonError where runs do not fit together, and what `run` and `load_run` raise.
     """
@@ -79,6 +79,7 @@ def compare(
             workers=workers or threads,
             executor=executor,
             resume=kept,
+            unchecked=unchecked,
             progress=progress,
         )
 

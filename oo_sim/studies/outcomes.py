@@ -94,7 +94,11 @@ def _joined(runs: Sequence[tuple[str, Run]], metric: Metric) -> Outcomes:
                 f"{plain(first_source)} and {plain(source)} are not the same scenario: {plain(where)} is "
                 f"{plain(a, 60)} and {plain(b, 60)}; only the policies may differ"
             )
-    manifest = replace(first.manifest, own_trajectory=any(run.manifest.own_trajectory for _, run in runs))
+    manifest = replace(
+        first.manifest,
+        own_trajectory=any(run.manifest.own_trajectory for _, run in runs),
+        unchecked=tuple(dict.fromkeys(label for _, run in runs for label in run.manifest.unchecked)),
+    )
     check_metric(manifest.name, metric, own_trajectory=manifest.own_trajectory)
     marks = np.unique(first.users["round"].to_numpy(float))
     found = [(label, source, run) for source, run in runs for label in run.manifest.labels]

@@ -16,7 +16,7 @@ from oo_sim.contract import F64
 from oo_sim.experiment import Progress, run
 from oo_sim.results import Run
 from oo_sim.results.result import Result, renamed
-from oo_sim.results.summary import LEVEL, dynamics_notes, size
+from oo_sim.results.summary import LEVEL, dynamics_notes, size, unchecked_notes
 from oo_sim.scenario import PolicyKey, PolicySpec, Scenario, SpecError, expand_spec, policy_key
 from oo_sim.show import Table, Tables, number, plain, plus_minus
 from oo_sim.stats import Interval, mean_interval, sup_t_band
@@ -83,7 +83,7 @@ class Sweep(Result):
             found.append("No interval with one user: intervals are over users, never over rounds.")
         if facts.own_trajectory:
             found.append("Regret is against the best on each policy's own trajectory: compare rewards, not regrets.")
-        return (*found, *dynamics_notes(facts))
+        return (*found, *dynamics_notes(facts), *unchecked_notes(facts.unchecked))
 
     def frame(self) -> pd.DataFrame:
         """A row per point: `pattern`, `policy`, a column for each varied parameter, `reward`, `behind_best` and
@@ -165,12 +165,14 @@ def sweep(
     threads: int | None = None,
     executor: Executor | None = None,
     resume: str | Path | None = None,
+    unchecked: bool = False,
     progress: Progress | None = None,
 ) -> Sweep:
     """Run all policies that the patterns stand for, once, and return what each earned; `.table()` is the frame.
 
     A pattern is a spec with lists or ranges: `linucb:alpha=[0.1,0.3,1,3]`, `linucb:alpha=log(0.1,10,5)`; a plain spec
-    among them is a line to compare with. `workers`, `executor` and `resume` are those of `run`.
+    among them is a line to compare with. `workers`, `executor`, `resume` and `unchecked` are those of
+    `run`.
 
     Raises SpecError, and what `run` raises.
     """
@@ -193,6 +195,7 @@ def sweep(
         workers=workers or threads,
         executor=executor,
         resume=resume,
+        unchecked=unchecked,
         progress=progress,
     )
     [outcomes] = gather([result])
