@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from oo_sim.cli.printing import Json, check_out, print_result
+
 if TYPE_CHECKING:
-    from oo_sim.fitting import Fit
+    from oo_sim.fitting.search import Step
 
 app = typer.Typer(add_completion=False)
+
+_ITERATIONS = 40  # of a climb, at most
 
 
 @app.command()
@@ -25,7 +30,7 @@ def fit(
     seed: Annotated[int, typer.Option(help="The seed of the starts and of who is kept back.")] = 0,
     terms: Annotated[str, typer.Option(help="oo5, oo7, oo7x, or terms with commas between.")] = "oo7x",
     anyway: Annotated[bool, typer.Option("--anyway", help="Fit what looks like drift all the same.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print what is known of the fit as JSON.")] = False,
+    as_json: Json = False,
 ) -> None:
     """Learn a scenario of the people in a log, say how well it predicts people it has not seen, and where not to
     believe it.
@@ -34,11 +39,11 @@ def fit(
 
     Example: oo-sim fit runs/quickstart-1 --logged egreedy -o mine.yaml
     """
-    from rich.console import Console  # noqa: PLC0415 (so that --help is fast)
+    from oo_sim.fitting import fit as fitted  # noqa: PLC0415 (so that --help is fast)
+    from oo_sim.fitting.result import beside  # noqa: PLC0415
 
-    from oo_sim.fitting import fit as fitted  # noqa: PLC0415
-
-    with Console(stderr=True).status("reading the log") as status:
+    check_out(out, (".yaml", ".yml"))
+    with _watched() as (told, stage):
         found = fitted(
             log,
             segments=segments,
@@ -49,49 +54,35 @@ def fit(
             terms=terms,
             anyway=anyway,
             name=_name(out),
-            told=lambda count, start, done, value: status.update(
-                f"segments {count}, start {start + 1} of {starts}, round {done}, log likelihood {value:,.1f}"
-            ),
-            stage=status.update,
+            told=told,
+            stage=stage,
         )
-    scenario, beside = found.save(out)
-    if as_json:
-        typer.echo(json.dumps(found.as_dict(), indent=2, allow_nan=False))
-    else:
-        typer.echo("\n".join([*lines(found), "", f"Wrote {scenario} and {beside}."]))
+    scenario = found.save(out)
+    print_result(found, as_json=as_json)
+    if not as_json:
+        typer.echo(f"\nWrote {scenario} and {beside(scenario)}.")
+
+
+@contextmanager
+def _watched() -> Iterator[tuple[Callable[[Step], None], Callable[[str], None]]]:
+    """A bar of starts and iterations on a terminal, and what is done now; elsewhere nothing."""
+    from rich.console import Console  # noqa: PLC0415 (so that --help is fast)
+    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn  # noqa: PLC0415
+
+    console = Console(stderr=True)
+    columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
+        task = bar.add_task("reading the log", total=None)
+
+        def told(at: Step) -> None:
+            done = at.climb + min(at.iterations, _ITERATIONS) / _ITERATIONS
+            what = f"{at.segments} segments, start {at.start + 1} of {at.starts}, iteration {at.iterations}"
+            bar.update(task, total=at.climbs, completed=done, description=f"{what}, {at.log_likelihood:,.1f}")
+
+        yield told, lambda what: bar.update(task, description=what)
 
 
 def _name(out: Path) -> str:
     """The scenario's name: the file's, as far as names go."""
     word = "".join(c if c.isascii() and (c.isalnum() or c in "_-") else "-" for c in out.stem.lower())
     return word[:64] or "fitted"
-
-
-def lines(found: Fit) -> list[str]:
-    """What a reader needs of a fit, in a few lines."""
-    data = found.data
-    said = [
-        f"{len(data.decisions)} users, {int(data.decisions.sum()):,} decisions of {found.label}, "
-        f"{len(data.reactions.y):,} reactions",
-        "",
-        "segments  log likelihood       BIC  starts at the top",
-    ]
-    best = found.people.segments
-    for row in found.segments.itertuples():
-        mark = "  <- chosen" if row.segments == best else ""
-        reached = f"{row.reached} of {row.starts}"
-        said.append(f"{row.segments:8}  {row.log_likelihood:14,.1f}  {row.bic:8,.0f}  {reached}{mark}")
-    said += ["", "log likelihood per reaction    this fit  one segment  a constant"]
-    for key, name in (("new_users", "users never seen"), ("later_rounds", "same users, later")):
-        h = found.held_out[key]
-        said.append(f"{name:28}  {h['fit']:9.4f}  {h['one_segment']:11.4f}  {h['constant']:10.4f}")
-    said.append("")
-    for s in range(best):
-        strong = sorted(
-            range(1, len(data.reactions.terms)),
-            key=lambda j: -abs(found.people.mean[s, j]) / max(found.errors.mean[s, j], 1e-12),
-        )[:4]
-        what = ", ".join(f"{data.reactions.terms[j]} {found.people.mean[s, j]:+.2f}" for j in strong)
-        said.append(f"segment-{s + 1}: {found.people.share[s]:.0%} of people; {what}")
-    said.append(f"{found.surely_assigned:.0%} of users belong to a segment with probability .9 or more.")
-    return said + [f"Warning: {warning}." for warning in found.warnings]

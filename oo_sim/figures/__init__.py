@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 from oo_sim.figures import comparison, evaluation, sweep
 from oo_sim.figures.curves import curves_figure, loglog_figure
 from oo_sim.figures.exploration import exploration_figure
+from oo_sim.figures.fit import fit_figure
 from oo_sim.figures.kit import png, save
 from oo_sim.figures.matrix import matrix_figure
 from oo_sim.figures.paper import paper_figure
@@ -16,6 +17,7 @@ from oo_sim.figures.people import users_figure
 from oo_sim.figures.reactions import reactions_figure
 from oo_sim.figures.segments import segments_figure
 from oo_sim.figures.theta import theta_figure
+from oo_sim.fitting import Fit
 from oo_sim.results import Run
 from oo_sim.studies import Comparison, Evaluation, Sweep
 
@@ -31,7 +33,7 @@ FIGURES: Mapping[str, Callable[[Run], Figure]] = {
 
 
 def figure(
-    result: Run | Comparison | Sweep | Evaluation, kind: str, *, style: str = "screen", log: bool = False
+    result: Run | Comparison | Sweep | Evaluation | Fit, kind: str, *, style: str = "screen", log: bool = False
 ) -> Figure:
     """The figure of a result; `log` draws the curves' regret on logarithmic axes."""
     if style != "screen":
@@ -40,6 +42,8 @@ def figure(
         return matrix_figure(result) if kind == "matrix" else comparison.picture(result)
     if isinstance(result, Evaluation):
         return evaluation.picture(result)
+    if isinstance(result, Fit):
+        return fit_figure(result, kind)
     if isinstance(result, Sweep):
         return sweep.picture(result)
     return curves_figure([result], log=log) if kind == "curves" else FIGURES[kind](result)

@@ -11,12 +11,22 @@ from matplotlib.figure import Figure
 
 from oo_sim.figures.kit import ForestRow, Shape, finish, forest, multiples, name_panel, text_width
 from oo_sim.figures.style import FAINT, FONT, INK
-from oo_sim.show import signed
+from oo_sim.fitting import Fit
+from oo_sim.show import plain, signed
 from oo_sim.stats import Band, Interval
-from oo_sim.studies.again import Again
+from oo_sim.studies.again import Again, again
 
 _Z = 1.959963984540054
 _LOGGED, _FITTED = "#0072B2", "#D55E00"
+
+
+def fit_figure(found: Fit, kind: str) -> Figure:
+    """The figure of a fit. For `again`, the logging policy is run in the fitted world; FitError where the log is gone
+    or the policy cannot be made again."""
+    said = found.as_dict()
+    if kind == "again":
+        return again_figure(again(said, found.scenario), plain(found.label, 40))
+    return calibration_figure(said) if kind == "calibration" else coefficients_figure(said)
 
 
 def coefficients_figure(said: Mapping[str, Any]) -> Figure:

@@ -58,7 +58,7 @@ def fit(
     warnings = [*left_out, *_refuse(data, counts)]
     if max(counts) > 1 and np.median(data.decisions) < FEWEST_DECISIONS:
         counts = (1,)  # with `auto`, one segment is what can be told
-    found = search(data.reactions, counts, starts, seed, told or (lambda *_: None))
+    found = search(data.reactions, counts, starts, seed, *([told] if told else []))
     best = preferred(found)
     if len(best.starts) > 1 and best.reached == 1:
         warnings.append(

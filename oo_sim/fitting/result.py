@@ -1,11 +1,11 @@
-"""`Fit`: a scenario learned from a log, its tables, and the two files it is written to."""
+"""`Fit`: a scenario learned from a log, its tables and figures, and the two files it is written to."""
 
 from __future__ import annotations
 
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import pandas as pd
@@ -17,14 +17,21 @@ from oo_sim.fitting.people import Population
 from oo_sim.fitting.precision import Precision
 from oo_sim.fitting.priors import LinearPrior
 from oo_sim.fitting.search import Searched
+from oo_sim.fitting.tables import held_out_table, segments_table, sentences, tried_table
+from oo_sim.results.result import Result, write_whole
 from oo_sim.scenario import Scenario, loads
+from oo_sim.show import Tables, plain
 
 _Z = 1.959963984540054
 
 
 @dataclass(frozen=True)
-class Fit:
-    """A scenario learned from a log: `scenario`, `people` with standard errors, and what speaks for or against it."""
+class Fit(Result):
+    """A scenario learned from a log: `scenario`, `people` with standard errors, and what speaks for or against it.
+
+    Its figures are the `coefficients` with intervals, the `calibration` of rounds that were kept back, and `again`, the
+    logging policy run once more in the fitted world, over the log's own curve.
+    """
 
     log: Path
     label: str
@@ -39,6 +46,9 @@ class Fit:
     warnings: tuple[str, ...]
     yaml: str
     source: dict[str, Any]
+
+    kinds: ClassVar[tuple[str, ...]] = ("coefficients", "calibration", "again")
+    alt: ClassVar[str] = "means of the coefficients with their intervals, by segment"
 
     @property
     def people(self) -> Population:
@@ -90,6 +100,22 @@ class Fit:
         """The share of users whose segment has a probability of .9 or more."""
         return float((self.fitted.users.share.max(axis=1) >= 0.9).mean())
 
+    @property
+    def drawable(self) -> bool:
+        """A fit always has coefficients to draw."""
+        return True
+
+    def table(self) -> Tables:
+        """Segments, the numbers of them that were tried, and how well is predicted what was kept back."""
+        said = self.as_dict()
+        warnings = [f"Warning: {plain(warning, 1000)}." for warning in self.warnings]
+        tables = [segments_table(said), tried_table(said), held_out_table(said)]
+        return Tables(tables, notes=[*sentences(said), *warnings])
+
+    def frame(self) -> pd.DataFrame:
+        """The coefficients."""
+        return self.coefficients
+
     def as_dict(self) -> dict[str, Any]:
         """What `NAME.fit.json` holds."""
         p, e, data = self.people, self.errors, self.data
@@ -139,14 +165,21 @@ class Fit:
             "warnings": list(self.warnings),
         }
 
-    def save(self, path: str | Path) -> tuple[Path, Path]:
-        """Write the scenario to `path` (`mine.yaml`) and what is known of it beside it (`mine.fit.json`)."""
+    def save(self, path: str | Path, kind: str | None = None, *, style: str = "screen") -> Path:
+        """Write the scenario to `path` (`mine.yaml`) and what is known of it beside it (`mine.fit.json`); or, by the
+        file's ending, a figure or a table, as of every result. Returns its path."""
         to = Path(path)
-        beside = to.with_name(f"{to.stem}.fit.json")
+        if to.suffix.lower() not in (".yaml", ".yml"):
+            return super().save(to, kind, style=style)
         text = json.dumps(self.as_dict(), indent=1, allow_nan=False) + "\n"
-        to.write_text(self.yaml, encoding="utf-8")
-        beside.write_text(text, encoding="utf-8")
-        return to, beside
+        write_whole(to, self.yaml.encode())
+        write_whole(beside(to), text.encode())
+        return to
+
+
+def beside(scenario: Path) -> Path:
+    """Where what is known of a fitted scenario stands: `mine.fit.json` beside `mine.yaml`."""
+    return scenario.with_name(f"{scenario.stem}.fit.json")
 
 
 def _prior(prior: LinearPrior) -> dict[str, Any]:

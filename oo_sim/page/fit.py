@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from oo_sim.errors import OoSimError
 from oo_sim.figures.fit import again_figure, calibration_figure, coefficients_figure
+from oo_sim.fitting.tables import held_out_table, segments_table, sentences, tried_table
 from oo_sim.page.chapter import Picture, picture
 from oo_sim.show import Table, plain
 from oo_sim.studies.again import again, known, scenario_beside
@@ -62,53 +63,6 @@ def fit_part(path: Path) -> FitPart:
             "Intervals are of the mean over a segment's users; the users themselves differ by the sd in the file.",
         )
     )
-    new = said["held_out"]["new_users"]
-    verdict = [
-        f"{said['users']} users, {said['decisions']:,} decisions of {said['policy']}, {said['reactions']:,} reactions; "
-        f"{len(said['people'])} {'segment' if len(said['people']) == 1 else 'segments'} of people.",
-        f"Per reaction of users whom the fit has not seen, the log likelihood is {new['fit']:.3f}, against "
-        f"{new['one_segment']:.3f} with one segment and {new['constant']:.3f} of a constant.",
-        *([sentence] if sentence else []),
-    ]
-    tables = [_segments(said), _tried(said), _held_out(said)]
+    verdict = [*sentences(said), *([sentence] if sentence else [])]
+    tables = [segments_table(said), tried_table(said), held_out_table(said)]
     return FitPart(path.name.removesuffix(".fit.json"), verdict, said["warnings"], tables, pictures, notes)
-
-
-def _segments(said: Mapping[str, Any]) -> Table:
-    rows = [
-        (
-            one["name"],
-            f"{one['share']:.3f} ± {1.96 * one['share_error']:.3f}",
-            ", ".join(f"{term} {one['mean'][term]:+.2f}" for term in _strongest(one, said["terms"])),
-        )
-        for one in said["people"]
-    ]
-    title = f"Segments; {said['assignment']['sure']:.0%} of users belong to one with probability .9 or more"
-    return Table(("segment", "share", "surest coefficients"), rows, title, wordy=frozenset({2}))
-
-
-def _strongest(one: Mapping[str, Any], terms: Sequence[str]) -> list[str]:
-    return sorted(terms[1:], key=lambda term: -abs(one["mean"][term]) / max(one["mean_error"][term], 1e-12))[:4]
-
-
-def _tried(said: Mapping[str, Any]) -> Table:
-    rows = [
-        (
-            str(one["segments"]),
-            f"{one['log_likelihood']:,.1f}",
-            f"{one['bic']:,.0f}",
-            f"{one['reached']} of {one['starts']}",
-        )
-        for one in said["tried"]
-    ]
-    headers = ("segments", "log likelihood", "BIC", "starts that reached it")
-    return Table(headers, rows, "Numbers of segments that were tried; the smallest BIC was taken")
-
-
-def _held_out(said: Mapping[str, Any]) -> Table:
-    names = {"new_users": "users never seen", "later_rounds": "the same users, later"}
-    rows = [
-        (names[key], *(f"{one[column]:.4f}" for column in ("fit", "one_segment", "constant")))
-        for key, one in said["held_out"].items()
-    ]
-    return Table(("kept back", "this fit", "one segment", "a constant"), rows, "Log likelihood per reaction")

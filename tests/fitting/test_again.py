@@ -22,7 +22,7 @@ def fitted(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("fit")
     oo_sim.run("quickstart", policies=[POLICY], users=80, rounds=40, events=True, out=folder / "log", plot=False)
     found = oo_sim.fit(folder / "log", terms="is_overdue,task_age,priority,is_llm", segments=2, starts=1)
-    return found.save(folder / "mine.yaml")[1]
+    return found.save(folder / "mine.yaml").with_name("mine.fit.json")
 
 
 def test_the_fitted_world_gives_the_logs_curve_and_another_world_does_not(fitted: Path) -> None:

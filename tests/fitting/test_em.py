@@ -12,7 +12,7 @@ from oo_sim.fitting import Population
 from oo_sim.fitting.checks import calibration, drift, marginal, predicted
 from oo_sim.fitting.em import blended
 from oo_sim.fitting.precision import precision, settled, singular
-from oo_sim.fitting.search import preferred, search
+from oo_sim.fitting.search import Step, preferred, search
 
 from .cases import TWO, drawn
 
@@ -36,11 +36,16 @@ def test_two_kinds_of_people_are_found_again() -> None:
 
 def test_the_climb_rises_and_the_same_seed_gives_the_same_bits() -> None:
     data, _ = drawn(TWO, 80, 30, 2)
-    told: list[tuple[int, int, int, float]] = []
-    first = search(data, (2,), 2, 5, lambda *said: told.append(said))[0]
+    told: list[Step] = []
+    first = search(data, (2,), 2, 5, told.append)[0]
     again = search(data, (2,), 2, 5)[0]
     assert all(np.array_equal(a, b) for a, b in zip(first.fitted.people, again.fitted.people, strict=True))
-    assert {(count, start) for count, start, _, _ in told} == {(1, 0), (2, 0), (2, 1)}
+    assert [(s.climb, s.segments, s.start, s.starts) for s in told if s.iterations == 1] == [
+        (0, 1, 0, 1),
+        (1, 2, 0, 2),
+        (2, 2, 1, 2),
+    ]
+    assert {step.climbs for step in told} == {3}
     path = np.array(first.fitted.path)
     assert (np.diff(path) > -0.5).all()  # Laplace's parabolas move between rounds, so it may give back a little
 

@@ -84,10 +84,10 @@ def test_the_scenario_is_valid_and_like_the_one_that_was_logged(found: Fit) -> N
 
 
 def test_what_is_known_of_a_fit(found: Fit, tmp_path: Path) -> None:
-    yaml, beside = found.save(tmp_path / "mine.yaml")
-    assert (yaml.name, beside.name) == ("mine.yaml", "mine.fit.json")
+    yaml = found.save(tmp_path / "mine.yaml")
+    assert [path.name for path in sorted(tmp_path.iterdir())] == ["mine.fit.json", "mine.yaml"]
     assert oo_sim.load_scenario(yaml) == found.scenario
-    said = json.loads(beside.read_text())
+    said = json.loads((tmp_path / "mine.fit.json").read_text())
     assert said["log"]["hash"]
     assert (said["users"], said["decisions"], said["reactions"]) == (60, 2400, len(found.data.reactions.y))
     assert [len(one["log_likelihood_by_start"]) for one in said["tried"]] == [1, 2, 2, 2]
@@ -98,6 +98,19 @@ def test_what_is_known_of_a_fit(found: Fit, tmp_path: Path) -> None:
     assert len(said["calibration"]["decile"]["rows"]) == 10
     assert list(found.coefficients["term"].unique()) == list(found.data.reactions.terms)
     assert (found.coefficients["mean_error"] > 0).all()
+
+
+def test_a_fit_is_drawn_and_written_as_every_result_is(found: Fit, tmp_path: Path) -> None:
+    for kind in found.kinds:
+        assert found.save(tmp_path / f"{kind}.png", kind).stat().st_size > 5_000
+    with pytest.raises(ValueError, match="there are coefficients, calibration, again"):
+        found.figure("curves")
+    assert found.frame().equals(found.coefficients)
+    assert len(found.save(tmp_path / "mine.csv").read_text().splitlines()) == 1 + len(found.frame())
+    said = str(found.table())
+    assert "60 users, 2,400 decisions of random" in said
+    assert "smallest BIC" in said
+    assert "data:image/png" in found._repr_html_()
 
 
 def test_a_prior_is_what_regressions_of_the_people_give(found: Fit) -> None:
@@ -165,6 +178,15 @@ def test_too_few_users_are_refused(tmp_path: Path) -> None:
 def test_rewards_that_are_not_reactions_are_refused(tmp_path: Path) -> None:
     with pytest.raises(FitError, match="not reactions"):
         oo_sim.fit(logged(tmp_path, "linear", 30, 10))
+
+
+def test_reactions_that_nobody_had_are_named(tmp_path: Path) -> None:
+    world = oo_sim.load_scenario("quickstart").canonical()
+    world["world"]["reactions"]["cut_points"] = [-60.0, -0.5, 0.5, 1.5]
+    path = tmp_path / "kind.yaml"
+    path.write_text(json.dumps(world))
+    with pytest.raises(FitError, match="no reaction is dismiss, so the cut points beside it cannot be told"):
+        oo_sim.fit(logged(tmp_path, path, 40, 30), terms=TERMS)
 
 
 def test_short_logs_have_one_segment(tmp_path: Path) -> None:

@@ -20,7 +20,7 @@ def people(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("warm")
     log = {"policies": ["egreedy:epsilon=0.2"], "users": 200, "rounds": 80, "events": True, "out": folder / "log"}
     oo_sim.run("quickstart", plot=False, **log)  # type: ignore[arg-type]
-    return oo_sim.fit(folder / "log", segments=2, starts=2).save(folder / "people.yaml")[1]
+    return oo_sim.fit(folder / "log", segments=2, starts=2).save(folder / "people.yaml").with_name("people.fit.json")
 
 
 def gain(scenario: str, policy: str, people: Path, features: str) -> Interval:
