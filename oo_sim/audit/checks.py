@@ -86,7 +86,7 @@ def _own(i: int, m: Learnings, own: F64, known: Bool) -> object:
     if m.served[i] and m.t_decided[i] < 0:
         return "a vector that an hour, a day and a candidate can give"
     if not known[i]:
-        return f"nothing: there is no decision {m.t_decided[i]}"
+        return f"nothing: there is no decision {m.t_decided[i] + 1} (t={m.t_decided[i]})"
     same = not differs(m.x[i], own[i]).any()
     return "learned once only" if same else own[i]
 
@@ -144,7 +144,7 @@ def times(d: Decisions, m: Learnings) -> Iterator[tuple[Finding, bool]]:
             follows,
             d.ts < d.ts[before],
             lambda i: f"{d.ts[i]} microseconds",
-            lambda i: f"{d.ts[before[i]]} or later, when decision {d.t[before[i]]} was made",
+            lambda i: f"{d.ts[before[i]]} or later, when decision {d.t[before[i]] + 1} was made",
         ),
         False,
     )

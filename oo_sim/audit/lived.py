@@ -123,7 +123,7 @@ def findings(
         np.ones(lanes.n, np.bool_),
         found.missing >= 0,
         lambda i: "no decision",
-        lambda i: f"a decision in round {found.comes[i] + found.missing[i]}, of a user who is there",
+        lambda i: f"a decision in round {found.comes[i] + found.missing[i] + 1}, of a user who is there",
     )
     yield gap, Rows(users, lanes.replicates, everybody, np.maximum(found.missing, 0))
     yield _clock(d, found, there), decided
@@ -144,7 +144,7 @@ def _clock(d: Decisions, found: Lived, there: Bool) -> Finding:
         there,
         (d.hour != found.hour) | (d.day != found.day),
         lambda i: f"hour {d.hour[i]}, day {d.day[i]}",
-        lambda i: f"hour {found.hour[i]}, day {found.day[i]} in round {found.round[i]}",
+        lambda i: f"hour {found.hour[i]}, day {found.day[i]} in round {found.round[i] + 1}",
     )
 
 
@@ -263,7 +263,7 @@ def _name(code: int) -> str:
 
 
 def _when(found: Lived, i: int) -> str:
-    return f"{_name(int(found.reaction[i]))}, learned in round {found.arrives[i]}"
+    return f"{_name(int(found.reaction[i]))}, learned in round {found.arrives[i] + 1}"
 
 
 def picked(users: int, some: int) -> Callable[[str], bool]:

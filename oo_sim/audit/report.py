@@ -69,7 +69,7 @@ class Wrong:
     expected: str
 
     def __str__(self) -> str:
-        where = f"user {self.user_id}, replicate {self.replicate}, decision {self.t}"
+        where = f"user {self.user_id}, replicate {self.replicate}, decision {self.t + 1} (t={self.t})"
         return f"{self.policy}: {where}: {self.check}: logged {self.logged}; should be {self.expected}"
 
 

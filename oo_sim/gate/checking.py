@@ -260,7 +260,7 @@ def first_difference(before: pa.Table, after: pa.Table) -> str:
     old, new = ({tuple(row[k] for k in keys): row for row in table.to_pylist()} for table in (before, after))
     for key in sorted(old.keys() | new.keys()):
         was, now = old.get(key), new.get(key)
-        where = f"user-{key[1]}, decision {key[0]}"
+        where = f"user-{key[1]}, decision {key[0] + 1} (t={key[0]})"
         if was is None or now is None:
             return f"{where}: {'was not made before' if was is None else 'is not made any more'}"
         fields = [name for name in was if was[name] != now[name]]

@@ -248,5 +248,5 @@ def _where(before: str | None, after: str | None, rounds: int) -> str:
     ahead = differs[_SIZE:].reshape(-1, 2).any(axis=1)
     users = np.flatnonzero(each)
     who = "no user's totals" if len(users) == 0 else f"{len(users)} users, the first user-{users[0]}"
-    when = f"from round {np.argmax(ahead)} on" if ahead.any() else "in what was earned"
+    when = f"from round {np.argmax(ahead) + 1} on" if ahead.any() else "in what was earned"
     return f"changed {when}, of {who}: {', '.join(columns) or 'rewards'}"

@@ -37,7 +37,7 @@ def test_the_report_names_user_round_and_what_should_be() -> None:
     assert first is not None
     assert (first.check, first.user_id, first.t, first.replicate) == ("propensity", "user-2", 11, 0)
     assert float(first.expected) == pytest.approx(2 * float(first.logged))
-    assert "egreedy: user user-2, replicate 0, decision 11: propensity: logged" in str(first)
+    assert "egreedy: user user-2, replicate 0, decision 12 (t=11): propensity: logged" in str(first)
 
 
 def test_candidates_that_differ_may_tie_either_way() -> None:

@@ -236,7 +236,7 @@ def test_strict_fails_what_statistics_would_pass_and_says_what_changed_first(rec
     (mild,) = check("quickstart", policies=[other], directory=recorded.parent).cases
     assert "alpha was 1.0 and is 1.000000001" in next(layer.text for layer in mild.layers if layer.name == "hashes")
     first = next(layer.text for layer in mild.layers if layer.name == "first difference")
-    assert re.match(r"user-\d+, decision 0: score 1\.\d+ before, 1\.\d+ now$", first), first
+    assert re.match(r"user-\d+, decision 1 \(t=0\): score 1\.\d+ before, 1\.\d+ now$", first), first
     shifted = make("linucb")._replace(score=_nudged(make("linucb")))
     for strict, verdict in ((False, Verdict.EQUIVALENT), (True, Verdict.CHANGED)):
         (case,) = check("quickstart", policies=[shifted], directory=recorded.parent, strict=strict).cases
@@ -259,7 +259,7 @@ def test_a_late_fault_is_seen_by_the_audit(tmp_path: Path) -> None:
 
     (case,) = check("quickstart", policies=[sound._replace(update=update)], directory=tmp_path).cases
     assert case.verdict is Verdict.VIOLATION
-    assert re.search(r"decision 25\d: score", case.text), case.text
+    assert re.search(r"decision 25\d \(t=25\d\): score", case.text), case.text
 
 
 def test_a_gain_is_looked_at_as_long_as_a_loss() -> None:

@@ -58,7 +58,7 @@ def test_processes_change_nothing(few: list[Cell]) -> None:
 def test_one_bit_shows_with_its_round_its_users_and_its_column(
     column: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """In round 7 of the last user one column is another."""
+    """In round 8 of the last user one column is another."""
     one = [Cell(mechanisms.scenario("plain"), "egreedy", None)]
     monkeypatch.setattr("oo_sim.gate.matrix.cells", lambda scenarios=(): one)
     record_matrix(directory=tmp_path, workers=1)
@@ -76,7 +76,7 @@ def test_one_bit_shows_with_its_round_its_users_and_its_column(
     report = check_matrix(directory=tmp_path, workers=1)
     assert report.exit_code == 1
     (difference,) = report.differences
-    assert "changed from round 7 on, of 1 users, the first user-63" in difference.text
+    assert "changed from round 8 on, of 1 users, the first user-63" in difference.text
     assert column in difference.text
 
 
