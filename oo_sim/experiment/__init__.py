@@ -2,7 +2,8 @@
 
 from oo_sim.experiment.pieces import Status, merge, partial, shard, status
 from oo_sim.experiment.plan import CHECKPOINTS, Plan, plan
-from oo_sim.experiment.running import WHOLE, Progress, Run, run
+from oo_sim.experiment.running import WHOLE, Run, run
+from oo_sim.experiment.working import Progress
 
 __all__ = [
     "CHECKPOINTS",

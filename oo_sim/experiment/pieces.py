@@ -11,7 +11,8 @@ from oo_sim.contract import Policy
 from oo_sim.errors import WorkError
 from oo_sim.experiment.plan import Checkpoints, Plan, plan
 from oo_sim.experiment.reducing import Reduction
-from oo_sim.experiment.running import Progress, Working, cores, finished
+from oo_sim.experiment.running import cores, finished
+from oo_sim.experiment.working import Progress, Working
 from oo_sim.logs import RunWriter
 from oo_sim.results import Run
 from oo_sim.scenario import Scenario, validate
@@ -141,11 +142,12 @@ class Status(NamedTuple):
     each: int
     units: int
     units_done: int
-    holder: str | None
+    holders: list[str]
 
     def lines(self) -> list[str]:
         """In words."""
-        who = f"{self.holder} works here" if self.holder else "nobody works here now"
+        who = ", ".join(self.holders) + (" work here" if len(self.holders) > 1 else " works here")
+        who = who if self.holders else "nobody works here now"
         lines = [f"{self.name}: {self.units_done:,} of {self.units:,} units are done; {who}"]
         return lines + [f"{label}: {done / max(self.each, 1):.1%}" for label, done in self.done.items()]
 
@@ -164,4 +166,4 @@ def status(directory: str | Path) -> Status:
         each += unit.decisions if j == 0 else 0
         done[planned.taking_part[j].label] += unit.decisions if path is not None else 0
     made = sum(path is not None for _, _, path in units)
-    return Status(planned.scenario.name, done, each, len(units), made, store.holder())
+    return Status(planned.scenario.name, done, each, len(units), made, store.holders())

@@ -4,32 +4,27 @@ from __future__ import annotations
 
 import os
 import platform
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Sequence
+from contextlib import ExitStack
 from functools import partial
 from importlib.metadata import version
 from numbers import Integral
 from pathlib import Path
-from typing import Any
 
 import pyarrow as pa
 
-from oo_sim.contract import Policy, World
-from oo_sim.engine import Block, InterruptedRunError, Observer, run_policy
-from oo_sim.engine.tile import compile_for, interpreted
+from oo_sim.contract import Policy
+from oo_sim.engine.tile import interpreted
 from oo_sim.entrants import Entrant
 from oo_sim.experiment.plan import Checkpoints, Plan, plan
 from oo_sim.experiment.reducing import Reduction, collected
-from oo_sim.logs import EventSource, LoggedPolicy, Manifest, Recorder, RunWriter, content_hash
+from oo_sim.experiment.working import Progress, Working
+from oo_sim.logs import LoggedPolicy, Manifest, RunWriter, content_hash
 from oo_sim.results import drawing
 from oo_sim.results.run import CURVES_PNG, Run
 from oo_sim.scenario import Scenario
-from oo_sim.work import Executor, Played, Store, Unit, done, play
+from oo_sim.work import Executor, Store
 
-Progress = Callable[[str, int, int], None]
-"""Hears, from any thread: the policy's label, decisions made so far, decisions in all."""
-
-_EVENT_BLOCK = 256  # smaller blocks while events are written, so that fewer parts are open at a time
 _MANY = 2_000_000  # rows of the users table from which on a summary is made of moments, and rows stay in their file
 
 
@@ -110,81 +105,6 @@ def run(
 WHOLE = 1 << 18  # users in a unit where nothing is kept or sent: a few units at most, each over all workers
 
 
-class Working:
-    """A plan's units, done one way or the other, and what came of them."""
-
-    def __init__(
-        self,
-        plan: Plan,
-        store: Store | None,
-        executor: Executor | None,
-        workers: int,
-        block: int | None,
-        progress: Progress | None,
-        log: RunWriter | None,
-    ) -> None:
-        self.plan, self.store, self.workers = plan, store, workers
-        self._executor, self._block, self._progress, self._log = executor, block, progress, log
-        self.logs_events = log is not None
-
-    def into(self, reduction: Reduction) -> None:
-        """Do all units, or take what is kept of them, in the plan's order as far as they are done here."""
-        self.plan.remember()
-        units = self.plan.own(self.plan.units(self.store))
-        if self._executor is not None:
-            self._send(units, reduction, self._executor)
-            units = self.plan.own(self.plan.units(self.store)) if self.store is not None else iter(())
-        warm: set[int] = set()
-        for j, unit, path in units:
-            played = self.store.read(unit, path) if self.store is not None and path is not None else None
-            if played is None:
-                if j not in warm:
-                    warm.add(j)
-                    entrant = self.plan.taking_part[j]
-                    warm_up(self.plan.world_of(entrant), entrant.policy, unit.decisions)
-                played = self._played(j, unit, reduction)
-                self._keep(unit, played)
-            reduction.take(j, unit, played)
-
-    def _send(self, units: Iterable[tuple[int, Unit, Path | None]], reduction: Reduction, executor: Executor) -> None:
-        """Let the executor do all that is not kept. Where there is a store it goes there, and is read again in order:
-        memory holds no more than what is under way."""
-        whose, made = dict[Unit, int](), 0
-        for j, unit, path in units:
-            if self.store is None or path is None or self.store.read(unit, path) is None:
-                whose[unit] = j
-            else:
-                made += unit.decisions
-        for unit, played in done(list(whose), executor):
-            if self.store is None or played.failure is not None:
-                reduction.take(whose[unit], unit, played)
-            self._keep(unit, played)
-            made += unit.decisions
-            if self._progress is not None:
-                self._progress(self.plan.taking_part[whose[unit]].label, made, self.plan.decisions)
-
-    def _keep(self, unit: Unit, played: Played) -> None:
-        if self.store is not None and played.failure is None:
-            self.store.write(unit, played)
-
-    def _played(self, j: int, unit: Unit, reduction: Reduction) -> Played:
-        watch = _watch(self._log, j, self.plan.taking_part[j]) if self._log else None
-        block = self._block or (_EVENT_BLOCK if self._log else None)
-        return play(unit, self.workers, block, watch, self._heard(reduction, j))
-
-    def _heard(self, reduction: Reduction, j: int) -> Callable[[int], None] | None:
-        if self._progress is None:
-            return None
-        progress, done, label = self._progress, sum(reduction.done), self.plan.taking_part[j].label
-
-        def more(decisions: int) -> None:
-            nonlocal done
-            done += decisions
-            progress(label, done, self.plan.decisions)
-
-        return more
-
-
 def finished(work: Working, writer: RunWriter | None, *, plot: bool) -> Run:
     """Do the work, and write the run directory where there is to be one."""
     planned = work.plan
@@ -220,48 +140,6 @@ def _append(writer: RunWriter, j: int, rows: pa.Table) -> None:
 def cores() -> int:
     """Cores that this process may use, where the system can tell."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-def warm_up(world: World, policy: Policy, decisions: int = 1) -> None:
-    """Load or compile what the policy needs for so many decisions, so that compiling does not count as deciding."""
-    try:
-        run_policy(world, policy, seed=0, users=1, rounds=1, threads=1)
-        compile_for(world, policy, decisions)
-    except Exception:  # it will fail again, and then be listed
-        return
-
-
-def _watch(log: RunWriter, index: int, entrant: Entrant) -> Callable[[Block], Any]:
-    @contextmanager
-    def watch(block: Block) -> Iterator[Observer]:
-        source = EventSource.of(entrant.label, entrant.policy, entrant.hash, block.replicate)
-        if entrant.bank is not None:
-            source = source._replace(prompt_version=entrant.bank.prompt_version, models=entrant.bank.models)
-        recorder = Recorder(log, index, source, block.first, block.user_ids)
-
-        yield _Careful(recorder)
-        recorder.close()
-
-    return watch
-
-
-class _Careful:
-    """A recorder whose failures stop the run: they are the log's, not the policy's."""
-
-    def __init__(self, recorder: Recorder) -> None:
-        self._recorder = recorder
-
-    def decided(self, *seen: Any) -> None:
-        try:
-            self._recorder.decided(*seen)
-        except Exception as error:
-            raise InterruptedRunError from error
-
-    def learned(self, *seen: Any) -> None:
-        try:
-            self._recorder.learned(*seen)
-        except Exception as error:
-            raise InterruptedRunError from error
 
 
 def _by(planned: Plan, entrant: Entrant, events: bool) -> str:

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from oo_sim.experiment.plan import Plan
-from oo_sim.experiment.running import WHOLE, warm_up
+from oo_sim.experiment.running import WHOLE
+from oo_sim.experiment.working import warm_up
 from oo_sim.work import Store, Unit, play
 
 _BASE = 290e6  # bytes of a process with all kernels loaded

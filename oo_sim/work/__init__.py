@@ -1,6 +1,6 @@
 """Work that travels: units that can be done in this process, in another one or on another machine, and kept."""
 
-from oo_sim.work.executors import Executor, done
+from oo_sim.work.executors import Executor, done, must_travel
 from oo_sim.work.store import Store
 from oo_sim.work.unit import NOBODY, Failure, Played, Recipe, Unit, cut, play, recipe, remember, versions
 
@@ -14,6 +14,7 @@ __all__ = [
     "Unit",
     "cut",
     "done",
+    "must_travel",
     "play",
     "recipe",
     "remember",

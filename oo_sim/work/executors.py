@@ -4,17 +4,25 @@ from __future__ import annotations
 
 import importlib
 import os
-from collections.abc import Callable, Iterator, Sequence
+import platform
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, CancelledError, Future, wait
 from contextlib import AbstractContextManager, contextmanager
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from oo_sim.errors import WorkError
-from oo_sim.work.unit import Played, Unit, play
+from oo_sim.work.unit import Played, Recipe, Unit, play
 
-AHEAD = 64
-"""Units that an executor has at most at a time: enough for some dozen workers, few enough for this process's memory."""
 _TRIES = 3
+_AHEAD = 64
+"""Tasks that are under way before it is known how many workers there are; later a few for each."""
+_EACH = 4
+_SECONDS = 2.0
+"""The most work in a task, for small units: a task has a price, and what a worker that dies had under way is lost."""
+
+Item = tuple[int, Unit]
+"""A unit, and a number by which the caller knows whose it is."""
 
 
 class Executor(Protocol):
@@ -24,48 +32,129 @@ class Executor(Protocol):
         """Call a function some time, somewhere."""
 
 
-def done(units: Sequence[Unit], executor: Executor) -> Iterator[tuple[Unit, Played]]:
-    """What came of the units, in the order in which they are done.
+class Done(NamedTuple):
+    """What came of a task, and which process did it."""
 
-    A unit whose worker died is done again; where the whole executor broke, what is left is done in this process. Raises
-    WorkError where a policy cannot travel, or a worker is not as this process.
+    who: str
+    played: list[Played]
+
+
+def toil(units: Sequence[Unit], fold: bool) -> Done:
+    """Do units one after the other; with `fold`, only the sum of all comes back, unless one failed."""
+    played = [play(unit) for unit in units]
+    if fold and all(each.failure is None for each in played):
+        whole = played[0]
+        for each in played[1:]:
+            whole.sums[...] += each.sums
+            moments, seconds = whole.moments.merged(each.moments), whole.seconds + each.seconds
+            whole = whole._replace(moments=moments, seconds=seconds)
+        played = [whole]
+    return Done(f"{platform.node()} {os.getpid()}", played)
+
+
+def must_travel(recipes: Iterable[Recipe]) -> None:
+    """Raise WorkError where one cannot."""
+    for recipe in recipes:
+        if not recipe.travels:
+            raise WorkError(_stays_here(recipe))
+
+
+def done(items: Iterable[Item], count: int, executor: Executor, *, fold: bool) -> Iterator[tuple[int, Unit, Played]]:
+    """What came of the units, `count` at most, in the order in which they are done. With `fold`, what has no
+    checkpoints comes back as sums over units: each stands for the users of several.
+
+    Small units go several to a task: fewer where few are left, so that all workers end together. A unit whose worker
+    died is done again, by itself; where the whole executor broke, what is left is done in this process. Raises
+    WorkError where a worker is not as this process, or a unit fails again and again.
     """
-    for unit in units:
-        if not unit.recipe.travels:
-            raise WorkError(_stays_here(unit))
-    left, running, tries = list(reversed(units)), dict[Future[Any], Unit](), dict[Unit, int]()
+    pile, running = _Pile(items, count, fold=fold), dict[Future[Any], list[Item]]()
     try:
-        while left or running:
-            while left and len(running) < AHEAD:
-                unit = left.pop()
+        while True:
+            while len(running) < pile.ahead and (task := pile.task()):
                 try:
-                    running[executor.submit(play, unit)] = unit
+                    running[executor.submit(toil, [unit for _, unit in task], fold and not task[0][1].marks)] = task
                 except (BrokenExecutor, RuntimeError):  # it is shut down, or all of its workers died
-                    yield unit, play(unit)
-            ready, _ = wait(running, return_when=FIRST_COMPLETED) if running else ((), ())
+                    yield from ((j, unit, play(unit)) for j, unit in task)
+            if not running:
+                return
+            ready, _ = wait(running, return_when=FIRST_COMPLETED)
             for future in ready:
-                unit = running.pop(future)
+                task = running.pop(future)
                 try:
                     found = future.result()
                 except WorkError:
                     raise
                 except (Exception, CancelledError) as error:
-                    tries[unit] = tries.get(unit, 0) + 1
-                    if tries[unit] >= _TRIES:
-                        raise WorkError(f"a unit failed {_TRIES} times on a worker: {_first_line(error)}") from error
-                    left.append(unit)
-                    continue
-                yield unit, found
+                    pile.again(task, error)
+                else:
+                    pile.heard(task, found)
+                    yield from _told(task, found.played)
     finally:
         for future in running:
             future.cancel()
 
 
-def _stays_here(unit: Unit) -> str:
-    if unit.recipe.bank:
+def _told(task: Sequence[Item], played: Sequence[Played]) -> Iterator[tuple[int, Unit, Played]]:
+    if len(played) == len(task):
+        yield from ((j, unit, each) for (j, unit), each in zip(task, played, strict=True))
+    else:
+        (j, first), (whole,) = task[0], played
+        yield j, first._replace(users=sum(unit.users for _, unit in task)), whole
+
+
+class _Pile:
+    """Units that are to be done, in tasks as large as suits their number, their size and the workers."""
+
+    def __init__(self, items: Iterable[Item], count: int, *, fold: bool) -> None:
+        self._items, self._left, self._fold = iter(items), count, fold
+        self._back, self._tries = deque[list[Item]](), dict[Item, int]()
+        self._next: Item | None = None
+        self._workers: set[str] = set()
+        self._pace = 0.0  # seconds of a unit
+
+    @property
+    def ahead(self) -> int:
+        """How many tasks may be under way."""
+        return _EACH * len(self._workers) if self._workers else _AHEAD
+
+    def task(self) -> list[Item]:
+        """The next units to send; none where nothing is left. Those of a task are of one policy and replicate."""
+        if self._back:
+            return self._back.popleft()
+        task = list[Item]()
+        most = min(_SECONDS / self._pace, self._left / (2 * self.ahead)) if self._workers else 1.0
+        while len(task) < max(most, 1):
+            item = self._next or next(self._items, None)
+            self._next = None
+            if item is not None and task and (item[0], item[1].replicate) != (task[0][0], task[0][1].replicate):
+                self._next = item
+                break
+            if item is None:
+                break
+            task.append(item)
+        self._left -= len(task)
+        return task
+
+    def heard(self, task: Sequence[Item], found: Done) -> None:
+        """Learn how long units take, and who is there."""
+        self._workers.add(found.who)
+        pace = sum(each.seconds for each in found.played) / len(task)
+        self._pace = max((self._pace + pace) / 2 if self._pace else pace, 1e-6)
+
+    def again(self, task: Sequence[Item], error: BaseException) -> None:
+        """Each by itself: one that ends its worker must not take others with it. Raises WorkError at last."""
+        for item in task:
+            self._tries[item] = self._tries.get(item, 0) + 1
+            if self._tries[item] >= _TRIES and len(task) == 1:
+                raise WorkError(f"a unit failed {_TRIES} times on a worker: {_first_line(error)}") from error
+            self._back.append([item])
+
+
+def _stays_here(recipe: Recipe) -> str:
+    if recipe.bank:
         return "tip banks are files of this machine and do not travel; run without an executor"
     return (
-        f"policy {unit.recipe.policy} was handed over in Python and cannot travel; put it into a module that workers "
+        f"policy {recipe.policy} was handed over in Python and cannot travel; put it into a module that workers "
         "can import, and name it module:factory"
     )
 

@@ -1,23 +1,22 @@
 """A work directory: what came of each unit under its content hash, so that nothing is computed twice.
 
     work.json                          what the directory was made for, and what was asked of it last
-    lock                               held, by the kernel's own means, by the one process that works here
+    lock                               who works here, and on which unit, by the kernel's own locks
     units/<recipe>/<replicate>-<first>-<users>.unit
 
 A unit is written under a temporary name and renamed, and holds a checksum of itself and its own address: what a crash,
-a full disk or a flipped bit leaves behind is never used, only done again.
+a full disk or a flipped bit leaves behind is never used, only done again. Several processes share the work: each takes
+units that no other has taken.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-import os
-import platform
 import shutil
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any, NamedTuple, Self
 
@@ -27,12 +26,8 @@ import pyarrow as pa
 from oo_sim.errors import WorkError
 from oo_sim.kernels.tally import SUMS, TOTALS
 from oo_sim.stats.exact import ExactMoments
+from oo_sim.work.locks import Locks, locks
 from oo_sim.work.unit import Played, Recipe, Unit, cut
-
-try:
-    import fcntl
-except ImportError:  # pragma: no cover (elsewhere than on POSIX nothing is locked)
-    fcntl = None  # type: ignore[assignment]
 
 _MAGIC = b"oo-sim unit 1\n"
 _ABOUT, _LOCK = "work.json", "lock"
@@ -53,7 +48,8 @@ class Store:
     def __init__(self, *directories: Path, writes: bool = True) -> None:
         self.directories = directories
         self._writes = writes
-        self._lock: int | None = None
+        self._locks: Locks | None = None
+        self._stack = ExitStack()
 
     @property
     def directory(self) -> Path:
@@ -62,47 +58,44 @@ class Store:
 
     def __enter__(self) -> Self:
         if self._writes:
+            if self.directory.is_dir():
+                self.about()  # before anything is written into what may be somebody else's
             try:
                 (self.directory / "units").mkdir(parents=True, exist_ok=True)
-                self._take()
+                self._locks = self._stack.enter_context(locks(self.directory / _LOCK, create=True))
             except OSError as error:
                 raise WorkError(f"{self.directory}: cannot be worked in: {error.strerror}") from error
-            for left in self.directory.glob("units/*/.*.partial"):  # of a process that was killed: nobody writes now
-                left.unlink(missing_ok=True)
+            self._locks.sit()
+            self._sweep(self._locks)
         return self
 
     def __exit__(self, *error: object) -> None:
-        if self._lock is not None:
-            os.close(self._lock)
-            self._lock = None
+        self._locks = None
+        self._stack.close()
 
-    def _take(self) -> None:
-        """Lock the directory: record locks are the kernel's, not inherited by forks, and go with their process."""
-        self._lock = os.open(self.directory / _LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
-        if fcntl is None:  # pragma: no cover
-            return
-        try:
-            fcntl.lockf(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            who = os.read(self._lock, 200).decode(errors="replace").strip() or "another process"
-            self.__exit__()
-            raise WorkError(f"{self.directory}: {who} works here; wait for it, or name another directory") from None
-        os.ftruncate(self._lock, 0)
-        os.pwrite(self._lock, f"process {os.getpid()} on {platform.node()}".encode(), 0)
+    def _sweep(self, held: Locks) -> None:
+        """Remove what killed processes had begun to write: what nobody has taken, nobody writes."""
+        for left in [*self.directory.glob(f".{_ABOUT}.*.partial"), *self.directory.glob("units/*/.*.partial")]:
+            name = left.name[1:].rsplit(".", 2)[0]
+            name = name if name == _ABOUT else f"{left.parent.name}/{name}"
+            if held.take(name):
+                left.unlink(missing_ok=True)
+                held.give(name)
 
-    def holder(self) -> str | None:
+    def holders(self) -> list[str]:
         """Who works in the directory at the moment."""
-        try:
-            lock = os.open(self.directory / _LOCK, os.O_RDWR)
-        except OSError:
-            return None
-        try:
-            fcntl.lockf(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            return os.read(lock, 200).decode(errors="replace") or "another process"
-        finally:
-            os.close(lock)
-        return None
+        with suppress(OSError), locks(self.directory / _LOCK, create=False) as held:
+            return held.holders()
+        return []
+
+    def take(self, unit: Unit) -> bool:
+        """Whether this process is to do the unit: no other one has taken it."""
+        return self._locks is None or self._locks.take(_name(unit))
+
+    def give(self, unit: Unit) -> None:
+        """The unit is done, or given up."""
+        if self._locks is not None:
+            self._locks.give(_name(unit))
 
     def about(self) -> dict[str, Any]:
         """What the directory was made for; empty for a new one."""
@@ -110,7 +103,8 @@ class Store:
         try:
             found = json.loads(path.read_bytes())
         except FileNotFoundError:
-            if self._writes and any(each.name not in (_LOCK, "units") for each in self.directory.iterdir()):
+            own = (_LOCK, "units", f".{_ABOUT}.")
+            if self._writes and not all(each.name.startswith(own) for each in self.directory.iterdir()):
                 raise WorkError(f"{self.directory}: is not a work directory, and not empty; name a new one") from None
             return {}
         except (OSError, ValueError) as error:
@@ -121,17 +115,21 @@ class Store:
 
     def made_for(self, scenario: Mapping[str, Any], versions: Mapping[str, str], asked: Mapping[str, Any]) -> None:
         """Note what is asked. Refuse a directory that was made for another scenario or with other versions."""
-        known = self.about()
-        for what, now in (("scenario", scenario), ("versions", versions)):
-            if known and (differs := next(_differences(known[what], now), None)):
-                path, was, is_ = differs
-                where = path if what == "versions" else f"its scenario's {path}"
-                raise WorkError(
-                    f"{self.directory}: was made with {where} = {was!r:.60}, and this run has {is_!r:.60}; "
-                    "name another directory for it"
-                )
-        text = json.dumps({"scenario": scenario, "versions": versions, "asked": asked}, indent=1, ensure_ascii=False)
-        self._write(self.directory / _ABOUT, text.encode())
+        assert self._locks is not None
+        self._locks.take(_ABOUT, wait=True)
+        try:
+            known, new = self.about(), {"scenario": scenario, "versions": versions, "asked": asked}
+            for what, now in (("scenario", scenario), ("versions", versions)):
+                if known and (differs := next(_differences(known[what], now), None)):
+                    path, was, is_ = differs
+                    where = path if what == "versions" else f"its scenario's {path}"
+                    raise WorkError(
+                        f"{self.directory}: was made with {where} = {was!r:.60}, and this run has {is_!r:.60}; "
+                        "name another directory for it"
+                    )
+            self._write(self.directory / _ABOUT, json.dumps(new, indent=1, ensure_ascii=False).encode())
+        finally:
+            self._locks.give(_ABOUT)
 
     def kept(self, recipe: Recipe, marks: Sequence[int], users: int, replicate: int) -> list[Kept]:
         """The units of a recipe that lie within the first `users` users, without overlap, those that reach far first.
@@ -162,6 +160,10 @@ class Store:
             at = kept.first + kept.users
         yield from cut(recipe, marks, rounds, replicate, at, users, size)
 
+    def where(self, unit: Unit) -> Path:
+        """The file of a unit."""
+        return self.directory / "units" / _name(unit)
+
     def read(self, unit: Unit, path: Path) -> Played | None:
         """What came of a unit, or None where its file is damaged, foreign or lacks a checkpoint: do it again then."""
         try:
@@ -183,7 +185,9 @@ class Store:
         return Played(raw[:count].reshape(1, unit.rounds, -1), totals[None, wanted], moments, head["seconds"])
 
     def write(self, unit: Unit, played: Played) -> None:
-        """Keep what came of a unit. Raises WorkError where it cannot be written."""
+        """Keep what came of a unit, where anything is written. Raises WorkError where it cannot be."""
+        if not self._writes:
+            return
         raw = np.concatenate([played.sums.ravel(), played.totals.ravel()]).tobytes()
         n, sums, squares = played.moments
         head = {
@@ -196,8 +200,7 @@ class Store:
             "seconds": played.seconds,
         }
         body = json.dumps(head).encode() + b"\n" + pa.compress(raw, codec="zstd", asbytes=True)
-        where = self.directory / "units" / unit.recipe.key
-        self._write(where / f"{unit.replicate}-{unit.first}-{unit.users}.unit", _MAGIC + _checksum(body) + body)
+        self._write(self.where(unit), _MAGIC + _checksum(body) + body)
 
     def _write(self, path: Path, data: bytes) -> None:
         """Write a file under a temporary name, and rename it: it is there whole, or not at all."""
@@ -217,6 +220,10 @@ class Store:
     def free(self) -> int:
         """Bytes free where it is."""
         return shutil.disk_usage(self.directory).free
+
+
+def _name(unit: Unit) -> str:
+    return f"{unit.recipe.key}/{unit.replicate}-{unit.first}-{unit.users}.unit"
 
 
 def _address(unit: Unit) -> list[Any]:

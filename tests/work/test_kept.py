@@ -16,7 +16,8 @@ import pytest
 
 from oo_sim import compare, run, sweep
 from oo_sim.errors import WorkError
-from oo_sim.experiment import status
+from oo_sim.experiment import status, working
+from oo_sim.work import Played, Unit
 
 from .cases import SCENARIO, SMALL, UNITS, files, forked, kept, whole
 
@@ -168,29 +169,51 @@ def test_killed_200_times_it_goes_on(tmp_path: Path) -> None:
     assert sum(_killed_and_resumed(tmp_path / f"work-{i}", chance, longest) for i in range(200)) > 50
 
 
-def test_the_second_process_says_who_has_the_directory(tmp_path: Path) -> None:
-    work = tmp_path / "work"
-    process = forked(lambda: kept(work, users=200_000))
-    try:
-        deadline = time.monotonic() + 20
-        while status_holder(work) is None:
-            assert time.monotonic() < deadline
-            time.sleep(0.005)
-        with pytest.raises(WorkError, match=rf"work: process {process.pid} on \S+ works here; wait for it, or name"):
-            kept(work)
-        assert f"process {process.pid}" in (status(work).holder or "")
-    finally:
-        process.kill()
+def _noting(work: Path, notes: Path, together: int = 1, **changes: Any) -> None:
+    """The run, and in `notes` a line for each unit that was computed, the first when so many processes are there."""
+    plain, alone = working.play, True
+
+    def noted(unit: Unit, *arguments: Any) -> Played:
+        nonlocal alone
+        while alone:
+            alone = len(status(work).holders) < together
+        with notes.open("a") as file:
+            file.write(f"{unit.recipe.policy} {unit.first} {os.getpid()}\n")
+        return plain(unit, *arguments)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(working, "play", noted)
+        assert kept(work, **changes).manifest.content_hash == whole()
+
+
+def test_two_processes_share_the_work(tmp_path: Path) -> None:
+    work, notes = tmp_path / "work", tmp_path / "notes"
+    whole()
+    crew = [forked(lambda: _noting(work, notes, 2)) for _ in range(2)]
+    for process in crew:
         process.join()
-    assert kept(work).manifest.content_hash == whole()  # the kernel has freed the lock
-    assert status(work).holder is None
+    assert [process.exitcode for process in crew] == [0, 0]
+    lines = [line.split() for line in notes.read_text().splitlines()]
+    assert len(lines) == len({(policy, first) for policy, first, _ in lines}) == UNITS  # none was done twice
+    assert {who for _, _, who in lines} == {str(process.pid) for process in crew}
 
 
-def status_holder(work: Path) -> str | None:
-    try:
-        return status(work).holder if files(work) else None
-    except WorkError:
-        return None
+def test_what_a_killed_process_had_taken_is_done_by_the_other(tmp_path: Path) -> None:
+    work, notes = tmp_path / "work", tmp_path / "notes"
+    whole()
+    first = forked(lambda: _noting(work, notes, users=200_000))
+    while not files(work):
+        time.sleep(0.001)
+    assert f"process {first.pid}" in status(work).holders[0]
+    assert "works here" in status(work).lines()[0]
+    second = forked(lambda: _noting(work, notes))
+    while len(status(work).holders) < 2 and second.is_alive():
+        time.sleep(0.001)
+    first.kill()
+    for process in (first, second):
+        process.join()
+    assert second.exitcode == 0
+    assert status(work).holders == []
 
 
 def test_a_disk_that_is_full_keeps_what_is_done(tmp_path: Path) -> None:
