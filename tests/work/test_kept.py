@@ -17,7 +17,7 @@ import pytest
 from oo_sim import compare, run, sweep
 from oo_sim.errors import WorkError
 from oo_sim.experiment import status, working
-from oo_sim.work import Played, Unit
+from oo_sim.work import Played, Unit, play
 
 from .cases import SCENARIO, SMALL, UNITS, files, forked, kept, whole
 
@@ -171,7 +171,7 @@ def test_killed_200_times_it_goes_on(tmp_path: Path) -> None:
 
 def _noting(work: Path, notes: Path, together: int = 1, **changes: Any) -> None:
     """The run, and in `notes` a line for each unit that was computed, the first when so many processes are there."""
-    plain, alone = working.play, True
+    plain, alone = play, True
 
     def noted(unit: Unit, *arguments: Any) -> Played:
         nonlocal alone
