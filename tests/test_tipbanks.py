@@ -182,7 +182,7 @@ def test_events_say_who_wrote_the_tip_that_was_served(logged: Run, banks: Path) 
             assert who == (record.prompt_version, record.llm_model, "advice")
             served[name] += 1
         else:
-            assert who == (None, None, None)
+            assert who == (None, None, "task")
         _check_tasks_of_tips(row, record)
     assert served["none"] == 0 < min(served["small"], served["good"])
 

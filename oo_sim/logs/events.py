@@ -95,7 +95,7 @@ def decision_batch(
         "explored": pa.array(decision.explored) if source.explores else pa.nulls(n, pa.bool_()),
         "expected_reward": pa.array(expected[decision.chosen, lanes]),
         "best_expected_reward": pa.array(best),
-        "tip_kind": pc.if_else(is_tip, "advice", _NO_TEXT),
+        "tip_kind": pc.if_else(is_tip, "advice", "task"),
     }
     if writer is not None:
         columns["prompt_version"] = pc.if_else(is_tip, pa.scalar(source.prompt_version, pa.string()), _NO_TEXT)

@@ -103,9 +103,10 @@ DECISIONS = pa.schema(
     ]
 )
 """One row per decision. Null: `ts` when simulated, the expected rewards when served, `probs` and `propensity` where not
-known, `explored` where the policy has no such notion, the prompt columns and `tip_kind` for tasks, and the prompt
-columns for simulated tips that come out of no bank. `probs_kind` is `exact`, or `estimated` where the probabilities are
-shares of `probs_samples` posterior samples: the choice was drawn with them, yet a share of 0 may be bad luck.
+known, `explored` where the policy has no such notion, the prompt columns for tasks and for simulated tips that come
+out of no bank. `tip_kind` is `task` or `advice`; logs of format 1, and of early servers, have null for tasks.
+`probs_kind` is `exact`, or `estimated` where the probabilities are shares of `probs_samples` posterior samples: the
+choice was drawn with them, yet a share of 0 may be bad luck.
 """
 
 LEARNINGS = pa.schema(

@@ -100,7 +100,7 @@ class Ledger:
                 explored=scored.explored,
                 prompt_version=origin.prompt_version,
                 llm_model=origin.llm_model,
-                tip_kind="advice" if candidates[scored.chosen].is_llm else None,
+                tip_kind="advice" if candidates[scored.chosen].is_llm else "task",
             )
             store.log_decision(row)
             after = model._replace(

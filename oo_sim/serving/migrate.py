@@ -34,11 +34,16 @@ def migrate(state_dir: Path, policies: Sequence[str] = ()) -> list[Migrated]:
     mounts = Mounts(policies)
     store = open_store(state_dir)
     try:
-        with transaction(store):
-            known = store.policies()
-            return [_migrate(store, mount, known.get(mount.label)) for mount in mounts.all.values()]
+        return migrate_store(store, mounts)
     finally:
         store.close()
+
+
+def migrate_store(store: Store, mounts: Mounts) -> list[Migrated]:
+    """The same in any store that is open."""
+    with transaction(store):
+        known = store.policies()
+        return [_migrate(store, mount, known.get(mount.label)) for mount in mounts.all.values()]
 
 
 def _migrate(store: Store, mount: Mount, before: object) -> Migrated:

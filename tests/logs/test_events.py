@@ -57,7 +57,7 @@ def test_a_decision_row_is_its_lane() -> None:
         assert (row["propensity"], row["score"]) == (decision.propensity[lane], decision.score[lane])
         assert row["explored"] == bool(decision.explored[lane])
         assert row["expected_reward"] == row["best_expected_reward"] == decision.score[lane]
-        assert row["tip_kind"] == ("advice" if c.is_llm[chosen, lane] else None)
+        assert row["tip_kind"] == ("advice" if c.is_llm[chosen, lane] else "task")
         assert row["decision_id"] == f"linucb/0/{lane}/user-{lane}"
         assert [row[name] for name in ("ts", "prompt_version", "llm_model")] == [None] * 3
 

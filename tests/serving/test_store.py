@@ -9,6 +9,9 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from oo_sim.serving.database import open_store
+from oo_sim.serving.migrate import migrate_store
+from oo_sim.serving.mounts import Mounts
 from oo_sim.serving.store import DecisionRow, LearningRow, Model, Store
 
 from .conftest import Client, serving, task
@@ -19,7 +22,10 @@ class Dictionaries:
 
     def __init__(self, seed: int) -> None:
         self.seed, self.changes = seed, 0
-        self._kept: dict[str, Any] = {"models": {}, "decisions": {}, "learnings": [], "policies": {}, "variants": {}}
+        self._kept: dict[str, Any] = {
+            **{"models": {}, "decisions": {}, "learnings": [], "policies": {}, "variants": {}},
+            "migrations": {"count": 0},
+        }
         self._open: dict[str, Any] | None = None
         self._lock = threading.Lock()
 
@@ -50,7 +56,8 @@ class Dictionaries:
         self.rollback()
 
     def migrations(self) -> int:
-        return 0
+        count: int = (self._open or self._kept)["migrations"]["count"]
+        return count
 
     def model(self, user: str, policy: str) -> Model:
         found: Model = self._now["models"].get((user, policy), Model())
@@ -102,15 +109,21 @@ class Dictionaries:
         return iter(sorted(rows, key=lambda row: (row.user, row.seq)) if by_user else rows)
 
     def sizes(self) -> tuple[int, int]:
-        return len({user for user, _, _ in self._now["decisions"]}), 1
+        found = list(self._now["decisions"])
+        return len({user for user, _, _ in found}), max((t + 1 for _, _, t in found), default=0)
 
     def forget_states(self, policy: str) -> None:
-        raise NotImplementedError
+        self.changes += 1
+        self._now["migrations"]["count"] += 1
+        for (user, one), model in self._now["models"].items():
+            if one == policy:
+                blank = model._replace(state=None, ticks=0, version=model.version + 1)
+                self._now["models"][user, one] = blank
 
 
-def _calls(client: Client) -> list[Any]:
+def _calls(client: Client, seed: int = 4) -> list[Any]:
     """Every endpoint that works on the store, some calls twice, some refused; the answers without their times."""
-    chance, answers, made = random.Random(4), list[Any](), list[str]()
+    chance, answers, made = random.Random(seed), list[Any](), list[str]()
 
     def call(method: str, path: str, body: object = None) -> Any:
         answer = client.call(method, path, body)
@@ -143,12 +156,40 @@ def _timeless(body: Any) -> Any:
     return [_timeless(one) for one in body] if isinstance(body, list) else body
 
 
-def test_another_store_gives_the_same_answers(tmp_path: Path) -> None:
-    store: Store = Dictionaries(seed=3)
-    with serving(tmp_path / "state", policies=["thompson"], store=lambda: store) as client:
-        found = _calls(client)
-    assert not (tmp_path / "state").exists()
-    with serving(tmp_path / "state", policies=["thompson"], seed=3) as client:
-        expected = _calls(client)
-    assert found == expected
-    assert {status for _, status, _ in found} == {200, 404, 409}
+def _life(state: Path, store: Dictionaries | None) -> list[Any]:
+    """All answers of a server, of its migration to another prior, and of a server that goes on from there."""
+    settings: dict[str, Any] = {"seed": 3} if store is None else {"store": lambda: store}
+    with serving(state, policies=["thompson"], **settings) as client:
+        answers = _calls(client)
+    changed = "linucb:prior=2"
+    opened: Store = store or open_store(state)
+    try:
+        answers.append(migrate_store(opened, Mounts([changed, "thompson"])))
+    finally:
+        opened.close()
+    with serving(state, policies=[changed, "thompson"], **settings) as client:
+        answers += [_timeless(client.get(f"/stats/{policy}/u{i}")) for policy in ("linucb", "thompson") for i in range(3)]
+        return answers + _calls(client, 5)
+
+
+def test_another_store_gives_the_same_answers_also_after_a_migration(tmp_path: Path) -> None:
+    found = _life(tmp_path / "none", Dictionaries(seed=3))
+    assert not (tmp_path / "none").exists()
+    assert found == _life(tmp_path / "state", None)
+    assert {one[1] for one in found if isinstance(one, tuple)} == {200, 404, 409}
+    [migrated] = [one for one in found if isinstance(one, list)]
+    assert [(one.label, one.changed, one.users) for one in migrated] == [
+        ("linucb", True, 3),
+        ("egreedy", False, 0),
+        ("thompson", False, 0),
+    ]
+
+
+def test_a_server_on_any_store_stops_when_its_states_are_migrated(tmp_path: Path) -> None:
+    store = Dictionaries(seed=3)
+    with serving(tmp_path, store=lambda: store) as client:
+        client.post("/score", {"user_id": "u", "candidates": [task("a")]})
+        assert migrate_store(store, Mounts(["linucb:prior=2"]))[0].changed
+        answer = client.call("POST", "/score", {"user_id": "u", "candidates": [task("a")]})
+    assert answer.status == 503
+    assert "migrated" in answer.body["detail"]
