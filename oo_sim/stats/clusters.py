@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from bisect import bisect_left
 from typing import NamedTuple
 
 import numpy as np
@@ -11,7 +12,7 @@ from scipy import special
 
 from oo_sim.stats.intervals import F64, Interval, check_level, column
 
-_MOST_TRIED = 400  # quantiles are bounded by values out of so many
+_LUCK = 2.0  # the variance of independent trials over some 20 clusters may well be estimated as half of what it is
 
 
 class Clusters(NamedTuple):
@@ -51,8 +52,9 @@ def share_interval(clusters: Clusters, level: float = 0.95) -> Interval:
     """Wilson's interval of sum(top) / sum(bottom), a share, at the number of independent trials that the clusters are
     worth, with Student's quantile of G - 1 degrees of freedom.
 
-    That number is p (1 - p) / variance, at most sum(bottom); where the share is 0 or 1 it is unknown, and G taken.
-    With one cluster the bounds are 0 and 1. Source: Dean and Pagendarm, see Franco et al. (2019).
+    That number is p (1 - p) / variance, at most `_LUCK` times sum(bottom); where the share is 0 or 1 it is unknown, and
+    G taken. With one cluster the bounds are 0 and 1. Source: Dean and Pagendarm, see Franco et al. (2019), who bound it
+    by sum(bottom): of independent trials that covers 96 to 98 % (20 users with 10 each), and this 95.
     """
     check_level(level)
     G = len(clusters.top)
@@ -60,16 +62,15 @@ def share_interval(clusters: Clusters, level: float = 0.95) -> Interval:
         estimate = float(clusters.top.sum() / clusters.bottom.sum()) if G else math.nan
         return Interval(estimate, 0.0, 1.0, G)
     share, variance = _ratio(clusters)
-    trials = float(clusters.bottom.sum())
-    inside = 0.0 < share < 1.0
-    worth = min(share * (1 - share) / variance, trials) if inside and variance > 0 else trials if inside else float(G)
+    most, spread = _LUCK * float(clusters.bottom.sum()), share * (1 - share)
+    worth = float(G) if spread <= 0 else spread / variance if spread < variance * most else most
     lower, upper = _wilson(share, worth, _squared(G, level))
     return Interval(share, lower if share > 0 else 0.0, upper if share < 1 else 1.0, G)
 
 
 def quantile_interval(labels: ArrayLike, values: ArrayLike, rank: float, level: float = 0.95) -> Interval:
-    """The `rank` quantile (0 to 1) of `values` (n,) in clusters of equal `labels`, with the values of which the share
-    below may be `rank`: those whose own interval of that share holds it.
+    """The `rank` quantile (0 to 1) of `values` (n,) in clusters of equal `labels`, between the first and the last value
+    of which the share of values up to it may be `rank`: those whose own interval of that share holds it.
 
     Bounds are nan with one cluster. Source: Francisco and Fuller (1991), by inverting the test.
     """
@@ -83,14 +84,14 @@ def quantile_interval(labels: ArrayLike, values: ArrayLike, rank: float, level: 
     G = len(bottom)
     if G < 2:
         return Interval(middle, math.nan, math.nan, G)
-    tried = np.unique(np.quantile(known, np.linspace(0.0, 1.0, min(len(known), _MOST_TRIED))))
-    held = []
-    for value in tried:
-        top = np.bincount(which, known <= value, G).astype(np.float64)
-        share = share_interval(Clusters(top, bottom), level)
-        if share.lower <= rank <= share.upper:
-            held.append(float(value))
-    return Interval(middle, min([middle, *held]), max([middle, *held]), G)
+
+    def up_to(value: float) -> Interval:
+        return share_interval(Clusters(np.bincount(which, known <= value, G).astype(np.float64), bottom), level)
+
+    tried = np.unique(known)
+    first = bisect_left(tried, True, key=lambda value: up_to(value).upper >= rank)
+    behind = bisect_left(tried, True, key=lambda value: up_to(value).lower > rank)
+    return Interval(middle, min(middle, float(tried[first])), max(middle, float(tried[max(behind - 1, 0)])), G)
 
 
 def _ratio(clusters: Clusters) -> tuple[float, float]:

@@ -23,9 +23,12 @@ def predicted_mean(
 
     `predictions` (n,) are those of the labelled units and `more` (N,) those of further ones, each in a cluster;
     a cluster may have units of both kinds. The estimate is mean(labels) + w (mean(more) - mean(predictions)) with the
-    w in -1 to 1 that makes its variance, over clusters, least: 0 where predictions say nothing, and do no harm.
+    w in -1 to 1 that makes its variance, over clusters, least: 0 where predictions say nothing, and do no harm. No
+    number of predictions makes it narrower than sqrt(1 - r^2) of labels alone, r their correlation with labels.
+    Each cluster's residual is taken at the weight of the other clusters (or few labels would cover too little), and
     Student's t with one degree of freedom less than there are labelled clusters. Sources: Angelopoulos et al. (2023);
-    the weight, their PPI++ (2023), section 6; clusters as Liang and Zeger (1986).
+    the weight, Angelopoulos, Duchi and Zrnic (2023), PPI++, section 6; clusters, Liang and Zeger (1986); residuals,
+    MacKinnon and White (1985).
     """
     check_level(level)
     y, f, g = column(labels, "labels"), column(predictions, "predictions"), column(more, "more")
@@ -42,6 +45,8 @@ def predicted_mean(
     if n < 2:
         return Interval(estimate, math.nan, math.nan, n), weight
     rest = labelled + weight * helped
+    if 0 < abs(weight) < 1:
+        rest /= np.maximum(1 - helped**2 / spread, 1e-3)
     half = float(special.stdtrit(n - 1, 0.5 + level / 2)) * math.sqrt(float(rest @ rest) * n / (n - 1))
     return Interval(estimate, estimate - half, estimate + half, n), weight
 

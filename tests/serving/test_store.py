@@ -168,7 +168,9 @@ def _life(state: Path, store: Dictionaries | None) -> list[Any]:
     finally:
         opened.close()
     with serving(state, policies=[changed, "thompson"], **settings) as client:
-        answers += [_timeless(client.get(f"/stats/{policy}/u{i}")) for policy in ("linucb", "thompson") for i in range(3)]
+        answers += [
+            _timeless(client.get(f"/stats/{policy}/u{i}")) for policy in ("linucb", "thompson") for i in range(3)
+        ]
         return answers + _calls(client, 5)
 
 
