@@ -9,6 +9,7 @@
     ├── FitError                a log cannot tell what a fit needs
     ├── ComparisonError         runs or policies cannot be compared
     ├── EvaluationError         a policy cannot be evaluated on a log as asked
+    ├── SettingsError           `[tool.oo-sim]` or an environment variable says something that is not known
     ├── GateError               a baseline cannot be recorded, read or compared with
     │   └── RunFailedError      a policy failed while the gate ran it
     ├── GeneratorInputError     a setting or file that the generator cannot work with
@@ -73,6 +74,10 @@ class ComparisonError(OoSimError, ValueError):
 
 class EvaluationError(OoSimError, ValueError):
     """A policy cannot be evaluated on a log as it was asked; the message says why and what would be right."""
+
+
+class SettingsError(OoSimError, ValueError):
+    """What `[tool.oo-sim]` or the environment says is not known; the message names file, line and key."""
 
 
 class GateError(OoSimError, ValueError):

@@ -31,7 +31,8 @@ class Gate:
     """Checks policies against the baselines in a directory."""
 
     def __init__(self, root: Path, directory: str = "", strict: str = "") -> None:
-        self.root, self._directory, self._strict = root, directory, strict
+        said = {"baselines": directory, "strict": strict.lower() == "true" if strict else ""}
+        self.root, self._given = root, {key: value for key, value in said.items() if value != ""}
 
     def check(self, scenario: str | Path | Scenario, *policies: str | Policy) -> Report:
         """Fail the test unless each policy (of all that were recorded) is identical, equivalent or improved.
@@ -42,17 +43,17 @@ class Gate:
         __tracebackhide__ = True
         from oo_sim.errors import OoSimError  # noqa: PLC0415 (so that pytest starts fast)
         from oo_sim.gate import check, lines  # noqa: PLC0415
-        from oo_sim.gate.settings import settings  # noqa: PLC0415
+        from oo_sim.settings import settings  # noqa: PLC0415
 
         report, refusal = None, ""
         try:
-            said = settings(self.root)
+            said = settings(self.root, self._given)
             report = check(
                 said.scenario(str(scenario)) if isinstance(scenario, str | Path) else scenario,
                 policies=policies or None,
-                directory=self.root / self._directory if self._directory else said.baselines,
+                directory=said.baselines,
                 threads=said.workers,
-                strict=self._strict.lower() == "true" if self._strict else said.strict,
+                strict=said.strict,
             )
         except OoSimError as error:
             refusal = str(error)

@@ -10,7 +10,7 @@ import typer
 
 import oo_sim
 from oo_sim.cli.printing import Csv, FigureStyle, Json, Latex, Markdown, Style, check_out, draw, print_result, whole
-from oo_sim.cli.working import Dask, Elsewhere, Resume, Unchecked, Workers, continued, executor, import_from_here
+from oo_sim.cli.working import Dask, Elsewhere, Resume, Unchecked, Workers, continued, executor, here
 
 if TYPE_CHECKING:
     from oo_sim.studies import Look
@@ -97,10 +97,10 @@ def compare(
     Example: oo-sim compare quickstart --policy egreedy --policy linucb --out difference.png
     """
     check_out(out)
-    import_from_here()
+    said = here(workers)
     with continued(resume), executor(elsewhere, dask) as where:
         found = oo_sim.compare(
-            *sources,
+            *(source if Path(source).is_dir() else said.scenario(source) for source in sources),
             policies=policy,
             reference=reference,
             metric=metric.value,
@@ -108,7 +108,7 @@ def compare(
             rounds=rounds,
             replicates=replicates,
             seed=seed,
-            workers=workers,
+            workers=said.workers,
             executor=where,
             resume=resume,
             unchecked=unchecked,

@@ -12,11 +12,11 @@ import typer
 from oo_sim import gate
 from oo_sim.cli import gate_served
 from oo_sim.cli.printing import Json, check_out, draw, print_json
-from oo_sim.cli.working import Unchecked, Workers, import_from_here
+from oo_sim.cli.working import Unchecked, Workers, here
 
 if TYPE_CHECKING:
     from oo_sim.gate import Report
-    from oo_sim.gate.settings import Settings
+    from oo_sim.settings import Settings
 
 app = typer.Typer(
     add_completion=False,
@@ -240,13 +240,9 @@ def accept(
 
 
 def _settings(baselines: Path | None, workers: int | None) -> Settings:
-    """What the repository says, and what the command line says instead. A private policy beside the scenario can be
-    named module:factory from here on."""
-    from oo_sim.gate.settings import settings  # noqa: PLC0415 (so that --help is fast)
-
-    import_from_here()
-    said = settings()
-    return said._replace(baselines=baselines or said.baselines, workers=workers or said.workers)
+    """What holds here, with what the command line says instead."""
+    said = here(workers)
+    return said._replace(baselines=baselines or said.baselines)
 
 
 def _has_baselines(directory: Path) -> bool:

@@ -38,6 +38,7 @@ from oo_sim.cli.tips import (
     salvaged,
     shown,
 )
+from oo_sim.cli.working import here
 
 if TYPE_CHECKING:
     from oo_sim.generator import Gateway
@@ -259,7 +260,7 @@ def _work(source: str, limit: int | None, users: int | None, rounds: int | None)
         if users or rounds:
             raise typer.BadParameter("--users and --rounds are for scenarios; --contexts cuts a file of contexts short")
         return read_contexts(Path(source), limit or _FEW)
-    scenario = load(source).with_(users=users, rounds=rounds)
+    scenario = load(here().scenario(source)).with_(users=users, rounds=rounds)
     if limit is None and scenario.users * scenario.rounds > _MANY:
         raise typer.BadParameter(
             f"{scenario.name} has {scenario.users * scenario.rounds:,} contexts; say how many with --contexts, or take "

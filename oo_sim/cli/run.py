@@ -21,7 +21,7 @@ from oo_sim.cli.working import (
     ask,
     continued,
     executor,
-    import_from_here,
+    here,
     watched,
 )
 from oo_sim.errors import RunLogError
@@ -94,7 +94,7 @@ def run(
 ) -> None:
     """Run each scenario into a new run directory, and print what its policies earned and regretted.
 
-    Without --out that is runs/<scenario>-<number>.
+    Without --out that is runs/<scenario>-<number>, or `out` of [tool.oo-sim] in pyproject.toml in place of runs.
 
     Exit codes: 0 all well, 1 a policy failed (the others finish, and the table names it),
     2 usage or invalid input, 130 interrupted (nothing half-written is left).
@@ -103,8 +103,9 @@ def run(
     """
     from oo_sim import experiment  # noqa: PLC0415 (so that --help is fast)
 
-    import_from_here()
-    loaded = [oo_sim.load_scenario(scenario) for scenario in scenarios]
+    said = here(workers)
+    workers = said.workers
+    loaded = [oo_sim.load_scenario(said.scenario(scenario)) for scenario in scenarios]
     if not quiet:
         sizes = {"users": users, "rounds": rounds, "replicates": replicates}
         _warn([each.with_(policies=policy, **sizes) for each in loaded])
@@ -124,7 +125,7 @@ def run(
             sizes=sizes,
             unchecked=unchecked,
         )
-        written = None if part else out or Path("runs")
+        written = None if part else out or said.out
         ask(
             planned,
             workers=workers,
@@ -156,7 +157,11 @@ def run(
         typer.echo(str(out) if quiet else f"Work directory: {out} (shard {shard}); when all are there: oo-sim merge")
         return
     runs = []
-    with continued(resume), executor(elsewhere, dask) as where, _directories([s.name for s in loaded], out) as chosen:
+    with (
+        continued(resume),
+        executor(elsewhere, dask) as where,
+        _directories([s.name for s in loaded], out, said.out) as chosen,
+    ):
         for scenario, directory in zip(loaded, chosen, strict=True):
             with watched(scenario.name, hidden=quiet) as progress:
                 result = oo_sim.run(
@@ -219,8 +224,8 @@ def _warn(scenarios: Sequence[Scenario]) -> None:
 
 
 @contextmanager
-def _directories(names: Sequence[str], out: Path | None) -> Iterator[list[Path]]:
-    """A new run directory for each scenario; several go side by side, numbered on from what is there.
+def _directories(names: Sequence[str], out: Path | None, parent: Path) -> Iterator[list[Path]]:
+    """A new run directory for each scenario, `out` or, numbered on from what is there, side by side in it or `parent`.
 
     Numbers are reserved at once by empty directories, so that commands that run at the same time take others; what is
     left empty is removed again.
@@ -228,7 +233,7 @@ def _directories(names: Sequence[str], out: Path | None) -> Iterator[list[Path]]
     if out is not None and len(names) == 1:
         yield [out]
         return
-    parent, chosen = out or Path("runs"), list[Path]()
+    parent, chosen = out or parent, list[Path]()
     try:
         for name in names:
             chosen.append(_reserved(parent, name))

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from oo_sim.cli.working import here
+
 if TYPE_CHECKING:
     from oo_sim.scenario import Problem, Scenario
 
@@ -70,13 +72,15 @@ def schema() -> None:
 
 @app.command("list")
 def list_(as_json: Json = False) -> None:
-    """List the scenarios that ship with the package.
+    """List the scenarios that ship with the package, and those in `scenarios` of [tool.oo-sim] in pyproject.toml.
 
     Example: oo-sim scenario list
     """
     from oo_sim.scenario import shipped  # noqa: PLC0415 (keeps --help fast)
 
-    rows = [_summary(_load(name)) for name in shipped()]
+    own = here().scenarios
+    names = [*shipped(), *(str(path) for path in sorted(own.glob("*.yaml")))] if own else shipped()
+    rows = [_summary(_load(name)) for name in names]
     if as_json:
         _print_json(rows)
     else:
@@ -88,7 +92,7 @@ def _load(name: str) -> Scenario:
     from oo_sim.scenario import ScenarioError, load  # noqa: PLC0415 (keeps --help fast)
 
     try:
-        return load(name)
+        return load(here().scenario(name))
     except ScenarioError as error:
         typer.echo(str(error), err=True)
         raise typer.Exit(INVALID) from None
@@ -100,7 +104,7 @@ def _checked(name: str) -> tuple[str, dict[str, Any]]:
     from oo_sim.scenario import ScenarioError, lint, load  # noqa: PLC0415
 
     try:
-        scenario = load(name)
+        scenario = load(here().scenario(name))
         if problems := policy_problems(scenario):
             raise ScenarioError(problems)
         warnings = lint(scenario)

@@ -9,7 +9,7 @@ import typer
 
 import oo_sim
 from oo_sim.cli.printing import Csv, Json, Latex, Markdown, check_out, draw, print_result, whole
-from oo_sim.cli.working import Dask, Elsewhere, Resume, Unchecked, Workers, continued, executor, import_from_here
+from oo_sim.cli.working import Dask, Elsewhere, Resume, Unchecked, Workers, continued, executor, here
 
 app = typer.Typer(add_completion=False)
 
@@ -59,16 +59,16 @@ def sweep(
     Example: oo-sim sweep quickstart --policy 'linucb:alpha=[0.1,0.3,1,3]' --policy greedy --out alpha.png
     """
     check_out(out)
-    import_from_here()
+    said = here(workers)
     with continued(resume), executor(elsewhere, dask) as where:
         found = oo_sim.sweep(
-            scenario,
+            said.scenario(scenario),
             policies=policy,
             users=users,
             rounds=rounds,
             replicates=replicates,
             seed=seed,
-            workers=workers,
+            workers=said.workers,
             executor=where,
             resume=resume,
             unchecked=unchecked,

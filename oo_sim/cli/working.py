@@ -14,16 +14,20 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import Console
 from rich.markup import escape
-from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
 if TYPE_CHECKING:
     from oo_sim.experiment import Plan
+    from oo_sim.settings import Settings
     from oo_sim.work import Executor
 
 Workers = Annotated[
     int | None,
     typer.Option(
-        "--workers", "--threads", metavar="N", min=1, help="Cores to use; results do not depend on it. Default: all."
+        "--workers",
+        "--threads",
+        metavar="N",
+        min=1,
+        help="Cores to use; results do not depend on it. Default: what pyproject.toml says, or all.",
     ),
 ]
 Resume = Annotated[
@@ -97,6 +101,8 @@ def continued(resume: Path | None) -> Iterator[None]:
 @contextmanager
 def watched(name: str, *, hidden: bool) -> Iterator[Callable[[str, int, int], None] | None]:
     """Progress on stderr with rate and time left: a bar on a terminal, elsewhere a line a minute."""
+    from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn  # noqa: PLC0415
+
     console = Console(stderr=True)
     if hidden:
         yield None
@@ -132,6 +138,16 @@ def _lines(name: str) -> Callable[[str, int, int], None]:
             typer.echo(f"{name}: {label}: {done / total:.1%}, {rate:,.0f} decisions/s{left}", err=True)
 
     return update
+
+
+def here(workers: int | None = None) -> Settings:
+    """What `[tool.oo-sim]` and the environment say, with what the command line says instead. From here on a private
+    policy beside the scenario can be named module:factory."""
+    from oo_sim.settings import settings  # noqa: PLC0415 (so that --help is fast)
+
+    import_from_here()
+    said = settings()
+    return said._replace(workers=workers or said.workers)
 
 
 def import_from_here() -> None:

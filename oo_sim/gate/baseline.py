@@ -18,9 +18,10 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from oo_sim.contract import F64, I64
 from oo_sim.errors import GateError
+from oo_sim.settings import BASELINES
 from oo_sim.show.text import plain
 
-DIRECTORY = Path("scenarios/baselines")
+DIRECTORY = BASELINES
 UNIT = 2.0**-12
 """What stored rewards are counted in: far below any margin, and it keeps the files small."""
 _ANCHOR = "anchor"

@@ -11,7 +11,6 @@ import pytest
 
 from oo_sim.gate import GateError, accept_matrix, check_matrix, mechanisms, record_matrix
 from oo_sim.gate.matrix import Cell, cells, fingerprints
-from oo_sim.gate.settings import settings
 from oo_sim.policies.registry import POLICIES
 from oo_sim.scenario import load
 
@@ -108,24 +107,6 @@ def test_what_is_damaged_or_missing_is_refused(tmp_path: Path) -> None:
     (tmp_path / "matrix.json").write_text("{}")
     with pytest.raises(GateError, match="not a matrix of format 1"):
         check_matrix(directory=tmp_path)
-
-
-def test_settings_come_from_the_nearest_pyproject(tmp_path: Path) -> None:
-    (tmp_path / "pyproject.toml").write_text(
-        '[tool.oo-sim]\nbaselines = "gate/kept"\nscenarios = "people"\nworkers = 2\nstrict = true\n'
-    )
-    (tmp_path / "people").mkdir()
-    (tmp_path / "people" / "mine.yaml").write_text(OWN)
-    (tmp_path / "a" / "b").mkdir(parents=True)
-    said = settings(tmp_path / "a" / "b")
-    assert (said.baselines, said.workers, said.strict) == (tmp_path / "gate" / "kept", 2, True)
-    assert said.scenario("mine") == str(tmp_path / "people" / "mine.yaml")
-    assert said.scenario("people/mine.yaml") == str(tmp_path / "people" / "mine.yaml")
-    assert said.scenario("quickstart") == "quickstart"
-    for line, words in (("bank = 1", "bank: not known"), ("workers = true", "workers is True; expected int")):
-        (tmp_path / "pyproject.toml").write_text(f"[tool.oo-sim]\n{line}\n")
-        with pytest.raises(GateError, match=words):
-            settings(tmp_path)
 
 
 def test_this_packages_scenarios_are_cut_to_64_users() -> None:
