@@ -10,7 +10,7 @@ import typer
 
 import oo_sim
 from oo_sim.cli.printing import Csv, FigureStyle, Json, Latex, Markdown, Style, check_out, draw, print_result, whole
-from oo_sim.cli.working import Dask, Elsewhere, Resume, Unchecked, Workers, continued, executor, here
+from oo_sim.cli.working import Dask, Elsewhere, Resume, Unchecked, Workers, continued, executor, here, watched
 
 if TYPE_CHECKING:
     from oo_sim.studies import Look
@@ -98,7 +98,7 @@ def compare(
     """
     check_out(out)
     said = here(workers)
-    with continued(resume), executor(elsewhere, dask) as where:
+    with continued(resume), executor(elsewhere, dask) as where, watched("compare", hidden=as_json) as progress:
         found = oo_sim.compare(
             *(source if Path(source).is_dir() else said.scenario(source) for source in sources),
             policies=policy,
@@ -111,6 +111,7 @@ def compare(
             workers=said.workers,
             executor=where,
             resume=resume,
+            progress=progress,
             unchecked=unchecked,
             until=until,
             precise=precise,

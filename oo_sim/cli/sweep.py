@@ -9,7 +9,7 @@ import typer
 
 import oo_sim
 from oo_sim.cli.printing import Csv, Json, Latex, Markdown, check_out, draw, print_result, whole
-from oo_sim.cli.working import Dask, Elsewhere, Resume, Unchecked, Workers, continued, executor, here
+from oo_sim.cli.working import Dask, Elsewhere, Resume, Unchecked, Workers, continued, executor, here, watched
 
 app = typer.Typer(add_completion=False)
 
@@ -60,7 +60,7 @@ def sweep(
     """
     check_out(out)
     said = here(workers)
-    with continued(resume), executor(elsewhere, dask) as where:
+    with continued(resume), executor(elsewhere, dask) as where, watched(scenario, hidden=as_json) as progress:
         found = oo_sim.sweep(
             said.scenario(scenario),
             policies=policy,
@@ -71,6 +71,7 @@ def sweep(
             workers=said.workers,
             executor=where,
             resume=resume,
+            progress=progress,
             unchecked=unchecked,
         )
     print_result(found, as_json=as_json, csv=csv, latex=latex, markdown=markdown)

@@ -6,7 +6,7 @@ import os
 import shlex
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -14,9 +14,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import Console
 from rich.markup import escape
+from rich.progress import BarColumn, TaskID, TaskProgressColumn, TextColumn
+from rich.progress import Progress as Bars
 
 if TYPE_CHECKING:
-    from oo_sim.experiment import Plan
+    from oo_sim.experiment import Pace, Plan, Progress
     from oo_sim.settings import Settings
     from oo_sim.work import Executor
 
@@ -99,43 +101,49 @@ def continued(resume: Path | None) -> Iterator[None]:
 
 
 @contextmanager
-def watched(name: str, *, hidden: bool) -> Iterator[Callable[[str, int, int], None] | None]:
-    """Progress on stderr with rate and time left: a bar on a terminal, elsewhere a line a minute."""
-    from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn  # noqa: PLC0415
-
-    console = Console(stderr=True)
+def watched(name: str, *, hidden: bool) -> Iterator[Progress | None]:
+    """Progress on stderr: on a terminal a bar for the whole and one for each policy under way, with rate and time left;
+    elsewhere a line a minute."""
     if hidden:
         yield None
         return
+    from oo_sim.experiment import Pace  # noqa: PLC0415 (so that --help is fast)
+
+    console, pace = Console(stderr=True), Pace()
     if not console.is_terminal:
-        yield _lines(name)
+        yield _lines(name, pace)
         return
-    rate = TextColumn("{task.fields[rate]}")
-    columns = ("{task.description}", BarColumn(), TaskProgressColumn(), rate, TimeRemainingColumn())
-    with Progress(*columns, console=console, transient=True) as bar:
-        task = bar.add_task(name, total=None, rate="")
+    columns = ("{task.description}", BarColumn(), TaskProgressColumn(), TextColumn("{task.fields[said]}"))
+    with Bars(*columns, console=console, transient=True) as bars:
+        whole, tasks = bars.add_task(escape(name), total=None, said=""), dict[str, TaskID]()
 
         def update(label: str, done: int, total: int) -> None:
-            elapsed = bar.tasks[0].elapsed
-            rate = f"{done / elapsed:,.0f} decisions/s" if elapsed else ""
-            bar.update(task, total=total, completed=done, rate=rate, description=f"{name}: {escape(label)}")
+            pace(label, done, total)
+            bars.update(whole, total=total, completed=done, said=_said(pace.rate, pace.left))
+            for each in pace.policies():
+                if each.label not in tasks:
+                    tasks[each.label] = bars.add_task(f"  {escape(each.label)}", visible=False, said="")
+                going, said = each.rate is not None and each.done < each.total, _said(each.rate, each.left)
+                bars.update(tasks[each.label], total=each.total, completed=each.done, visible=going, said=said)
 
         yield update
 
 
-def _lines(name: str) -> Callable[[str, int, int], None]:
-    start = last = time.monotonic()
-    before: int | None = None
+def _said(rate: float | None, left: float | None) -> str:
+    from oo_sim.experiment.pace import duration  # noqa: PLC0415 (so that --help is fast)
+
+    return f"{rate:,.0f} decisions/s, {duration(left)} left" if rate and left is not None else ""
+
+
+def _lines(name: str, pace: Pace) -> Progress:
+    last = time.monotonic()
 
     def update(label: str, done: int, total: int) -> None:
-        nonlocal last, before
-        now = time.monotonic()
-        before = done if before is None else before  # what was kept already took no time now
-        if now - last >= _LINE_SECONDS:
+        nonlocal last
+        pace(label, done, total)
+        if (now := time.monotonic()) - last >= _LINE_SECONDS:
             last = now
-            rate = (done - before) / (now - start)
-            left = f", {(total - done) / rate / 60:.0f} min left" if rate else ""
-            typer.echo(f"{name}: {label}: {done / total:.1%}, {rate:,.0f} decisions/s{left}", err=True)
+            typer.echo(f"{name}: {pace.text()}", err=True)
 
     return update
 

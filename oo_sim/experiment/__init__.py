@@ -1,5 +1,6 @@
 """From a scenario and policies to results: run, kept and continued, shared out, merged."""
 
+from oo_sim.experiment.pace import Going, Pace
 from oo_sim.experiment.pieces import Status, merge, partial, shard, status
 from oo_sim.experiment.plan import CHECKPOINTS, Plan, plan
 from oo_sim.experiment.running import WHOLE, Run, run
@@ -8,6 +9,8 @@ from oo_sim.experiment.working import Progress
 __all__ = [
     "CHECKPOINTS",
     "WHOLE",
+    "Going",
+    "Pace",
     "Plan",
     "Progress",
     "Run",

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 from oo_sim.contract import Policy
 from oo_sim.errors import WorkError
+from oo_sim.experiment.pace import duration
 from oo_sim.experiment.plan import Checkpoints, Plan, plan
 from oo_sim.experiment.reducing import Reduction
 from oo_sim.experiment.running import cores, finished
@@ -17,6 +18,8 @@ from oo_sim.logs import RunWriter
 from oo_sim.results import Run
 from oo_sim.scenario import Scenario, validate
 from oo_sim.work import Store
+
+_LATELY = 600.0  # seconds
 
 
 def shard(
@@ -135,7 +138,8 @@ def partial(directory: str | Path) -> Run:
 
 
 class Status(NamedTuple):
-    """How much of a work directory's work is done: decisions of each policy, and all there are of each."""
+    """How much of a work directory's work is done: decisions of each policy, and all there are of each; who works there
+    at the moment, how many decisions were made in a second lately, and how many seconds are left at that rate."""
 
     name: str
     done: dict[str, int]
@@ -143,12 +147,16 @@ class Status(NamedTuple):
     units: int
     units_done: int
     holders: list[str]
+    rate: float | None
+    left: float | None
 
     def lines(self) -> list[str]:
         """In words."""
         who = ", ".join(self.holders) + (" work here" if len(self.holders) > 1 else " works here")
         who = who if self.holders else "nobody works here now"
         lines = [f"{self.name}: {self.units_done:,} of {self.units:,} units are done; {who}"]
+        if self.rate and self.left is not None:
+            lines.append(f"{self.rate:,.0f} decisions/s lately: {duration(self.left)} left")
         return lines + [f"{label}: {done / max(self.each, 1):.1%}" for label, done in self.done.items()]
 
     def as_dict(self) -> dict[str, Any]:
@@ -160,10 +168,22 @@ def status(directory: str | Path) -> Status:
     """How much of the work in a directory is done. Raises WorkError where it is not a work directory."""
     store = Store(Path(directory), writes=False)
     planned = _again(store.about().get("asked") or _not_work(store))
-    done, each = {entrant.label: 0 for entrant in planned.taking_part}, 0
+    done, each, made = {entrant.label: 0 for entrant in planned.taking_part}, 0, list[tuple[float, int]]()
     units = list(planned.own(planned.units(store)))
     for j, unit, path in units:
         each += unit.decisions if j == 0 else 0
-        done[planned.taking_part[j].label] += unit.decisions if path is not None else 0
-    made = sum(path is not None for _, _, path in units)
-    return Status(planned.scenario.name, done, each, len(units), made, store.holders())
+        if path is not None:
+            done[planned.taking_part[j].label] += unit.decisions
+            made.append((path.stat().st_mtime, unit.decisions))
+    holders, left = store.holders(), sum(unit.decisions for _, unit, path in units if path is None)
+    rate = _lately(made) if holders else None
+    over = left / rate if rate else None
+    return Status(planned.scenario.name, done, each, len(units), len(made), holders, rate, over)
+
+
+def _lately(made: list[tuple[float, int]]) -> float | None:
+    """Decisions a second, from when the latest units were kept; None where that is too few to tell."""
+    last = max((time for time, _ in made), default=0.0)
+    recent = sorted(each for each in made if each[0] >= last - _LATELY)
+    span = last - recent[0][0] if recent else 0.0
+    return sum(decisions for _, decisions in recent[1:]) / span if span > 0 else None

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import shutil
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, suppress
@@ -212,14 +211,6 @@ class Store:
         except OSError as error:
             partial.unlink(missing_ok=True)
             raise WorkError(f"{path}: cannot be written: {error.strerror}; what is done so far is kept") from error
-
-    def size(self) -> int:
-        """Bytes on disk."""
-        return sum(path.stat().st_size for path in self.directory.glob("units/*/*.unit"))
-
-    def free(self) -> int:
-        """Bytes free where it is."""
-        return shutil.disk_usage(self.directory).free
 
 
 def _name(unit: Unit) -> str:

@@ -206,6 +206,9 @@ def test_what_a_killed_process_had_taken_is_done_by_the_other(tmp_path: Path) ->
         time.sleep(0.001)
     assert f"process {first.pid}" in status(work).holders[0]
     assert "works here" in status(work).lines()[0]
+    while len(files(work)) < 2:
+        time.sleep(0.001)
+    assert "decisions/s lately: " in status(work).lines()[1]
     second = forked(lambda: _noting(work, notes))
     while len(status(work).holders) < 2 and second.is_alive():
         time.sleep(0.001)

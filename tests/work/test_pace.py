@@ -1,0 +1,83 @@
+"""Rates and the time left, of each policy: worked out by hand, and heard from real runs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from oo_sim.cli import working
+from oo_sim.experiment import Pace
+
+from .cases import SMALL, kept
+
+
+class Clock:
+    """Tells what time it was set to."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def test_each_policy_has_its_own_rate() -> None:
+    clock = Clock()
+    pace = Pace(clock)
+    for label, kept_ in (("a", 0), ("b", 50)):
+        pace(label, kept_, 300)
+    assert pace.rate is None
+    assert pace.left is None
+    for now, label, done in ((2.0, "a", 100), (10.0, "a", 150), (11.0, "b", 170)):
+        clock.now = now
+        pace(label, done, 300)
+    a, b = pace.policies()
+    assert (a.label, a.done, a.total, a.rate, a.left) == ("a", 100, 150, 10.0, 5.0)
+    assert (b.label, b.done, b.total, b.rate, b.left) == ("b", 70, 150, 20.0, 4.0)
+    assert pace.rate == pytest.approx(120 / 11)
+    assert pace.left == 9.0
+    assert pace.text() == "56.7%, 11 decisions/s, 9 s left (a 67%, b 47%)"
+    pace("a", 0, 600)  # the next look of a comparison
+    assert (pace.done, pace.rate) == (0, None)
+    assert [each.label for each in pace.policies()] == ["a"]
+
+
+@pytest.mark.parametrize("already", [0, 640])
+def test_a_run_tells_first_what_is_kept_and_at_last_that_all_is_done(already: int, tmp_path: Path) -> None:
+    if already:
+        kept(tmp_path / "work", users=already)
+    heard: list[tuple[str, int, int]] = []
+    kept(tmp_path / "work", progress=lambda *each: heard.append(each))
+    total = 2 * SMALL["users"] * SMALL["rounds"]
+    assert [each[:2] for each in heard[:2]] == [("linucb", already * 20), ("egreedy", 2 * already * 20)]
+    assert heard[-1] == ("egreedy", total, total)
+    done = [each[1] for each in heard]
+    assert done == sorted(done)
+
+
+def test_without_a_terminal_there_is_a_line_from_time_to_time(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    monkeypatch.setattr(working, "_LINE_SECONDS", 0.0)
+    with working.watched("small", hidden=False) as progress:
+        kept(tmp_path / "work", users=128, progress=progress)
+    lines = capsys.readouterr().err.splitlines()
+    assert lines[0] == "small: 0.0%"
+    assert "decisions/s" in lines[-2]
+    assert lines[-1].startswith("small: 100.0%, ")
+    with working.watched("small", hidden=True) as progress:
+        assert progress is None
+
+
+def test_a_terminal_has_bars(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setenv("TERM", "xterm")
+    with working.watched("small", hidden=False) as progress:
+        assert progress is not None
+        kept(tmp_path / "work", users=128, progress=progress)
+        progress("egreedy", 1, 1000)
+        progress("egreedy", 2, 1000)
+    assert "small" in capsys.readouterr().err
