@@ -6,6 +6,7 @@ Read over the REST API (version 2: `GET /rest/v2/tasks`, all active tasks in one
 
 from __future__ import annotations
 
+import asyncio
 import csv
 import io
 import json
@@ -49,7 +50,8 @@ class Todo(NamedTuple):
 
 
 class Account:
-    """An account behind a token. `token_status` is what the last call said of it: it makes none itself."""
+    """An account behind a token. `token_status` is what the last call said of it, None before the first: reading it
+    makes none."""
 
     def __init__(
         self, token: SecretStr | None = None, url: str = DEFAULT_URL, sleep: Callable[[float], None] = time.sleep
@@ -57,7 +59,7 @@ class Account:
         given = token.get_secret_value() if token else os.environ.get("TODOIST_TOKEN", "")
         self._token = SecretStr(given.strip())
         self._url, self._sleep = url.rstrip("/"), sleep
-        self.token_status: TokenStatus = "ok" if self._token.get_secret_value() else "missing"
+        self.token_status: TokenStatus | None = None if self._token.get_secret_value() else "missing"
 
     def tasks(self) -> list[Todo]:
         """All active tasks. Raises `TokenError`, and `GeneratorInputError` for what else goes wrong."""
@@ -65,8 +67,7 @@ class Account:
             raise TokenError("missing", "TODOIST_TOKEN is not set; copy the API token from the account's settings")
         rows: list[Any] = []
         cursor: str | None = None
-        headers = {"Authorization": f"Bearer {self._token.get_secret_value()}", "Accept": "application/json"}
-        with httpx.Client(trust_env=False, timeout=_TIMEOUT, headers=headers) as http:
+        with httpx.Client(trust_env=False, timeout=_TIMEOUT, headers=self._headers()) as http:
             for _ in range(_MAX_PAGES):
                 page = self._page(http, cursor)
                 found = page.get("results") if isinstance(page, dict) else page
@@ -77,6 +78,27 @@ class Account:
                 if not isinstance(cursor, str) or not cursor:
                     return [_todo(f"task {at}", row) for at, row in enumerate(rows, 1)]
         raise GeneratorInputError(f"{self._url}: more than {_MAX_PAGES} pages of tasks")
+
+    async def check(self, timeout: float = 10.0) -> None:
+        """Finds out what the token is worth, within `timeout` seconds. Raises `GeneratorInputError` where no answer
+        comes, or one that tells nothing of the token: then `token_status` is what it was."""
+        if self.token_status == "missing":
+            return
+        try:
+            async with (
+                asyncio.timeout(timeout),
+                httpx.AsyncClient(trust_env=False, headers=self._headers()) as http,
+                http.stream("GET", f"{self._url}{_PATH}", params={"limit": 1}) as got,
+            ):
+                status = got.status_code
+        except (httpx.HTTPError, TimeoutError) as error:
+            raise GeneratorInputError(f"{self._url} cannot be reached: {type(error).__name__}") from None
+        if status not in _REFUSED and status != httpx.codes.OK:
+            raise GeneratorInputError(f"{self._url} answered {status}")
+        self.token_status = _REFUSED.get(status, "ok")
+
+    def _headers(self) -> dict[str, str]:
+        return {"Authorization": f"Bearer {self._token.get_secret_value()}", "Accept": "application/json"}
 
     def _page(self, http: httpx.Client, cursor: str | None) -> Any:
         parameters = {"cursor": cursor} if cursor else None

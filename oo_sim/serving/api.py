@@ -15,6 +15,7 @@ from oo_sim.serving import bodies, recommend, replies, views
 from oo_sim.serving.bodies import Id
 from oo_sim.serving.desk import Desk
 from oo_sim.serving.edge import Metrics
+from oo_sim.serving.integrations import Tokens
 from oo_sim.serving.jsonroute import JsonRoute
 from oo_sim.serving.ledger import Ledger, Reward, Scored, Served
 from oo_sim.serving.mounts import Mount, Mounts
@@ -28,8 +29,8 @@ _WORTH = dict(zip(REACTIONS, REWARDS, strict=True))
 class Backend:
     """What the endpoints work with, from the start of the app to its end."""
 
-    def __init__(self, writer: Writer, ledger: Ledger, desk: Desk) -> None:
-        self.writer, self.ledger, self.desk = writer, ledger, desk
+    def __init__(self, writer: Writer, ledger: Ledger, desk: Desk, tokens: Tokens) -> None:
+        self.writer, self.ledger, self.desk, self.tokens = writer, ledger, desk, tokens
 
 
 class Api:
@@ -134,6 +135,10 @@ class Api:
         """Whether the server answers."""
         return replies.Ok()
 
+    async def integrations(self) -> replies.Integrations:
+        """What the tokens of other services are worth, as last found out: no call goes out for this one."""
+        return self.backend.tokens.look()
+
     async def stats(self, user_id: Id) -> replies.Stats:
         """A user under `linucb-v1`."""
         return await self.stats_policy("linucb", user_id)
@@ -232,6 +237,7 @@ def add_routes(routes: APIRouter, api: Api) -> None:
     post("/react")(api.react)
     post("/generate")(api.generate)
     get("/health")(api.health)
+    get("/integrations")(api.integrations)
     get("/stats")(api.stats_query)
     get("/stats/{user_id}")(api.stats)
     get("/stats/egreedy/{user_id}")(api.stats_egreedy)

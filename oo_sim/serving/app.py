@@ -20,10 +20,12 @@ from oo_sim.contract import Policy
 from oo_sim.decide import PolicyError
 from oo_sim.errors import ServingError
 from oo_sim.generator import Address, AsyncTipGenerator, Gateway, GeneratorInputError
+from oo_sim.generator.todoist import Account
 from oo_sim.serving.api import Api, Backend, add_routes
 from oo_sim.serving.database import open_store, prepare
 from oo_sim.serving.desk import Desk, Generator
 from oo_sim.serving.edge import Edge, Metrics, request_id
+from oo_sim.serving.integrations import Tokens
 from oo_sim.serving.jsonroute import MAX_PROBLEMS
 from oo_sim.serving.ledger import Ledger
 from oo_sim.serving.mounts import Mounts, register
@@ -45,13 +47,15 @@ def create_app(
     admin_token: str | None = None,
     deadline: float = DEADLINE,
     store: Callable[[], Store] | None = None,
+    todoist: Account | None = None,
 ) -> FastAPI:
     """The app that serves the contract on the state in `state_dir` (default: `STATE_DIR`, or `state`).
 
     `linucb` and `egreedy` are mounted always; `policies` are further specs (`thompson`, `NAME=SPEC`), or ones to mount
     in their place. `seed` is that of a new state. `generator` writes tips, by default behind the gateway that the
     environment names. `admin_token` (default: `OO_ADMIN_TOKEN`) guards resets. `store` opens another store than the
-    SQLite file in `state_dir`; it is called here once, and whenever the app starts. Raises ServingError.
+    SQLite file in `state_dir`; it is called here once, and whenever the app starts. `todoist` is the account that
+    `/integrations` tells of, by default that of `TODOIST_TOKEN`. Raises ServingError.
     """
     mounts = Mounts(policies)
     metrics = Metrics(mounts.all)
@@ -68,10 +72,12 @@ def create_app(
         writer = Writer(kept, ledger.check)
         tips = generator or AsyncTipGenerator(Gateway.live(address))
         desk = Desk(tips)
-        api.backend = Backend(writer, ledger, desk)
+        tokens = Tokens(todoist or Account())
+        api.backend = Backend(writer, ledger, desk, tokens)
         try:
             yield
         finally:
+            await tokens.aclose()
             await desk.aclose()
             await writer.close()
 

@@ -6,6 +6,8 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
+from oo_sim.generator.todoist import TokenStatus
+
 
 class RefusalError(Exception):
     """A request that is refused: an HTTP status, what is wrong, the field that it is about, and after how many seconds
@@ -130,6 +132,22 @@ class Recommendation(Reply):
     prompt_version: str | None
     llm_model: str | None
     llm_error: str | None = None
+
+
+class Integration(Reply):
+    """What a token is worth, as it was found `age_seconds` ago (null: not yet): null where that is not known. `error`
+    says why the last attempt to find out told nothing; the next one is made when `age_seconds` is over the maximum."""
+
+    token_status: TokenStatus | None
+    age_seconds: float | None
+    max_age_seconds: float
+    error: str | None
+
+
+class Integrations(Reply):
+    """The services that tasks come from."""
+
+    todoist: Integration
 
 
 class Problem(Reply):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from bisect import bisect_left
 from typing import NamedTuple
 
 import numpy as np
@@ -69,29 +68,22 @@ def share_interval(clusters: Clusters, level: float = 0.95) -> Interval:
 
 
 def quantile_interval(labels: ArrayLike, values: ArrayLike, rank: float, level: float = 0.95) -> Interval:
-    """The `rank` quantile (0 to 1) of `values` (n,) in clusters of equal `labels`, between the first and the last value
-    of which the share of values up to it may be `rank`: those whose own interval of that share holds it.
+    """The `rank` quantile (0 to 1) of `values` (n,) in clusters of equal `labels`, with the quantiles at both ends of
+    the interval of the share of values up to it. Bounds are nan with one cluster.
 
-    Bounds are nan with one cluster. Source: Francisco and Fuller (1991), by inverting the test.
+    Sources: Woodruff (1952); with the variance over clusters, Francisco and Fuller (1991).
     """
     check_level(level)
     known = column(values)
     if not len(known):
         return Interval(math.nan, math.nan, math.nan, 0)
     middle = float(np.quantile(known, rank))
-    _, which = np.unique(np.asarray(labels), return_inverse=True)
-    bottom = np.bincount(which).astype(np.float64)
-    G = len(bottom)
-    if G < 2:
-        return Interval(middle, math.nan, math.nan, G)
-
-    def up_to(value: float) -> Interval:
-        return share_interval(Clusters(np.bincount(which, known <= value, G).astype(np.float64), bottom), level)
-
-    tried = np.unique(known)
-    first = bisect_left(tried, True, key=lambda value: up_to(value).upper >= rank)
-    behind = bisect_left(tried, True, key=lambda value: up_to(value).lower > rank)
-    return Interval(middle, min(middle, float(tried[first])), max(middle, float(tried[max(behind - 1, 0)])), G)
+    share = ratio_interval(Clusters.of(labels, known <= middle, np.ones(len(known))), level)
+    if share.n < 2:
+        return Interval(middle, math.nan, math.nan, share.n)
+    half = share.width / 2
+    lower, upper = np.quantile(known, [max(rank - half, 0.0), min(rank + half, 1.0)])
+    return Interval(middle, float(lower), float(upper), share.n)
 
 
 def _ratio(clusters: Clusters) -> tuple[float, float]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import threading
 from collections.abc import Iterator
@@ -175,6 +176,30 @@ def test_what_a_token_is_worth_is_known_without_asking(monkeypatch: pytest.Monke
         asked = server.asked
         assert good.token_status == "ok"
         assert server.asked == asked
+
+
+def test_a_check_asks_once_and_tells_what_the_token_is_worth() -> None:
+    with todoist() as server:
+        for token, status, says in (
+            (TOKEN, 200, "ok"),
+            (TOKEN, 403, "forbidden"),
+            ("another-token-0000", 200, "expired"),
+        ):
+            server.status, server.asked = status, 0
+            one = account(server, token)
+            asyncio.run(one.check())
+            assert (one.token_status, server.asked) == (says, 1)
+        server.status, good = 200, account(server)
+        asyncio.run(good.check())
+        server.status = 500
+        with pytest.raises(GeneratorInputError, match="answered 500"):
+            asyncio.run(good.check())
+        assert good.token_status == "ok"  # as it was: a server that fails says nothing of a token
+        server.asked = 0
+        asyncio.run(account(server, " ").check())
+        assert server.asked == 0
+    with pytest.raises(GeneratorInputError, match="cannot be reached"):
+        asyncio.run(good.check())
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from oo_sim.generator.metrics.prices import Price, Prices
 from oo_sim.generator.parser import Tip
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
-SEEDS, USERS, EACH, N = 300, 60, 8, 3
+SEEDS, USERS, EACH, N = 300, 100, 5, 3
 CONTEXT = context_text(GenerationContext(tasks=(Task(id="1", content="Water the ferns"),), hour_of_day=20))
 INFO = BankInfo(
     "p@1", "canary-123456", "mock", "simulated", 1, N, "faithful", False, 2, "tip-generator", 0.7, 30.0, 90.0, "00"
@@ -87,7 +87,7 @@ def measured(made: Bank) -> dict[str, tuple[float, float, float]]:
 
 
 def test_coverage_of_every_metric() -> None:
-    """300 fixed seeds, on which it was seen to hold; else a true 95 % is outside of 92 to 97.5 once in 20 times."""
+    """300 fixed seeds, on which it was seen to hold; else a true 95 % is outside of 92 to 97 once in 13 times."""
     runs = [measured(bank(seed)) for seed in range(SEEDS)]
     large = measured(bank(10**6, 40 * USERS))
     shares = {}
@@ -98,4 +98,4 @@ def test_coverage_of_every_metric() -> None:
         assert len(seen) == SEEDS, name
     print("\n".join(f"| {name} | {share:.1%} |" for name, share in shares.items()))
     assert len(shares) >= 25
-    assert all(0.92 <= share <= 0.975 for share in shares.values()), shares
+    assert all(0.92 <= share <= 0.97 for share in shares.values()), shares

@@ -74,4 +74,4 @@ def test_quantiles_cover() -> None:
         values = rng.normal(size=(60, 1)) + rng.normal(size=(60, 20))
         found = quantile_interval(np.repeat(np.arange(60), 20), values.ravel(), 0.95)
         inside.append(found.lower <= truth <= found.upper)
-    assert 0.92 <= np.mean(inside) <= 0.99
+    assert 0.92 <= np.mean(inside) <= 0.98
