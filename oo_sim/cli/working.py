@@ -66,8 +66,8 @@ def ask(
     plan: Plan, *, workers: int | None, out: Path | None, resume: Path | None, events: bool, yes: bool, dry: bool
 ) -> None:
     """Print the estimate of a dry run and end; ask, or require --yes, where a run takes more than is free."""
+    from oo_sim.engine.forks import cores  # noqa: PLC0415
     from oo_sim.experiment import sizing  # noqa: PLC0415 (so that --help is fast)
-    from oo_sim.experiment.running import cores  # noqa: PLC0415
 
     found = sizing.estimate(plan, workers=workers or cores(), out=out, resume=resume, events=events, calibrate=dry)
     if dry:

@@ -11,8 +11,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from oo_sim.contract import I64, MIN_LANES, Lanes, Policy, World
+from oo_sim.contract import I64, MIN_LANES, U64, Lanes, Policy, World
 from oo_sim.engine import forks
+from oo_sim.engine.hashes import Hashing
 from oo_sim.engine.run import InterruptedRunError, Observer, RoundError, Tally, simulate
 from oo_sim.engine.tile import interpreted
 from oo_sim.kernels.draws import hash_users
@@ -20,7 +21,7 @@ from oo_sim.kernels.tally import SUMS, TOTALS
 
 BLOCK = 1600
 """The most lanes in a block, if not told otherwise: enough to make calls cheap, and few enough for the caches; half as
-many where features are wide."""
+many where features are wide, and where what is decided is hashed: it is looked at a second time."""
 _WIDE = 12
 GROUP = 64
 """Blocks are cut at multiples of this many users, so that logs can be written group by group whatever the block."""
@@ -47,10 +48,12 @@ class Block(NamedTuple):
 
 class Result(NamedTuple):
     """What one policy earned, in whole multiples of 1 / world.scale: sums (replicates, rounds, SUMS), totals at the
-    checkpoints (replicates, C, TOTALS, users)."""
+    checkpoints (replicates, C, TOTALS, users); and where it was asked for, hashes of all that was decided for each user
+    and learned from them (replicates, users), otherwise (replicates, 0)."""
 
     sums: I64
     totals: I64
+    hashes: U64
 
 
 Watch = Callable[[Block], AbstractContextManager[Observer | None]]
@@ -91,6 +94,7 @@ def run_policy(
     fork: bool = False,
     first: int = 0,
     replicate: int = 0,
+    hashed: bool = False,
 ) -> Result:
     """Run one policy over all users and replicates, `threads` blocks at a time; both are counted from `first` and
     `replicate` on.
@@ -98,7 +102,8 @@ def run_policy(
     They are at work on threads, at full speed where compiled tiles play them. Elsewhere, with `fork` and where the
     system can, they are on forked processes, which are about as many times faster as there are cores; on one thread
     where there is too little to do. Only a world and a policy that hold no threads, locks or files of their own may be
-    forked, and nobody can `watch` it.
+    forked, and nobody can `watch` it. With `hashed`, the result has a hash of all that was decided for each user and
+    learned from them: whole numbers that come back from processes too.
 
     `progress` hears, from any thread, how many more decisions are made. Raises RoundError, that of the first round and
     user to fail, when the policy fails: it is the same for any number of threads and size of blocks. What `progress`
@@ -107,24 +112,29 @@ def run_policy(
     marks = marks or checkpoints(rounds)
     forkable = fork and watch is None and forks.possible()
     little = forkable and users * replicates * rounds < forks.LEAST
-    threads = 1 if little else threads or os.cpu_count() or 1
-    block = block or _lanes(users * replicates, threads, BLOCK if policy.features.d < _WIDE else BLOCK // 2)
+    threads = 1 if little else threads or forks.cores()
+    most = BLOCK // (1 + (policy.features.d >= _WIDE)) // (1 + hashed)
+    block = block or _lanes(users * replicates, threads, most)
     parts = list(blocks(users, replicates, block))
     decisions = users * replicates * rounds
-    fork = forkable and interpreted(world, policy, decisions) is not None
+    fork = forkable and (hashed or interpreted(world, policy, decisions) is not None)
     told = _Told(progress or (lambda decisions: None))
 
-    def simulated(part: Block, ticked: Callable[[int], None]) -> Tally:
+    def simulated(part: Block, ticked: Callable[[int], None]) -> tuple[Tally, U64]:
         placed = Block(replicate + part.replicate, first + part.first, part.users)
+        hashes = np.zeros(part.users if hashed else 0, np.uint64)
         with watch(placed) if watch else nullcontext() as observer:
-            return simulate(world, policy, placed.lanes(seed), part.users, rounds, marks, observer, ticked, decisions)
+            seen = Hashing(hashes, observer) if hashed else observer
+            lanes = placed.lanes(seed)
+            return simulate(world, policy, lanes, part.users, rounds, marks, seen, ticked, decisions), hashes
 
     sums, totals = (replicates, rounds, len(SUMS)), (replicates, len(marks), len(TOTALS), users)
+    hashes = replicates, users if hashed else 0
     if fork and min(threads, len(parts)) > 1:
-        result = Result(forks.shared(*sums), forks.shared(*totals))
+        result = Result(forks.shared(*sums), forks.shared(*totals), forks.shared(*hashes).view(np.uint64))
         if _on_processes(threads, parts, rounds, simulated, result, told):
             return result
-    result = Result(np.zeros(sums, np.int64), np.empty(totals, np.int64))
+    result = Result(np.zeros(sums, np.int64), np.empty(totals, np.int64), np.zeros(hashes, np.uint64))
     _on_threads(threads, parts, rounds, simulated, result, told)
     return result
 
@@ -148,12 +158,13 @@ class _Told:
             self._progress(more)
 
 
-_Simulated = Callable[[Block, Callable[[int], None]], Tally]
+_Simulated = Callable[[Block, Callable[[int], None]], tuple[Tally, U64]]
 
 
-def _put(result: Result, part: Block, tally: Tally) -> None:
+def _put(result: Result, part: Block, tally: Tally, hashes: U64) -> None:
     result.sums[part.replicate] += tally.sums
     result.totals[part.replicate, :, :, part.first : part.first + part.users] = tally.totals
+    result.hashes[part.replicate, part.first : part.first + len(hashes)] = hashes
 
 
 def _due(done: int, rounds: int) -> int:
@@ -175,9 +186,9 @@ def _on_processes(
                 with lock:
                     made[0] += parts[j].users * fresh
 
-        tally = simulated(parts[j], ticked)
+        found = simulated(parts[j], ticked)
         with lock:
-            _put(result, parts[j], tally)
+            _put(result, parts[j], *found)
 
     return forks.forked(workers, len(parts), work, lambda: told(int(made[0])))
 
@@ -205,9 +216,9 @@ def _on_threads(
             if fresh := _due(done, rounds):
                 report(part.users * fresh)
 
-        tally = simulated(part, ticked)
+        found = simulated(part, ticked)
         with lock:
-            _put(result, part, tally)
+            _put(result, part, *found)
 
     with ThreadPoolExecutor(workers) as pool:
         futures = [pool.submit(work, part) for part in parts]

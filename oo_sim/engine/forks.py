@@ -23,6 +23,11 @@ LEAST = 400_000
 _POLL_SECONDS = 0.05
 
 
+def cores() -> int:
+    """Cores that this process may use, where the system can tell."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
 def possible() -> bool:
     """Whether this process may fork: elsewhere than on Linux, system libraries do not survive it; and a daemonic
     process may have no children."""

@@ -8,11 +8,12 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from oo_sim.contract import Policy
+from oo_sim.engine.forks import cores
 from oo_sim.errors import WorkError
 from oo_sim.experiment.pace import duration
 from oo_sim.experiment.plan import Checkpoints, Plan, plan
 from oo_sim.experiment.reducing import Reduction
-from oo_sim.experiment.running import cores, finished
+from oo_sim.experiment.running import finished
 from oo_sim.experiment.working import Progress, Working
 from oo_sim.logs import RunWriter
 from oo_sim.results import Run

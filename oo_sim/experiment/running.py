@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import platform
 from collections.abc import Sequence
 from contextlib import ExitStack
@@ -14,6 +13,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from oo_sim.contract import Policy
+from oo_sim.engine.forks import cores
 from oo_sim.engine.tile import interpreted
 from oo_sim.entrants import Entrant
 from oo_sim.experiment.plan import Checkpoints, Plan, plan
@@ -135,11 +135,6 @@ def _append(writer: RunWriter, j: int, rows: pa.Table) -> None:
     sink = writer.users_of(j)
     for batch in rows.combine_chunks().to_batches():
         sink.write(batch)
-
-
-def cores() -> int:
-    """Cores that this process may use, where the system can tell."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _by(planned: Plan, entrant: Entrant, events: bool) -> str:

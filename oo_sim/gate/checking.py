@@ -18,8 +18,8 @@ from oo_sim.experiment import lanes
 from oo_sim.gate import environment
 from oo_sim.gate.baseline import DIRECTORY, Baseline, find, stored
 from oo_sim.gate.judge import Finding, Judgement, alpha_at, judge
-from oo_sim.gate.measure import Measured
-from oo_sim.gate.recording import Stage, source_hash, stage
+from oo_sim.gate.measure import Measured, Stage
+from oo_sim.gate.recording import source_hash, stage
 from oo_sim.gate.results import Case, Layer, Report, Status, Verdict
 from oo_sim.scenario import PolicyKey, Scenario, parse_spec, policy_key
 from oo_sim.show.text import plain

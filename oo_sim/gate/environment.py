@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from oo_sim.contract import F64, I64, U64, Decision, Offer, World
 from oo_sim.engine import Block
-from oo_sim.gate.hashes import digest, mix
+from oo_sim.engine.hashes import digest, mix
 from oo_sim.kernels import philox
 from oo_sim.kernels.draws import LaneDraws
 from oo_sim.scenario import Scenario

@@ -17,12 +17,11 @@ import numpy as np
 
 from oo_sim.contract import I64, U64, Bool, Decision, Learned, Offer
 from oo_sim.engine import Block, RoundError, forks, simulate
+from oo_sim.engine.hashes import mix
 from oo_sim.entrants import entrants
 from oo_sim.errors import GateError
 from oo_sim.experiment import lanes
 from oo_sim.gate import environment, mechanisms
-from oo_sim.gate.hashes import mix
-from oo_sim.gate.measure import cores
 from oo_sim.gate.results import Difference, MatrixReport
 from oo_sim.scenario import Scenario, load, parse_spec
 from oo_sim.worlds import TipBank, build
@@ -133,7 +132,7 @@ def fingerprints(wanted: Sequence[Cell], workers: int | None = None) -> dict[str
         out[i, : len(found)] = np.frombuffer(found, np.uint8)
         out[i, -1] = 1
 
-    workers = workers or cores()
+    workers = workers or forks.cores()
     if workers > 1 and len(wanted) > 1 and forks.possible():
         forks.forked(workers, len(wanted), work, lambda: None)
     for i in range(len(wanted)):

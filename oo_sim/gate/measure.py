@@ -1,30 +1,34 @@
-"""Runs one policy on a range of users: what it earned from each, a hash of all it did, and a sample to audit."""
+"""A scenario as the gate runs it, by units of work: what a policy earned from each of some users, a hash of all it did,
+and a sample to audit."""
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from typing import NamedTuple
 
 import numpy as np
 
-from oo_sim.contract import I64, U64, Bool, Decision, Learned, Offer, World
-from oo_sim.engine import Block, forks, simulate
-from oo_sim.gate.hashes import digest, mix
+from oo_sim.contract import I64, World
+from oo_sim.engine import checkpoints
+from oo_sim.engine.forks import cores
+from oo_sim.engine.hashes import digest
+from oo_sim.entrants import Entrant
+from oo_sim.errors import RunFailedError
 from oo_sim.gate.sample import Sampler, Setting
 from oo_sim.kernels.tally import TOTALS
+from oo_sim.scenario import Scenario
+from oo_sim.show.text import plain
+from oo_sim.work import Unit, play, recipe, remember
 
-EXPECTED = TOTALS.index("expected_reward")
-"""The row of an engine's totals that holds the true expected reward."""
 LEAST_LANES = 64
-"""The fewest, so that the users whose decisions are kept stand in the first block."""
+"""The fewest users among which the sample is taken, so that those whose decisions are kept are among them."""
 LANES = 832
-"""The most lanes in a block: half of what the engine takes, for what is hashed is looked at a second time."""
+"""And the most: they are played in one block, in this process, where the sample is kept."""
 
 
 class Measured(NamedTuple):
     """What came of n users: expected reward at C checkpoints in units of 1 / world.scale (C, n), hashes of what was
-    decided and of what was earned (32 hex digits each), and the sample where it was asked for."""
+    decided and of what was earned (32 hex digits each), and the sample where it was taken."""
 
     totals: I64
     decisions: str
@@ -32,83 +36,53 @@ class Measured(NamedTuple):
     sample: Sampler | None
 
 
-class _Trace:
-    """Hashes each lane's decisions as they are made: whatever the blocks, users have the same hashes."""
+class Stage(NamedTuple):
+    """A scenario as the gate runs it."""
 
-    def __init__(self, hashes: U64, sampler: Sampler | None) -> None:
-        self.hashes = hashes
-        self._sampler = sampler
+    scenario: Scenario
+    source: str
+    world: World
 
-    def decided(self, t: I64, offer: Offer, decision: Decision, active: Bool) -> None:
-        """Take in what was decided: all features and probabilities, the choice, and its score."""
-        rows = (decision.x, decision.probs, decision.chosen, decision.propensity, decision.score, decision.explored)
-        n = len(self.hashes)
-        mix(self.hashes, *(column[..., :n] for column in rows), where=active[:n])
-        if self._sampler is not None:
-            self._sampler.decided(t, offer, decision, active)
+    def setting(self, entrant: Entrant) -> Setting:
+        """What a policy's log says about itself."""
+        scenario = self.scenario
+        return Setting(entrant, scenario.seed, scenario.rounds, self.world.has_reactions, scenario.canonical())
 
-    def learned(self, learned: Learned) -> None:
-        """Take in what was learned from."""
-        n, (x, reward, learn, t_decided, _, _) = len(self.hashes), learned.learning
-        if learn[:n].any():  # how often this is called depends on the block, a lane's own share of it does not
-            mix(self.hashes, *(column[..., :n] for column in (x, reward, t_decided)), where=learn[:n])
-        if self._sampler is not None:
-            self._sampler.learned(learned)
+    @property
+    def marks(self) -> list[int]:
+        """The checkpoints that are stored: the first few say little."""
+        marks = checkpoints(self.scenario.rounds)
+        return [mark for mark in marks if mark >= 10] or marks[-1:]
 
+    def run(
+        self,
+        entrant: Entrant,
+        first: int,
+        users: int,
+        workers: int | None = None,
+        replicate: int = 0,
+        block: int | None = None,
+    ) -> Measured:
+        """Run a policy for `users` users from serial number `first` on, up to the last checkpoint.
 
-def measure(
-    world: World,
-    setting: Setting,
-    marks: Sequence[int],
-    *,
-    first: int,
-    users: int,
-    replicate: int = 0,
-    sample: bool = False,
-    workers: int = 1,
-    block: int | None = None,
-) -> Measured:
-    """Run the setting's policy for `users` users from serial number `first` on, up to the last checkpoint of `marks`.
-
-    Built-in policies run on up to `workers` forked processes, where the system can fork and there is enough to do; the
-    block with the sample, and private policies, run in this one. Raises RoundError where the policy fails. Results
-    depend on neither `workers` nor `block`.
-    """
-    size = block or min(LANES, max(LEAST_LANES, -(-users // workers)))
-    parts = [Block(replicate, at, min(size, first + users - at)) for at in range(first, first + users, size)]
-    sampler = Sampler(setting, parts[0].user_ids) if sample else None
-    totals, hashes = forks.shared(len(marks), users), forks.shared(users).view(np.uint64)
-
-    def work(j: int) -> None:
-        part, lanes = parts[j], slice(parts[j].first - first, parts[j].first - first + parts[j].users)
-        hashes[lanes] = 0
-        trace = _Trace(hashes[lanes], sampler if j == 0 else None)
-        tally = simulate(
-            world, setting.entrant.policy, part.lanes(setting.seed), part.users, marks[-1], marks, observer=trace
-        )
-        earned[:, :, lanes] = tally.totals
-
-    earned = forks.shared(len(marks), 4, users)
-    _each(work, len(parts), workers if setting.entrant.built_in and users * marks[-1] >= forks.LEAST else 1)
-    totals[:] = earned[:, EXPECTED]
-    return Measured(totals, digest(hashes), digest(earned), sampler)
-
-
-def _each(work: Callable[[int], None], parts: int, workers: int) -> None:
-    """Do part 0 here, where its sample is wanted; the others on forked processes if that pays and succeeds. What fails
-    there fails here too, and then with its error."""
-    work(0)
-    left = parts - 1
-    if workers > 1 and left > 1 and forks.possible() and forks.forked(workers, left, lambda j: work(j + 1), _nothing):
-        return
-    for j in range(1, parts):
-        work(j)
-
-
-def _nothing() -> None:
-    """Nobody waits for news of a measurement."""
-
-
-def cores() -> int:
-    """Cores that this process may use, where the system can tell."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+        Where they start with user 0, a sample is kept of the first few hundred; the others are at work on up to
+        `workers` processes, as `oo_sim.engine.run_policy` says. Numbers and hashes depend on neither `workers` nor
+        `block`. Raises RunFailedError where the policy fails.
+        """
+        workers = workers or cores()
+        made = recipe(self.scenario, entrant)
+        remember(made, self.world, entrant)
+        unit = Unit(made, replicate, first, users, self.scenario.rounds, tuple(self.marks), hashed=True)
+        sampled = 0 if first else min(users, block or min(LANES, max(LEAST_LANES, -(-users // workers))))
+        sampler, parts = None, []
+        if sampled:
+            sampler = sample = Sampler(self.setting(entrant), [f"user-{j}" for j in range(sampled)])
+            parts = [play(unit._replace(users=sampled), 1, sampled, lambda _: nullcontext(sample))]
+        if users > sampled:
+            parts.append(play(unit._replace(first=first + sampled, users=users - sampled), workers, block))
+        if failures := [played.failure for played in parts if played.failure is not None]:
+            where = f"{plain(self.scenario.name)}: {plain(entrant.label, 60)}"
+            raise RunFailedError(f"{where} failed: {plain(min(failures).what)}")
+        earned = np.concatenate([played.totals[0] for played in parts], axis=-1)
+        hashes = np.concatenate([played.hashes[0] for played in parts])
+        return Measured(earned[:, TOTALS.index("expected_reward")], digest(hashes), digest(earned), sampler)

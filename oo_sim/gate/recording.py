@@ -7,14 +7,12 @@ import importlib.util
 import inspect
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 
-from oo_sim.contract import F64, I64, Policy, World
-from oo_sim.engine import RoundError, checkpoints
+from oo_sim.contract import F64, I64, Policy
 from oo_sim.entrants import Entrant, entrants
-from oo_sim.errors import GateError, RunFailedError
+from oo_sim.errors import GateError
 from oo_sim.experiment import lanes
 from oo_sim.gate import environment
 from oo_sim.gate.baseline import (
@@ -38,8 +36,7 @@ from oo_sim.gate.judge import (
     users_needed,
     users_wanted,
 )
-from oo_sim.gate.measure import Measured, cores, measure
-from oo_sim.gate.sample import Setting
+from oo_sim.gate.measure import Stage
 from oo_sim.scenario import Scenario, load
 from oo_sim.show.text import plain
 from oo_sim.worlds import build
@@ -50,55 +47,12 @@ MARGIN = 0.01
 """The loss that counts, as a share of what the oracle earns more than random choice."""
 
 
-class Stage(NamedTuple):
-    """A scenario as the gate runs it."""
-
-    scenario: Scenario
-    source: str
-    world: World
-
-    def setting(self, entrant: Entrant) -> Setting:
-        """What a policy's log says about itself."""
-        scenario = self.scenario
-        return Setting(entrant, scenario.seed, scenario.rounds, self.world.has_reactions, scenario.canonical())
-
-    @property
-    def marks(self) -> list[int]:
-        """The checkpoints that are stored: the first few say little."""
-        marks = checkpoints(self.scenario.rounds)
-        return [mark for mark in marks if mark >= 10] or marks[-1:]
-
-    def run(self, entrant: Entrant, first: int, users: int, threads: int | None, replicate: int = 0) -> Measured:
-        """Run a policy; the first users are sampled. Raises RunFailedError where it fails."""
-        try:
-            return measure(
-                self.world,
-                self.setting(entrant),
-                self.marks,
-                first=first,
-                users=users,
-                replicate=replicate,
-                sample=first == 0,
-                workers=threads or cores(),
-            )
-        except RoundError as error:
-            raise RunFailedError(
-                f"{plain(self.scenario.name)}: {plain(entrant.label, 60)} failed: {blame(error)}"
-            ) from error
-
-
 def stage(scenario: str | Path | Scenario, rounds: int | None = None) -> Stage:
     """A scenario made ready. Raises ScenarioError."""
     loaded = scenario if isinstance(scenario, Scenario) else load(scenario)
     source = loaded.name if isinstance(scenario, Scenario) else relative(scenario)
     loaded = loaded.with_(rounds=rounds)
     return Stage(loaded, source, build(loaded))
-
-
-def blame(error: RoundError) -> str:
-    """What went wrong, in a line."""
-    cause = error.__cause__
-    return plain(f"round {error.t + 1}, user-{error.user}: {type(cause).__name__}: {cause}")
 
 
 def record(

@@ -164,7 +164,8 @@ class Store:
         return self.directory / "units" / _name(unit)
 
     def read(self, unit: Unit, path: Path) -> Played | None:
-        """What came of a unit, or None where its file is damaged, foreign or lacks a checkpoint: do it again then."""
+        """What came of a unit, or None where its file is damaged, foreign or lacks a checkpoint or hashes: do it again
+        then."""
         try:
             data = path.read_bytes()
         except OSError:
@@ -174,20 +175,24 @@ class Store:
             return None
         line, _, payload = body.partition(b"\n")
         head = json.loads(line)
-        if head["address"] != _address(unit) or not set(unit.marks) <= set(head["marks"]):
+        lacks = not set(unit.marks) <= set(head["marks"]) or unit.hashed > head.get("hashed", False)
+        if head["address"] != _address(unit) or lacks:
             return None
         raw = np.frombuffer(pa.decompress(payload, head["bytes"], codec="zstd"), np.int64)
         count = unit.rounds * len(SUMS)
-        totals = raw[count:].reshape(len(head["marks"]), len(TOTALS), unit.users)
+        end = count + len(head["marks"]) * len(TOTALS) * unit.users
+        totals = raw[count:end].reshape(len(head["marks"]), len(TOTALS), unit.users)
+        hashes = raw[end : end + unit.users * unit.hashed].reshape(1, -1).view(np.uint64)
         wanted = [head["marks"].index(mark) for mark in unit.marks]
         moments = ExactMoments(head["n"], tuple(head["sums"]), tuple(head["squares"]))
-        return Played(raw[:count].reshape(1, unit.rounds, -1), totals[None, wanted], moments, head["seconds"])
+        return Played(raw[:count].reshape(1, unit.rounds, -1), totals[None, wanted], moments, head["seconds"], hashes)
 
     def write(self, unit: Unit, played: Played) -> None:
         """Keep what came of a unit, where anything is written. Raises WorkError where it cannot be."""
         if not self._writes:
             return
-        raw = np.concatenate([played.sums.ravel(), played.totals.ravel()]).tobytes()
+        hashes = played.hashes.view(np.int64)
+        raw = np.concatenate([played.sums.ravel(), played.totals.ravel(), hashes.ravel()]).tobytes()
         n, sums, squares = played.moments
         head = {
             "address": _address(unit),
@@ -197,6 +202,7 @@ class Store:
             "sums": sums,
             "squares": squares,
             "seconds": played.seconds,
+            "hashed": hashes.size > 0,
         }
         body = json.dumps(head).encode() + b"\n" + pa.compress(raw, codec="zstd", asbytes=True)
         self._write(self.where(unit), _MAGIC + _checksum(body) + body)

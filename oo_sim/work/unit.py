@@ -22,7 +22,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from oo_sim.contract import I64, World
+from oo_sim.contract import I64, U64, World
 from oo_sim.decide import PolicyError
 from oo_sim.engine import RoundError, Watch, run_policy
 from oo_sim.entrants import Entrant, entrants
@@ -65,7 +65,8 @@ class Recipe(NamedTuple):
 
 class Unit(NamedTuple):
     """`users` users from serial number `first` on, in `replicates` replicates from `replicate` on; what is asked of
-    them are totals at the checkpoints `marks` (C,), ascending; at none where it is empty."""
+    them are totals at the checkpoints `marks` (C,), ascending, at none where it is empty; and, where it is `hashed`, a
+    hash of each user's decisions and lessons."""
 
     recipe: Recipe
     replicate: int
@@ -74,6 +75,7 @@ class Unit(NamedTuple):
     rounds: int
     marks: tuple[int, ...]
     replicates: int = 1
+    hashed: bool = False
 
     @property
     def decisions(self) -> int:
@@ -91,13 +93,14 @@ class Failure(NamedTuple):
 
 class Played(NamedTuple):
     """What came of a unit: sums (replicates, rounds, SUMS), totals at its checkpoints (replicates, C, TOTALS, users),
-    the moments of its users' values per decision (of one replicate), how long it took; or why its policy failed, and
-    then there are no numbers."""
+    the moments of its users' values per decision (of one replicate), how long it took, and the users' hashes
+    (replicates, users), or (replicates, 0) where they were not asked for; or why its policy failed, and no numbers."""
 
     sums: I64
     totals: I64
     moments: ExactMoments
     seconds: float
+    hashes: U64
     failure: Failure | None = None
 
 
@@ -208,12 +211,14 @@ def play(
             first=unit.first,
             replicate=unit.replicate,
             replicates=unit.replicates,
+            hashed=unit.hashed,
         )
     except RoundError as error:
         nothing, failure = np.zeros((0, 0, 0, 0), np.int64), Failure(error.t, error.user, blame(error))
-        return Played(nothing, nothing, NOBODY, time.perf_counter() - start, failure)
+        return Played(nothing, nothing, NOBODY, time.perf_counter() - start, nothing.view(np.uint64), failure)
     moments = moments_of(result.totals[0, -1], world.scale, unit.rounds) if unit.replicates == 1 else NOBODY
-    return Played(result.sums, result.totals[:, : len(unit.marks)], moments, time.perf_counter() - start)
+    totals = result.totals[:, : len(unit.marks)]
+    return Played(result.sums, totals, moments, time.perf_counter() - start, result.hashes)
 
 
 VALUES = ("reward", "expected_reward", "regret")

@@ -11,11 +11,11 @@ import oo_sim
 from oo_sim.contract import Decision
 from oo_sim.decide import decide
 from oo_sim.engine import forks
+from oo_sim.engine.hashes import mix
 from oo_sim.entrants import entrants
 from oo_sim.gate import environment
-from oo_sim.gate.hashes import mix
-from oo_sim.gate.measure import Measured, measure
-from oo_sim.gate.recording import Stage, stage
+from oo_sim.gate.measure import Measured, Stage
+from oo_sim.gate.recording import stage
 from oo_sim.scenario import Scenario, load
 
 SCENARIOS = ["quickstart", "linear", "backlog", "tiny_sets", "changing_users"]
@@ -27,18 +27,15 @@ def ready(request: pytest.FixtureRequest) -> Stage:
     return stage(request.param, 30)
 
 
-def measured(ready: Stage, *, first: int = 0, users: int = 40, threads: int = 2, block: int | None = None) -> Measured:
+def measured(ready: Stage, *, first: int = 0, users: int = 40, workers: int = 2, block: int | None = None) -> Measured:
     (entrant,) = entrants(ready.world, ["egreedy"])
-    setting = ready.setting(entrant)
-    return measure(
-        ready.world, setting, ready.marks, first=first, users=users, sample=True, workers=threads, block=block
-    )
+    return ready.run(entrant, first, users, workers, block=block)
 
 
 def test_neither_workers_nor_blocks_matter(ready: Stage) -> None:
-    whole = measured(ready, threads=1)
-    for threads, block in ((2, None), (3, 7), (1, 39)):
-        cut = measured(ready, threads=threads, block=block)
+    whole = measured(ready, users=150, workers=1)
+    for workers, block in ((2, None), (3, 7), (1, 149), (1, 64)):
+        cut = measured(ready, users=150, workers=workers, block=block)
         assert (cut.decisions, cut.curves) == (whole.decisions, whole.curves)
         assert np.array_equal(cut.totals, whole.totals)
 
@@ -46,7 +43,7 @@ def test_neither_workers_nor_blocks_matter(ready: Stage) -> None:
 def test_forked_processes_measure_what_this_one_does(monkeypatch: pytest.MonkeyPatch) -> None:
     """With so little to do nothing is forked, unless it is made to pay; the results are the same."""
     ready, forked = stage("quickstart", 10), forks.forked
-    whole, calls = measured(ready, threads=1), list[Any]()
+    whole, calls = measured(ready, users=150, workers=1), list[Any]()
 
     def noted(*given: Any) -> bool:
         calls.append(given[:2])
@@ -54,8 +51,8 @@ def test_forked_processes_measure_what_this_one_does(monkeypatch: pytest.MonkeyP
 
     monkeypatch.setattr(forks, "LEAST", 1)
     monkeypatch.setattr(forks, "forked", noted)
-    cut = measured(ready, threads=2, block=9)
-    assert calls == ([(2, 4)] if forks.possible() else [])
+    cut = measured(ready, users=150, workers=2, block=9)
+    assert calls == ([(2, 3)] if forks.possible() else [])
     assert (cut.decisions, cut.curves) == (whole.decisions, whole.curves)
     assert np.array_equal(cut.totals, whole.totals)
 

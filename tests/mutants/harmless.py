@@ -180,6 +180,8 @@ def cut(lanes: int) -> Callable[[pytest.MonkeyPatch], Policy | None]:
 
     def plant(patch: pytest.MonkeyPatch) -> None:
         patch.setattr("oo_sim.gate.measure.LANES", lanes)
+        patch.setattr("oo_sim.engine.blocks.BLOCK", 2 * lanes)
+        patch.setattr("oo_sim.engine.blocks.GROUP", 1)
 
     return plant
 

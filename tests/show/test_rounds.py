@@ -16,7 +16,6 @@ from oo_sim.audit.report import Wrong
 from oo_sim.engine import RoundError
 from oo_sim.experiment.lanes import ROUNDS, Seen, _compare
 from oo_sim.gate.checking import first_difference
-from oo_sim.gate.recording import blame as blame_in_gate
 from oo_sim.work.unit import blame
 
 PACKAGE = Path(oo_sim.__file__).parent
@@ -78,7 +77,6 @@ def differs_in_gate(t: int) -> str:
 MESSAGES: dict[str, Callable[[int], str]] = {
     "a failed round": lambda t: str(failed(t)),
     "a failed policy": lambda t: blame(failed(t)),
-    "a failed policy in the gate": lambda t: blame_in_gate(failed(t)),
     "lanes that interact": differs_in_lanes,
     "first difference in the gate": differs_in_gate,
     "a wrong decision in the audit": lambda t: str(Wrong("score", "linucb", 0, "ada", t, "1", "2")),

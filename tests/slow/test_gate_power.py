@@ -20,7 +20,8 @@ from oo_sim.entrants import Entrant, entrants
 from oo_sim.gate import Verdict, check, record
 from oo_sim.gate.baseline import read
 from oo_sim.gate.judge import Finding, Judgement, alpha_at, judge, looks
-from oo_sim.gate.recording import Stage, stage
+from oo_sim.gate.measure import Stage
+from oo_sim.gate.recording import stage
 from oo_sim.policies import make
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(3600)]

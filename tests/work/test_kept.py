@@ -12,12 +12,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from oo_sim import compare, run, sweep
 from oo_sim.errors import WorkError
 from oo_sim.experiment import status, working
-from oo_sim.work import Played, Unit, play
+from oo_sim.experiment.plan import plan
+from oo_sim.work import Played, Store, Unit, play
 
 from .cases import SCENARIO, SMALL, UNITS, files, forked, kept, whole
 
@@ -282,3 +284,25 @@ def test_more_and_more_users_until_it_is_settled_compute_what_is_new(tmp_path: P
 def test_events_are_not_kept(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="events are written where they are made"):
         kept(tmp_path / "work", events=True, out=tmp_path / "run")
+
+
+def test_hashes_of_decisions_are_kept_and_are_those_of_any_division(tmp_path: Path) -> None:
+    """A hashed unit comes back as it was; one that is kept without hashes is done again where they are asked for; and
+    the hashes of two halves are those of the whole, whatever the blocks."""
+    planned = plan(SCENARIO, policies=["egreedy"], sizes={"users": 90, "rounds": 20})
+    planned.remember()
+    plain = next(planned.units())[1]
+    whole, halves = plain._replace(hashed=True), [(0, 40), (40, 50)]
+    played = play(whole, workers=1)
+    parts = [play(whole._replace(first=first, users=users), workers=1, block=64) for first, users in halves]
+    assert played.hashes.shape == (1, 90)
+    assert len(np.unique(played.hashes)) == 90
+    assert np.array_equal(played.hashes, np.concatenate([part.hashes for part in parts], axis=1))
+    with Store(tmp_path / "work") as store:
+        for unit, done, readable in ((plain, play(plain, 1), (True, False)), (whole, played, (True, True))):
+            store.write(unit, done)
+            path = store.kept(unit.recipe, unit.marks, 90, 0)[0].path
+            assert tuple(store.read(asked, path) is not None for asked in (plain, whole)) == readable
+        found = store.read(whole, path)
+        assert found is not None
+        assert all(np.array_equal(getattr(found, name), getattr(played, name)) for name in ("sums", "totals", "hashes"))

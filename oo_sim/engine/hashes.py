@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from oo_sim.contract import I64, U64, Bool
+from oo_sim.contract import I64, U64, Bool, Decision, Learned, Offer
+from oo_sim.engine.run import Observer
 
 _GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 _MULTIPLIER = np.uint64(0xBF58476D1CE4E5B9)
@@ -42,3 +43,28 @@ def digest(*arrays: I64 | U64) -> str:
     for array in arrays:
         state.update(np.ascontiguousarray(array).data)
     return state.hexdigest()
+
+
+class Hashing:
+    """An observer that hashes each lane's decisions and lessons as they are made: users have the same hashes in any
+    blocks. What it sees it passes on to another observer, if there is one."""
+
+    def __init__(self, hashes: U64, also: Observer | None = None) -> None:
+        """`hashes` (n,) of the first n lanes, of zeros, are filled in place."""
+        self._hashes, self._also = hashes, also
+
+    def decided(self, t: I64, offer: Offer, decision: Decision, active: Bool) -> None:
+        """Take in what was decided: all features and probabilities, the choice, and its score."""
+        n = len(self._hashes)
+        rows = (decision.x, decision.probs, decision.chosen, decision.propensity, decision.score, decision.explored)
+        mix(self._hashes, *(column[..., :n] for column in rows), where=active[:n])
+        if self._also is not None:
+            self._also.decided(t, offer, decision, active)
+
+    def learned(self, learned: Learned) -> None:
+        """Take in what was learned from."""
+        n, (x, reward, learn, t_decided, _, _) = len(self._hashes), learned.learning
+        if learn[:n].any():  # how often this is called depends on the block, a lane's own share of it does not
+            mix(self._hashes, *(column[..., :n] for column in (x, reward, t_decided)), where=learn[:n])
+        if self._also is not None:
+            self._also.learned(learned)
