@@ -172,13 +172,12 @@ def check(
     if matrix:
         hashes = gate.check_matrix(directory=said_here.baselines, workers=said_here.workers)
         report = replace(report, matrix=hashes)
-    changed = gate_served.check(said_here.baselines) if served else None
+    if served:
+        report = replace(report, served=gate.ServedReport(gate_served.check(said_here.baselines)))
     if as_json:
-        print_json(report.as_dict() | ({"served": changed or "identical"} if served else {}))
+        print_json(report.as_dict())
     else:
         typer.echo("\n".join(gate.lines(report)))
-        if served:
-            typer.echo(f"Served: {'identical' if changed is None else f'changed: {changed}'}")
     if junit is not None:
         junit.write_text(gate.junit(report), encoding="utf-8")
     if markdown is not None:
@@ -186,7 +185,7 @@ def check(
     if out is not None:
         draw(gate.picture(report), out, quiet=as_json)
     _tell_github(report, quiet=as_json)
-    raise typer.Exit(report.exit_code if changed is None else report.exit_code or 1)
+    raise typer.Exit(report.exit_code)
 
 
 @app.command()

@@ -20,7 +20,7 @@ __getattr__, __dir__, _names = lazy_loader.attach(
         "matrix": ["accept_matrix", "check_matrix", "record_matrix"],
         "output": ["github_annotations", "junit", "lines", "markdown"],
         "recording": ["record"],
-        "results": ["Case", "MatrixReport", "Report", "Verdict"],
+        "results": ["Case", "MatrixReport", "Report", "ServedReport", "Verdict"],
     },
 )
 __all__ = ["GateError", *_names]  # noqa: PLE0604 (they are strings)

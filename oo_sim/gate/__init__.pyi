@@ -16,6 +16,7 @@ from oo_sim.gate.recording import record as record
 from oo_sim.gate.results import Case as Case
 from oo_sim.gate.results import MatrixReport as MatrixReport
 from oo_sim.gate.results import Report as Report
+from oo_sim.gate.results import ServedReport as ServedReport
 from oo_sim.gate.results import Verdict as Verdict
 
 __all__ = [
@@ -26,6 +27,7 @@ __all__ = [
     "GateError",
     "MatrixReport",
     "Report",
+    "ServedReport",
     "Verdict",
     "accept",
     "accept_matrix",

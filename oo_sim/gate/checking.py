@@ -23,6 +23,7 @@ from oo_sim.gate.recording import source_hash, stage
 from oo_sim.gate.results import Case, Layer, Report, Status, Verdict
 from oo_sim.scenario import PolicyKey, Scenario, parse_spec, policy_key
 from oo_sim.show.text import plain
+from oo_sim.studies.pairs import largest_difference
 from oo_sim.worlds import build
 
 _PARTS = {
@@ -132,6 +133,7 @@ class _Check:
         self.layers: list[Layer] = []
         self.judgement: Judgement | None = None
         self.drift: Judgement | None = None
+        self._largest = largest_difference(job.ready.scenario.canonical(), "expected")
         self._noted = time.perf_counter()
 
     def verdict(self) -> Verdict:
@@ -225,9 +227,8 @@ class _Check:
                 more = stored(self._run(looks[look - 1], after).totals, scale)
                 totals = np.concatenate([totals, more], axis=-1)
             facts, alpha = baseline.facts, alpha_at(look, looks)
-            judgement = judge(
-                baseline.steps(totals), facts.marks, facts.margin, alpha=alpha, last=look == len(looks) - 1
-            )
+            steps, last = baseline.steps(totals), look == len(looks) - 1
+            judgement = judge(steps, facts.marks, facts.margin, alpha=alpha, last=last, largest=self._largest)
             if judgement.finding is not Finding.INCONCLUSIVE:
                 break
         self.judgement = judgement
@@ -240,7 +241,8 @@ class _Check:
         baseline = self.job.baseline
         if not baseline.has_drifted:
             return False
-        self.drift = judge(baseline.drift(totals), baseline.facts.marks[-1:], baseline.facts.margin)
+        facts = baseline.facts
+        self.drift = judge(baseline.drift(totals), facts.marks[-1:], facts.margin, largest=self._largest)
         lost = self.drift.finding is Finding.REGRESSED
         advice = "; `oo-sim gate accept --anchor` takes it as the new zero" if lost else ""
         text = f"{describe(self.drift)}; this change and all that were accepted since the anchor{advice}"

@@ -12,7 +12,7 @@ import numpy as np
 from scipy import special
 
 from oo_sim.contract import F64
-from oo_sim.stats import Band, Interval, mean_interval
+from oo_sim.stats import ROUNDING, Band, Interval, few_differ, few_interval, mean_interval, too_few
 
 ALPHA = 0.001
 """The one-sided error rate of the last look."""
@@ -51,20 +51,41 @@ class Judgement(NamedTuple):
     alpha: float
 
 
-def judge(steps: F64, marks: Sequence[int], margin: float, *, alpha: float = ALPHA, last: bool = True) -> Judgement:
+def judge(
+    steps: F64,
+    marks: Sequence[int],
+    margin: float,
+    *,
+    alpha: float = ALPHA,
+    last: bool = True,
+    largest: float = math.nan,
+) -> Judgement:
     """Judge `steps` (C, n): each of n users' difference per decision up to each of C checkpoints `marks`.
 
     Regressed: the upper bound is below 0 and the estimate at or below -margin / 2, or somewhere along the curve the
     simultaneous band lies below -margin. Then equivalent: the lower bound is above -margin; of these, improved is what
     mirrors a regression. Else inconclusive. Before the `last` look, what may still be a gain of the margin is
     inconclusive too: a gain is looked at for as long as a loss, because a fault can look like one.
+
+    Where nearly no user differs, the bounds are exact and follow from `largest`, the largest difference per decision
+    that rewards allow; where that is not known (nan) they are Student's. The band leaves such points out. Where none
+    differs at all, what changed is no more than rounding: equivalent, whatever so few users would allow.
     """
-    difference = mean_interval(steps[-1], 1.0 - 2.0 * alpha)
+    difference = _difference(steps[-1], 1.0 - 2.0 * alpha, largest)
     band = sup_t_band(steps, alpha)
     finding, why = _found(difference, band, marks, margin)
+    if not (np.abs(steps) > ROUNDING).any():
+        finding, why = Finding.EQUIVALENT, "no user's rewards differ by more than rounding"
     if finding is Finding.EQUIVALENT and not last and difference.upper >= margin:
         finding, why = Finding.INCONCLUSIVE, "it may be a gain of the margin: more users tell"
     return Judgement(finding, why, difference, tuple(marks), band, margin, alpha)
+
+
+def _difference(steps: F64, level: float, largest: float) -> Interval:
+    gain, lose = (int((sign * steps > ROUNDING).sum()) for sign in (1.0, -1.0))
+    if math.isnan(largest) or not too_few(gain + lose, len(steps)):
+        return mean_interval(steps, level)
+    return few_interval(float(steps.mean()), gain, lose, len(steps), largest, level)
 
 
 def sup_t_band(steps: F64, alpha: float) -> Band:
@@ -72,18 +93,20 @@ def sup_t_band(steps: F64, alpha: float) -> Band:
 
     Normal draws with the checkpoints' correlation give the quantile of the largest deviation (Montiel Olea and
     Plagborg-Moller 2019, algorithm 1); it is widened to Student's. At these levels a bootstrap over users would take
-    far more samples than users are there.
+    far more samples than users are there. Points at which nearly all users are at 0 have no bounds (nan): they are
+    not part of what the band claims.
     """
     n = steps.shape[1]
     mean, error = steps.mean(axis=1), steps.std(axis=1, ddof=1) / math.sqrt(n)
-    varies = error > 0.0
+    claimed = ~few_differ(steps.T, ROUNDING)
+    varies = claimed & (error > 0.0)
     correlation = np.atleast_2d(np.corrcoef(steps[varies])) if varies.any() else np.eye(1)
     values, vectors = np.linalg.eigh(correlation)
     root = vectors * np.sqrt(np.maximum(values, 0.0))
     peaks = (root @ _normals(len(values))).max(axis=0)
     normal = float(np.quantile(peaks, 1.0 - alpha, method="higher"))
     critical = abs(float(special.stdtrit(n - 1, special.ndtr(-normal))))
-    half = critical * error
+    half = np.where(claimed, critical * error, np.nan)
     return Band(mean, mean - half, mean + half, critical, n)
 
 

@@ -21,6 +21,8 @@ def lines(report: Report, *, verdict: bool = True) -> Iterator[str]:
             yield f"      {layer.name}: {plain(layer.text, 600)}"
     if report.matrix is not None:
         yield from report.matrix.lines()
+    if report.served is not None:
+        yield f"Served: {plain(report.served.text, 600)}"
     if not verdict:
         return
     if any(case.verdict is Verdict.IMPROVED for case in report.cases):
@@ -31,7 +33,8 @@ def lines(report: Report, *, verdict: bool = True) -> Iterator[str]:
 def summary(report: Report) -> str:
     """How many cases have which verdict."""
     counts = {verdict: sum(case.verdict is verdict for case in report.cases) for verdict in Verdict}
-    return "Gate: " + ", ".join(f"{count} {verdict.value}" for verdict, count in counts.items() if count) + "."
+    said = ", ".join(f"{count} {verdict.value}" for verdict, count in counts.items() if count)
+    return f"Gate: {said or 'hashes only'}."
 
 
 def junit(report: Report) -> str:
@@ -41,9 +44,9 @@ def junit(report: Report) -> str:
         for layer in case.layers:
             _entry(suite, case, layer)
     for each in () if report.matrix is None else report.matrix.differences:
-        name = f"oo_gate.matrix.{plain(each.cell, 120)}"
-        entry = ET.SubElement(suite, "testcase", classname=name, name="hashes", time="0.000")
-        ET.SubElement(entry, "failure", message=plain(each.text, 1000), type="changed")
+        _hashed(suite, f"matrix.{plain(each.cell, 120)}", each.text)
+    if report.served is not None:
+        _hashed(suite, "served", report.served.difference)
     counts = {"tests": "testcase", "failures": "*/failure", "errors": "*/error", "skipped": "*/skipped"}
     for key, path in counts.items():
         suite.set(key, str(len(suite.findall(path))))
@@ -51,6 +54,12 @@ def junit(report: Report) -> str:
     root.append(suite)
     ET.indent(root)
     return ET.tostring(root, encoding="unicode", xml_declaration=True) + "\n"
+
+
+def _hashed(suite: ET.Element, name: str, changed: str | None) -> None:
+    entry = ET.SubElement(suite, "testcase", classname=f"oo_gate.{name}", name="hashes", time="0.000")
+    if changed is not None:
+        ET.SubElement(entry, "failure", message=plain(changed, 1000), type="changed")
 
 
 def _entry(suite: ET.Element, case: Case, layer: Layer) -> None:
@@ -86,6 +95,8 @@ def markdown(report: Report) -> str:
         rows += [f"* {layer.name}: {_escaped(plain(layer.text, 1000))}" for layer in case.layers]
     if report.matrix is not None:
         rows += ["", *(_escaped(plain(line, 400)) for line in report.matrix.lines())]
+    if report.served is not None:
+        rows += ["", f"Served: {_escaped(plain(report.served.text, 400))}"]
     return "\n".join(rows) + "\n"
 
 
@@ -93,7 +104,10 @@ def github_annotations(report: Report) -> list[str]:
     """Workflow commands for what wants a look, gravest first, at most `MOST_ANNOTATIONS`."""
     found = [_annotation(case) for case in report.alarming]
     cells = () if report.matrix is None else report.matrix.differences
-    found += [f"::error title={_property(f'oo-sim gate: {each.cell}')}::{_message(each.text)}" for each in cells]
+    changed = [(each.cell, each.text) for each in cells]
+    if report.served is not None and report.served.difference is not None:
+        changed.append(("served", report.served.difference))
+    found += [f"::error title={_property(f'oo-sim gate: {name}')}::{_message(text)}" for name, text in changed]
     if len(found) <= MOST_ANNOTATIONS:
         return found
     rest = len(found) - MOST_ANNOTATIONS + 1

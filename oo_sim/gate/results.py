@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -102,7 +103,7 @@ class Case:
 
 
 def _data(j: Judgement) -> dict[str, Any]:
-    band = {"estimate": list(j.band.estimate), "lower": list(j.band.lower), "upper": list(j.band.upper)}
+    band = {name: [_known(x) for x in getattr(j.band, name).tolist()] for name in ("estimate", "lower", "upper")}
     return {
         "finding": j.finding.value,
         "difference": j.difference.estimate,
@@ -113,6 +114,10 @@ def _data(j: Judgement) -> dict[str, Any]:
         "rounds": list(j.marks),
         "band": band,
     }
+
+
+def _known(bound: float) -> float | None:
+    return None if math.isnan(bound) else bound
 
 
 @dataclass(frozen=True)
@@ -152,17 +157,35 @@ class MatrixReport:
 
 
 @dataclass(frozen=True)
+class ServedReport:
+    """What a check of the trace through the server found: the first step that differs, None where none does."""
+
+    difference: str | None
+
+    @property
+    def exit_code(self) -> int:
+        """1 where a step differs."""
+        return 0 if self.difference is None else 1
+
+    @property
+    def text(self) -> str:
+        """The verdict in words."""
+        return "identical" if self.difference is None else f"changed: {self.difference}"
+
+
+@dataclass(frozen=True)
 class Report:
     """All cases of a check."""
 
     cases: tuple[Case, ...]
     matrix: MatrixReport | None = None
+    served: ServedReport | None = None
 
     @property
     def exit_code(self) -> int:
         """That of the gravest verdict: audit violation, regressed, failed or changed, not comparable, inconclusive."""
         order = (5, 1, 4, 3)
-        codes = {case.exit_code for case in self.cases} | {0 if self.matrix is None else self.matrix.exit_code}
+        codes = {each.exit_code for each in (*self.cases, self.matrix, self.served) if each is not None}
         return next((code for code in order if code in codes), 0)
 
     @property
@@ -175,4 +198,8 @@ class Report:
     def as_dict(self) -> dict[str, Any]:
         """The report as plain data."""
         data: dict[str, Any] = {"exit_code": self.exit_code, "cases": [case.as_dict() for case in self.cases]}
-        return data if self.matrix is None else data | {"matrix": self.matrix.as_dict()}
+        if self.matrix is not None:
+            data["matrix"] = self.matrix.as_dict()
+        if self.served is not None:
+            data["served"] = self.served.difference or "identical"
+        return data

@@ -1,7 +1,7 @@
 """Intervals, paired comparison, bands and profiles: arrays in, numbers out, and the user is the unit."""
 
-from oo_sim.stats.bands import Band, MaxT, max_t, sup_t_band
-from oo_sim.stats.few import few_interval, sign_test, too_few
+from oo_sim.stats.bands import ROUNDING, Band, MaxT, max_t, sup_t_band
+from oo_sim.stats.few import few_differ, few_interval, sign_test, too_few
 from oo_sim.stats.intervals import Interval, clopper_pearson, mean_interval, t_interval, wilson
 from oo_sim.stats.moments import Moments, merge, merge_all, moments
 from oo_sim.stats.multiple import holm
@@ -12,6 +12,7 @@ from oo_sim.stats.resampling import Seed, generator, percentile_bounds, stratifi
 from oo_sim.stats.sequence import confidence_sequence, mixture_scale
 
 __all__ = [
+    "ROUNDING",
     "Band",
     "Interval",
     "MaxT",
@@ -22,6 +23,7 @@ __all__ = [
     "clopper_pearson",
     "confidence_sequence",
     "detectable",
+    "few_differ",
     "few_interval",
     "generator",
     "holm",

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Sequence
-from typing import NamedTuple
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from oo_sim.contract import F64, REWARDS
 from oo_sim.errors import ComparisonError
-from oo_sim.logs import Manifest
 from oo_sim.results.summary import LEVEL
 from oo_sim.show.text import plain
 from oo_sim.stats import Band, Interval, Paired, detectable, few_interval, holm, paired, sup_t_band, too_few
@@ -97,7 +96,7 @@ def compare_pair(outcomes: Outcomes, baseline: str, candidate: str, metric: Metr
     a, b = outcomes.values[baseline], outcomes.values[candidate]
     users = a.shape[1]
     better = -1.0 if metric == "regret" else 1.0
-    largest = largest_difference(outcomes.manifest, metric)
+    largest = largest_difference(outcomes.manifest.scenario, metric)
     result = paired(better * a[-1], better * b[-1], LEVEL, ROUNDING, largest)
     if metric == "regret":
         result = result._replace(
@@ -120,9 +119,9 @@ def exact_interval(pair: Pair, level: float) -> Interval:
     return few_interval(pair.difference.estimate, up, down, pair.users, pair.largest, level)
 
 
-def largest_difference(manifest: Manifest, metric: Metric) -> float:
+def largest_difference(scenario: Mapping[str, Any], metric: Metric) -> float:
     """The largest difference per decision between two policies that rewards allow, nan where there is none."""
-    world = manifest.scenario.get("world", {})
+    world = scenario.get("world", {})
     if world.get("kind") == "tips":
         return max(REWARDS) - min(REWARDS)
     if metric == "realised":

@@ -66,13 +66,26 @@ def test_the_band_is_students_bound_for_one_mark_and_bonferronis_at_most_for_man
     same = sup_t_band(np.repeat(rng.normal(size=(1, 400)), 6, axis=0), ALPHA)
     assert same.critical == pytest.approx(stats.t.ppf(1 - ALPHA, 399), rel=0.01)
     flat = sup_t_band(np.zeros((2, 64)), ALPHA)
-    assert flat.lower.tolist() == flat.upper.tolist() == [0.0, 0.0]
+    assert np.isnan(flat.lower).all()
+    assert np.isnan(flat.upper).all()
 
 
 def test_users_that_do_not_differ_are_equivalent() -> None:
     judged = judge(np.zeros((3, 64)), (1, 2, 3), MARGIN)
     assert judged.finding is Finding.EQUIVALENT
     assert judged.difference[:3] == (0.0, 0.0, 0.0)
+
+
+@pytest.mark.parametrize(("differ", "finding"), [(0, Finding.EQUIVALENT), (3, Finding.INCONCLUSIVE)])
+def test_users_who_nearly_never_differ_have_an_exact_bound(differ: int, finding: Finding) -> None:
+    """Of 64 users, k lose a little: the mean loss is at most the Clopper-Pearson bound of their share, times 2."""
+    some = np.zeros((2, 64))
+    some[:, :differ] = -1e-4
+    judged = judge(some, (1, 2), MARGIN, largest=2.0)
+    bound = stats.beta.ppf(1 - ALPHA, differ + 1, 64 - differ)
+    assert judged.difference.lower == pytest.approx(-2.0 * bound)
+    assert judged.finding is finding
+    assert np.isnan(judged.band.lower).all()
 
 
 @settings(max_examples=40, deadline=None)

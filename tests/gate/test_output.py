@@ -8,7 +8,7 @@ import xml.etree.ElementTree as ET
 import numpy as np
 import pytest
 
-from oo_sim.gate import Case, Report, Verdict, github_annotations, junit, lines, markdown, picture
+from oo_sim.gate import Case, Report, ServedReport, Verdict, github_annotations, junit, lines, markdown, picture
 from oo_sim.gate.judge import judge
 from oo_sim.gate.results import EXIT_CODES, Layer, Status
 
@@ -59,6 +59,20 @@ def test_junit_has_a_case_for_each_layer_and_counts_them() -> None:
     assert failure.get("type") == "regressed"
     assert "<script>" in str(failure.get("message"))  # escaped in the file, whole again when read
     assert "\x1b" not in junit(report)
+
+
+@pytest.mark.parametrize("differs", [None, "step 3 of 9, POST /react: what comes of it differs"])
+def test_the_served_verdict_is_in_every_form(differs: str | None) -> None:
+    report = Report((case(Verdict.IDENTICAL),), served=ServedReport(differs))
+    assert report.exit_code == (differs is not None)
+    assert report.as_dict()["served"] == (differs or "identical")
+    suite = ET.fromstring(junit(report))[0]
+    assert suite.get("failures") == str(report.exit_code)
+    assert "oo_gate.served" in [each.get("classname") for each in suite]
+    said = "identical" if differs is None else "changed"
+    assert f"Served: {said}" in markdown(report)
+    assert any(line.startswith(f"Served: {said}") for line in lines(report))
+    assert len(github_annotations(report)) == report.exit_code
 
 
 def test_json_is_plain() -> None:

@@ -1,147 +1,198 @@
-# ruff: noqa: E501
-"""Which of the tests, the audit and the gate's matrix see each fault of `edits.py`: makes the table of docs/gate.md.
+# ruff: noqa: PLC0415 (the package is imported with the fault in it)
+"""Which of the gate, the audit and the tests see each fault of `edits.py`: makes the table of docs/gate.md.
 
-    python tests/mutants/plant.py --tests --out docs/faults.md [FIRST LAST]
+    python tests/mutants/plant.py --docs docs/gate.md [FIRST LAST]
 
-Each fault is planted in a copy of the package, which runs without a compiler, on few users: minutes of a core for each
-dozen. A fault outside of what decides (statistics, the server) leaves no trace in a simulated log; tests must see it.
+Nothing is copied: a process is forked for each fault, in which the one file is read with the fault in it. Kernels run
+without a compiler. A room's own tests are asked where neither gate nor audit saw anything.
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
+import importlib
 import json
 import os
-import shutil
-import subprocess
+import select
+import signal
 import sys
-import tempfile
-from collections.abc import Iterator
+import time
+import traceback
+from collections.abc import Callable, Iterator
+from functools import partial
+from importlib.machinery import SourceFileLoader
 from pathlib import Path
 from typing import Any, NamedTuple
 
 ROOT = Path(__file__).parents[2]
-PROBE = """
-import json
-from oo_sim.engine import Block, RoundError, simulate
-from oo_sim.entrants import entrants
-from oo_sim.gate import mechanisms
-from oo_sim.gate.matrix import Cell, _fingerprint
-from oo_sim.gate.sample import Sampler, Setting
-from oo_sim.audit import UnusableLogError
-from oo_sim.worlds import build
-
-USERS, ROUNDS = 3, 44
-TURNS = {0: ["linucb", "swlinucb:window=15", "egreedy:epsilon=0.4,decay=0.05,schedule=sqrt", "thompson:samples=6,scale=0.3"],
-         1: ["linucb_disjoint", "dlinucb:gamma=0.9", "logistic_ts", "softmax"],
-         2: ["restart_linucb:period=20", "bootstrap_ts", "squarecb", "oracle", "linucb:alpha=0.3,prior=0.5,features=oo7x"],
-         3: ["linucb_hybrid:sharing=2", "thompson", "egreedy:epsilon=0.4,decay=0.05,schedule=cbrt", "random", "greedy:prior=2"]}
-seen, wrong = {}, []
-for i, name in enumerate(mechanisms.WORLDS):
-    scenario = mechanisms.scenario(name).with_(users=USERS, rounds=ROUNDS)
-    for spec in TURNS[i % 4][: 5 if name in ("plain", "expired", "punctual", "late") else 1]:
-        if spec not in mechanisms.policies(name):
-            continue
-        cell = Cell(scenario, spec, mechanisms.bank(name))
-        key = cell.name
-        try:
-            seen[key] = _fingerprint(cell).hex()
-            if cell.bank is not None:
-                continue
-            world = build(scenario)
-            (entrant,) = entrants(world, [spec])
-            setting = Setting(entrant, scenario.seed, ROUNDS, world.has_reactions, scenario.canonical())
-            block = Block(0, 0, USERS)
-            sampler = Sampler(setting, block.user_ids)
-            simulate(world, entrant.policy, block.lanes(scenario.seed), USERS, ROUNDS, [ROUNDS], observer=sampler)
-            report = sampler.audit()
-            if not report.clean:
-                wrong.append(key + ": " + ", ".join(sorted({c for p in report.policies for c in p.firsts})))
-        except (RoundError, UnusableLogError, Exception) as error:
-            seen[key] = f"failed: {type(error).__name__}"
-            wrong.append(f"{key}: {type(error).__name__}")
-print(json.dumps([seen, wrong]))
-"""  # fmt: skip
+PACKAGE = ROOT / "oo_sim"
+SECONDS = 900.0
+_LIBRARIES = (
+    "numba",
+    "pandas",
+    "pyarrow.parquet",
+    "pyarrow.compute",
+    "scipy.special",
+    "scipy.stats",
+    "fastapi",
+    "httpx",
+)
+_BEGIN, _END = "<!-- planted -->", "<!-- /planted -->"
 
 
 class Seen(NamedTuple):
-    """What one fault did: whether a log or result changed, and who says so."""
+    """What saw one fault, empty where it did not; `log` says whether a log is another with it."""
 
-    changed: bool
-    gate: bool
+    gate: str
     audit: str
     tests: str
+    log: bool
 
 
-def probed(package: Path) -> tuple[dict[str, str], list[str]]:
-    """Hashes of the small matrix, and what the audit says, of the package in a directory."""
-    env = os.environ | {"PYTHONPATH": str(package), "NUMBA_DISABLE_JIT": "1", "PYTHONDONTWRITEBYTECODE": "1"}
-    ran = subprocess.run(
-        [sys.executable, "-c", PROBE], cwd=package, env=env, capture_output=True, text=True, check=False
-    )
-    if ran.returncode:
-        return {"import": ran.stderr[-200:]}, ["import fails"]
-    seen, wrong = json.loads(ran.stdout)
-    return seen, wrong
+def imported_with(file: Path, old: str, new: str) -> None:
+    """From here on the package is imported with the fault in that file."""
+    get_code = SourceFileLoader.get_code
+
+    def changed(self: SourceFileLoader, fullname: str) -> Any:
+        if Path(self.path) != file:
+            return get_code(self, fullname)
+        return self.source_to_code(file.read_text(encoding="utf-8").replace(old, new).encode(), self.path)
+
+    SourceFileLoader.get_code = changed  # type: ignore[method-assign,assignment]
 
 
-def planted(edits: list[Any], with_tests: bool) -> Iterator[tuple[Any, Seen]]:
-    """Each fault in turn, and who sees it."""
-    sound = None
-    with tempfile.TemporaryDirectory(prefix="oo-sim-mutants-") as place:
-        package = Path(place)
-        for name in ("oo_sim", "scenarios", "tests"):
-            shutil.copytree(ROOT / name, package / name, ignore=shutil.ignore_patterns("__pycache__", "*.parquet"))
-        shutil.copy(ROOT / "pyproject.toml", package)
-        sound, alarms = probed(package)
-        assert not alarms, alarms
-        for edit in edits:
-            file = package / "oo_sim" / edit.file
-            before = file.read_text()
-            assert before.count(edit.old) == 1, edit
-            file.write_text(before.replace(edit.old, edit.new))
-            found, wrong = probed(package)
-            tests = _tested(package, edit.tests) if with_tests else ""
-            file.write_text(before)
-            changed = found != sound
-            yield edit, Seen(changed, changed, wrong[0] if wrong else "", tests)
+def forked(work: Callable[[], Any]) -> Any:
+    """What `work` returns in a process of its own; None where that ends otherwise, or takes too long."""
+    reading, writing = os.pipe()
+    child = os.fork()
+    if child == 0:
+        status = 1
+        try:
+            os.close(reading)
+            with os.fdopen(writing, "w") as out, contextlib.redirect_stdout(sys.stderr):
+                json.dump(work(), out)
+            status = 0
+        except BaseException:
+            traceback.print_exc()
+        finally:
+            os._exit(status)
+    os.close(writing)
+    text, until = b"", time.monotonic() + SECONDS
+    with os.fdopen(reading, "rb") as source:
+        while select.select([source], [], [], max(until - time.monotonic(), 0.0))[0]:
+            part = os.read(source.fileno(), 1 << 16)
+            if not part:
+                break
+            text += part
+        else:
+            os.kill(child, signal.SIGKILL)
+    _, status = os.waitpid(child, 0)
+    return json.loads(text) if status == 0 else None
 
 
-def _tested(package: Path, tests: str) -> str:
-    command = [sys.executable, "-m", "pytest", tests, "-q", "-x", "-p", "no:cacheprovider", "--timeout=120"]
-    env = os.environ | {"PYTHONPATH": str(package)}
-    ran = subprocess.run(command, cwd=package, env=env, capture_output=True, text=True, check=False)
-    return "yes" if ran.returncode else "no"
+def planted(edits: list[Any], ask: bool) -> Iterator[tuple[Any, Seen]]:
+    """Each fault in turn, and what sees it; the room's tests are asked where nothing else did."""
+    for name in _LIBRARIES:
+        importlib.import_module(name)
+    sound = forked(_everything)
+    assert sound is not None
+    assert not sound["wrong"], sound["wrong"]
+    for edit in edits:
+        seen = forked(partial(_seen, edit, sound))
+        seen = Seen("import fails", "import fails", "", True) if seen is None else Seen(*seen)
+        if ask and not (seen.gate or seen.audit):
+            seen = seen._replace(tests=_tested(edit))
+        yield edit, seen
+
+
+def _interpreted() -> None:
+    os.environ["NUMBA_DISABLE_JIT"] = "1"
+    importlib.import_module("numba").config.DISABLE_JIT = 1
+
+
+def _everything() -> dict[str, Any]:
+    _interpreted()
+    from mutants import probe
+
+    sight = probe.look(None)
+    lines, _, wrong, _ = probe.served(None)
+    return {"cells": sight.cells, "served": lines, "wrong": sight.audit or wrong}
+
+
+def _seen(edit: Any, sound: dict[str, Any]) -> Seen:
+    _interpreted()
+    imported_with(PACKAGE / edit.file, edit.old, edit.new)
+    from mutants import probe
+
+    stem, room = Path(edit.file).stem, edit.room
+    gate = audit = ""
+    log = False
+    if room not in ("serving", "stats", "generator"):
+        sight = probe.look(sound["cells"], stem)
+        gate, audit, log = sight.gate, sight.audit, sight.log
+    if not gate and room in ("serving", "policies", "decide"):
+        _, gate, found, changed = probe.served(sound["served"])
+        audit, log = audit or found, log or changed
+    return Seen(gate, audit, "", log)
+
+
+def _tested(edit: Any) -> str:
+    """Whether the room's tests see it, in a process with compiled kernels, unless the fault is in one."""
+
+    def work() -> int:
+        if edit.room == "kernels":
+            _interpreted()
+        imported_with(PACKAGE / edit.file, edit.old, edit.new)
+        import pytest
+
+        os.chdir(ROOT)
+        options = ["-q", "-x", "-n0", "-p", "no:cacheprovider", "-m", "not slow and not subprocess", "--no-header"]
+        return int(pytest.main([edit.tests, *options]))
+
+    return "no" if forked(work) == 0 else "yes"
 
 
 def table(rows: list[tuple[Any, Seen]]) -> str:
-    """The table in markdown."""
-    lines = ["| room | fault | gate | audit | tests |", "|---|---|---|---|---|"]
+    """What was planted, in figures and as a table in markdown."""
+    logged = [seen for _, seen in rows if seen.log]
+    moved = [seen for _, seen in rows if seen.log or seen.gate]
+    blind = [edit for edit, seen in rows if not (seen.gate or seen.audit or seen.tests == "yes")]
+    lines = [
+        f"{len(rows)} faults. The audit sees {sum(bool(s.audit) for s in logged)} of the {len(logged)} that change a "
+        f"log, the gate {sum(bool(s.gate) for s in moved)} of the {len(moved)} that change a log or a number, "
+        f"nothing {len(blind)}.",
+        "",
+        "| in | fault | gate | audit | tests |",
+        "|---|---|---|---|---|",
+    ]
     for edit, seen in rows:
         old, new = (" ".join(text.split()).replace("|", "\\|") for text in (edit.old, edit.new or "nothing"))
-        gate = "yes" if seen.gate else "no trace"
-        lines.append(f"| {edit.file} | `{old}` → `{new}` | {gate} | {seen.audit or '-'} | {seen.tests or 'not run'} |")
+        said = [*(text.replace("|", "\\|") or "-" for text in (seen.gate, seen.audit)), seen.tests or "not asked"]
+        lines.append(f"| {edit.file} | `{old}` → `{new}` | {' | '.join(said)} |")
     return "\n".join(lines) + "\n"
 
 
 def main() -> None:
     """Plant some faults, or all, and write the table."""
-    sys.path.insert(0, str(ROOT / "tests"))
-    from mutants.edits import EDITS  # noqa: PLC0415
+    sys.path[:0] = [str(ROOT / "tests"), str(ROOT)]
+    from mutants.edits import EDITS
 
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("range", nargs="*", type=int)
-    parser.add_argument("--tests", action="store_true")
-    parser.add_argument("--step", type=int, default=1)
-    parser.add_argument("--out", type=Path)
+    parser.add_argument("--no-tests", action="store_true", help="do not ask tests where nothing else sees a fault")
+    parser.add_argument("--only", default="", help="faults in files whose path contains this")
+    parser.add_argument("--docs", type=Path, help="the page whose table is written anew")
     given = parser.parse_args()
     first, last = given.range or (0, len(EDITS))
     rows = []
-    for edit, seen in planted(EDITS[first : last : given.step], given.tests):
+    for edit, seen in planted([one for one in EDITS[first:last] if given.only in one.file], not given.no_tests):
         rows.append((edit, seen))
-        print(edit.file, repr(edit.new)[:70], seen, flush=True)
-        if given.out:
-            given.out.write_text(table(rows), encoding="utf-8")
+        print(edit.file, repr(edit.new)[:60], seen, flush=True)
+    if given.docs:
+        page = given.docs.read_text(encoding="utf-8")
+        before, after = page.partition(_BEGIN)[0], page.partition(_END)[2]
+        given.docs.write_text(f"{before}{_BEGIN}\n{table(rows)}{_END}{after}", encoding="utf-8")
 
 
 if __name__ == "__main__":

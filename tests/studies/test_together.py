@@ -91,13 +91,11 @@ def test_where_nearly_no_user_differs_bounds_are_exact_and_said_to_be() -> None:
 
 
 def test_the_largest_difference_follows_from_the_world() -> None:
-    tips = made({"a": [0.0], "b": [0.0]}).manifest
+    tips = made({"a": [0.0], "b": [0.0]}).manifest.scenario
     assert largest_difference(tips, "expected") == largest_difference(tips, "regret") == 2.0
-    ball = made({"a": [0.0]}, scenario={"world": {"kind": "linear", "contexts": "ball", "theta_norm": 3.0}}).manifest
+    ball = {"world": {"kind": "linear", "contexts": "ball", "theta_norm": 3.0}}
     assert largest_difference(ball, "expected") == 6.0
-    rough = made(
-        {"a": [0.0]}, scenario={"world": {"kind": "linear", "contexts": "gaussian", "noise": "gaussian"}}
-    ).manifest
+    rough = {"world": {"kind": "linear", "contexts": "gaussian", "noise": "gaussian"}}
     assert math.isnan(largest_difference(rough, "expected"))
     assert math.isnan(largest_difference(rough, "realised"))
 
