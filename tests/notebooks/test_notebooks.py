@@ -15,10 +15,6 @@ import pytest
 ROOT = Path(__file__).parents[2]
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 SECONDS = 120
-# Only the first is in the default suite: a kernel and its imports cost seconds.
-RUNS = [
-    pytest.param(path, id=path.stem, marks=[] if path.stem.startswith("01") else pytest.mark.slow) for path in NOTEBOOKS
-]
 
 EXECUTE = """
 import sys, nbformat
@@ -36,7 +32,8 @@ def cells(path: Path) -> list[dict[str, Any]]:
     return found
 
 
-@pytest.mark.parametrize("path", RUNS)
+@pytest.mark.slow
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 def test_it_runs_from_top_to_bottom_without_a_network(path: Path, tmp_path: Path) -> None:
     # A proxy that nobody answers stands for a network that is not there; loopback stays.
     nowhere = dict.fromkeys(("http_proxy", "https_proxy", "all_proxy"), "http://127.0.0.1:9")

@@ -15,7 +15,7 @@ import yaml
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "gate-elsewhere.md").read_text(encoding="utf-8")
-pytestmark = pytest.mark.e2e
+pytestmark = pytest.mark.slow
 
 
 def environment(**more: str) -> dict[str, str]:

@@ -20,6 +20,7 @@ def _private_policy() -> str:
     return next(block.text for block in blocks("python") if "def optimist" in block.text)
 
 
+@pytest.mark.slow
 def test_every_block_in_order(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """All commands of the page, one after the other: its seconds are those of some thirty commands and two servers."""
     monkeypatch.chdir(tmp_path)

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-pytestmark = pytest.mark.e2e
+pytestmark = pytest.mark.slow
 
 
 class Links(html.parser.HTMLParser):
