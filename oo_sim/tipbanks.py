@@ -21,10 +21,10 @@ from oo_sim.engine import Block
 from oo_sim.errors import GeneratorInputError
 from oo_sim.generator import Options, Task, TipGenerator, build_context, open_gateway
 from oo_sim.generator.appeal import KINDS
-from oo_sim.generator.appeal.fitted import Sample, encode, read_appeal
+from oo_sim.generator.appeal.fitted import Sample, embed_questions, encode, read_appeal
 from oo_sim.generator.appeal.keywords import about, contradicts
 from oo_sim.generator.appeal.logit import offset
-from oo_sim.generator.appeal.panel import PRIOR, Shown, ask_panel
+from oo_sim.generator.appeal.panel import PRIOR, Shown, ask_panel, panel_questions
 from oo_sim.generator.asking import Asker, beside
 from oo_sim.generator.bank import Bank, Record, Work, contexts_from_tasks, read_bank
 from oo_sim.generator.bank.record import OK, context_text
@@ -51,12 +51,14 @@ def tip_banks(
     appeal: Sequence[str] | None = None,
     gateway: str = "mock",
     progress: Callable[[int, int], None] | None = None,
+    ask: bool = True,
 ) -> list[TipBank]:
     """The banks of these files, for the scenario, labelled by the files' names. Raises `GeneratorInputError`.
 
     What texts are worth comes from the scenario's appeal model, or from those named by `appeal`, each in turn: the
     labels then say which. A panel is asked through `gateway`, and a fitted appeal's embedder; what they answer is kept
-    beside the bank, so that it is not asked for again.
+    beside the bank, so that it is not asked for again. Unless `ask`, nothing is asked: texts are then worth nothing
+    under these two, and `to_ask` among the facts says how many questions are left.
     """
     if isinstance(llm, str | Path) or not llm:
         raise GeneratorInputError(f"tip banks are a list of files, such as ['tips.parquet'], not {llm!r}")
@@ -74,7 +76,7 @@ def tip_banks(
             continue
         source = _source(scenario, world, label, Path(one), work)
         for kind in kinds:
-            made = _read(source, kind, scenario, world, Path(one), work, gateway, progress)
+            made = _read(source, kind, scenario, world, Path(one), work, gateway, progress, ask)
             banks.append(made._replace(label=f"{label}@{kind[0]}") if appeal and len(kinds) > 1 else made)
     return banks
 
@@ -100,6 +102,7 @@ def _read(
     work: Sequence[Work],
     gateway: str,
     progress: Callable[[int, int], None] | None,
+    ask: bool,
 ) -> TipBank:
     """The bank with what its texts are worth under an appeal model."""
     name, settings = kind
@@ -113,9 +116,16 @@ def _read(
     with TipGenerator(open_gateway(gateway), None, Options(gateway_retries=2)) as client:
         asker = Asker(client, beside(path), concurrency=8)
         if name == "panel":
-            values, told = _panel(asker, tips, scenario, world, settings.asks or 1, progress)
+            shown, times = _shown(tips, scenario, world), settings.asks or 1
+            if not ask:
+                return bank._replace(facts=facts | {"to_ask": asker.unknown(panel_questions(shown, times))})
+            values, told = _panel(asker, shown, world, times, progress)
         else:
-            values, told = _fitted(asker, tips, Path(str(settings.file)), progress)
+            samples, file = _samples(tips), Path(str(settings.file))
+            if not ask:
+                questions = embed_questions(samples, read_appeal(file).embedder)
+                return bank._replace(facts=facts | {"to_ask": asker.unknown(questions)})
+            values, told = _fitted(asker, samples, file, progress)
     offsets = np.zeros(bank.about.shape)
     for (t, u, j), value in zip(slots, values, strict=True):
         offsets[t, j, u] = value
@@ -128,18 +138,21 @@ def _usable(bank: TipBank, at: int, rounds: int) -> int:
     return int(bank.usable[t, u])
 
 
+def _shown(tips: Sequence[tuple[Record, int, int]], scenario: Scenario, world: TipsWorld) -> list[Shown]:
+    """Each tip beside what its user is like."""
+    personas = [segment.persona or "" for segment in world.segments]
+    segment = _segments(scenario)
+    return [Shown(personas[segment[u]], one.parsed_context, one.tips[j].content) for one, j, u in tips]
+
+
 def _panel(
     asker: Asker,
-    tips: Sequence[tuple[Record, int, int]],
-    scenario: Scenario,
+    shown: Sequence[Shown],
     world: TipsWorld,
     times: int,
     progress: Callable[[int, int], None] | None,
 ) -> tuple[list[float], dict[str, Any]]:
     """What a model says as the user that each tip is shown to."""
-    personas = [segment.persona or "" for segment in world.segments]
-    segment = _segments(scenario)
-    shown = [Shown(personas[segment[u]], one.parsed_context, one.tips[j].content) for one, j, u in tips]
     opinions = ask_panel(asker, shown, times=times, progress=progress)
     lost = sum(one.missing for one in opinions)
     if 2 * lost > 2 * times * len(opinions):
@@ -152,19 +165,21 @@ def _panel(
     return [worth[one.counts] for one in opinions], {"appeal_answers": 2 * times, "missing": lost, "none": none}
 
 
-def _fitted(
-    asker: Asker,
-    tips: Sequence[tuple[Record, int, int]],
-    path: Path,
-    progress: Callable[[int, int], None] | None,
-) -> tuple[list[float], dict[str, Any]]:
-    """What was learned of such texts."""
-    appeal = read_appeal(path)
+def _samples(tips: Sequence[tuple[Record, int, int]]) -> list[Sample]:
+    """Each tip beside the tasks that it was written for."""
     samples = []
     for record, j, _ in tips:
         context = record.parsed_context
         titles = tuple(task.content for task in context.tasks)
         samples.append(Sample(record.user_id, record.tips[j].content, titles, context.hour_of_day))
+    return samples
+
+
+def _fitted(
+    asker: Asker, samples: Sequence[Sample], path: Path, progress: Callable[[int, int], None] | None
+) -> tuple[list[float], dict[str, Any]]:
+    """What was learned of such texts."""
+    appeal = read_appeal(path)
     if not samples:
         return [], {}
     X = encode(asker, samples, appeal.embedder, progress)

@@ -118,7 +118,10 @@ def run(
         planned = experiment.plan(
             scenario,
             policies=policy,
-            llm=banks,  # without --appeal: an estimate asks no model
+            llm=banks,
+            appeal=kinds,
+            gateway=gateway,
+            ask=False,
             checkpoints=checkpoints,
             unit=unit,
             shard=part,

@@ -116,8 +116,11 @@ def plan(
     shard: tuple[int, int] | None = None,
     sizes: Mapping[str, int | None] = {},
     unchecked: bool = False,
+    ask: bool = True,
 ) -> Plan:
     """What a run of a scenario would do; `sizes` are users, rounds, replicates and seed, in place of the file's.
+
+    Unless `ask`, no gateway is asked what tips are worth, so that the plan is for an estimate alone.
 
     Private policies are tried out on a few lanes first, unless `unchecked`: see `oo_sim.experiment.lanes`.
 
@@ -132,7 +135,7 @@ def plan(
     if llm is not None:
         from oo_sim.tipbanks import tip_banks  # noqa: PLC0415 (slow to import)
 
-        taking_part = with_banks(taking_part, tip_banks(source, llm, appeal, gateway))
+        taking_part = with_banks(taking_part, tip_banks(source, llm, appeal, gateway, ask=ask))
     if not unchecked:
         lanes.check(world, taking_part, source.seed)
     words, marks = _marks(checkpoints, source)

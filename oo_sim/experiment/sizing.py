@@ -35,6 +35,7 @@ class Estimate(NamedTuple):
     disk: int  # bytes, at the most
     free_memory: int
     free_disk: int
+    questions: int = 0  # for a gateway, about what tips are worth
 
     def lines(self) -> list[str]:
         """The estimate in words."""
@@ -44,6 +45,7 @@ class Estimate(NamedTuple):
             *([f"about {duration(self.seconds)}"] if self.seconds is not None else []),
             f"memory: about {size(self.memory)} of {size(self.free_memory)} free",
             f"disk: about {size(self.disk)} of {size(self.free_disk)} free",
+            *([f"gateway: {self.questions:,} questions about tips"] if self.questions else []),
         ]
 
     @property
@@ -89,6 +91,7 @@ def estimate(
     if events:
         d = max(each.policy.features.d for each in plan.taking_part)
         disk += plan.decisions * (_CANDIDATE * plan.world.arms * (8 * d + 28) + _DECISION)
+    banks = {each.bank.label: each.bank for each in plan.taking_part if each.bank is not None}
     where = out or resume or Path()
     return Estimate(
         units=units,
@@ -99,6 +102,7 @@ def estimate(
         disk=int(disk),
         free_memory=free_memory(),
         free_disk=shutil.disk_usage(next(p for p in (where.absolute(), *where.absolute().parents) if p.exists())).free,
+        questions=sum(bank.facts.get("to_ask", 0) for bank in banks.values()),
     )
 
 

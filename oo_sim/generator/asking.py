@@ -103,6 +103,10 @@ class Asker:
         nothing = Reply(failure=NOT_ASKED)
         return [found.pop(key) if key in found else self._known.get(key, nothing) for key in keys]
 
+    def unknown(self, questions: Sequence[Question]) -> int:
+        """How many of the questions would be put to the gateway, as their answers are not kept."""
+        return len({self._key(one) for one in questions} - self._known.keys())
+
     def _keep(self, file: IO[bytes] | _Nowhere, line: bytes) -> None:
         try:
             file.write(line)

@@ -116,3 +116,18 @@ def test_bad_input_ends_with_2_and_one_message(call: Call, arguments: list[str],
     assert code == 2
     assert says in " ".join(err.replace("│", " ").split())
     assert "Traceback" not in err
+
+
+def test_a_dry_run_knows_the_appeals_and_asks_nobody(call: Call, tmp_path: Path) -> None:
+    assert call("generate", "llm_tips", *SIZE, "--out", "a.parquet")[0] == 0
+    command = ("run", "llm_tips", *SIZE, "--policy", "random", "--no-plot", "--llm", "a.parquet", "--out", "r")
+    both = (*command, "--appeal", "keywords,panel")
+    code, out, _ = call(*both, "--dry-run")
+    assert code == 0
+    assert "30 decisions" in out
+    assert "gateway: 60 questions about tips" in out  # 15 rounds of two tips, in both orders
+    assert not (tmp_path / "a.parquet.asked.jsonl").exists()
+    code, _, err = call(*command, "--appeal", "tarot", "--dry-run")
+    assert (code, "tarot" in err) == (2, True)
+    assert call(*both)[0] == 0
+    assert "gateway:" not in call(*both, "--dry-run")[1]

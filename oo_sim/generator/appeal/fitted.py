@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from oo_sim.contract import REACTIONS
 from oo_sim.errors import GeneratorInputError
 from oo_sim.generator.appeal.logit import CUTS, fit, log_likelihood, probabilities
-from oo_sim.generator.asking import Asker, Progress
+from oo_sim.generator.asking import Asker, Progress, Question
 from oo_sim.generator.embed import EMBEDDER, cosine, embedding
 from oo_sim.generator.metrics.metric import Metric, Section, known
 from oo_sim.generator.metrics.text import misses_the_hour, names_a_task, sentences, words
@@ -109,10 +109,9 @@ def read_appeal(path: Path) -> FittedAppeal:
 def encode(asker: Asker, samples: Sequence[Sample], alias: str = EMBEDDER, progress: Progress | None = None) -> F64:
     """Features of samples (n, dimensions + 1 + declared): the embedding of the text, its cosine to the nearest task,
     and the declared ones. Raises `GeneratorInputError` where the embedder gives no vectors."""
-    texts = sorted({text for one in samples for text in (one.text, *one.tasks)})
-    parts = [texts[at : at + _BATCH] for at in range(0, len(texts), _BATCH)]
+    parts = _parts(samples)
     vectors: dict[str, Sequence[float]] = {}
-    replies = asker.ask([embedding(alias, part) for part in parts], progress)
+    replies = asker.ask(embed_questions(samples, alias), progress)
     for part, reply in zip(parts, replies, strict=True):
         if reply.failure is not None:
             raise GeneratorInputError(f"the embedder {alias!r} gave no vectors: {reply.failure}")
@@ -123,6 +122,17 @@ def encode(asker: Asker, samples: Sequence[Sample], alias: str = EMBEDDER, progr
         nearest = max((cosine(own, vectors[task]) for task in one.tasks), default=0.0)
         rows[one] = [*own, nearest, *features(one.text, one.tasks, one.hour).values()]
     return np.array([rows[one._replace(user_id="", reaction=-1)] for one in samples], dtype=np.float64)
+
+
+def embed_questions(samples: Sequence[Sample], alias: str) -> list[Question]:
+    """What `encode` asks."""
+    return [embedding(alias, part) for part in _parts(samples)]
+
+
+def _parts(samples: Sequence[Sample]) -> list[list[str]]:
+    """All texts of the samples and their tasks, so many to a question."""
+    texts = sorted({text for one in samples for text in (one.text, *one.tasks)})
+    return [texts[at : at + _BATCH] for at in range(0, len(texts), _BATCH)]
 
 
 class Fit(NamedTuple):

@@ -66,19 +66,23 @@ def ask_panel(
     progress: Callable[[int, int], None] | None = None,
 ) -> list[Opinion]:
     """The opinion on each tip: `times` answers with the options in order, and as many with them reversed."""
-    questions = [
-        Question(_body(one, alias, turned), occurrence=at)
-        for one in shown
-        for at in range(times)
-        for turned in (False, True)
-    ]
-    replies = asker.ask(questions, progress)
+    replies = asker.ask(panel_questions(shown, times, alias), progress)
     each = 2 * times
     opinions = []
     for first in range(0, len(replies), each):
         said = Counter(_reaction(reply.text) for reply in replies[first : first + each])
         opinions.append(Opinion(tuple(said[name] for name in REACTIONS), said[_NONE], said[None]))
     return opinions
+
+
+def panel_questions(shown: Sequence[Shown], times: int, alias: str = USER) -> list[Question]:
+    """All questions about tips, those about one tip together."""
+    return [
+        Question(_body(one, alias, turned), occurrence=at)
+        for one in shown
+        for at in range(times)
+        for turned in (False, True)
+    ]
 
 
 def _reaction(reply: str | None) -> str | None:
