@@ -1,7 +1,8 @@
 """Simulate, compare and serve bandit recommenders: one policy code, in simulation as in service.
 
-What is used most can be had from here; each name is imported when it is first used, so `import oo_sim` is cheap.
-Their types stand in `__init__.pyi`.
+All that the command line does has its call here, but for `oo_sim.gate`, which is a module of its own: see
+`docs/python.md`. Each name is imported when it is first used, so `import oo_sim` is cheap. Their types stand in
+`__init__.pyi`.
 """
 
 import lazy_loader
@@ -10,15 +11,21 @@ __version__ = "0.1.0"
 
 __getattr__, _, _names = lazy_loader.attach(
     __name__,
+    submodules=["gate"],
     submod_attrs={
         "contract": ["Policy"],
-        "experiment": ["run"],
+        "experiment": ["merge", "partial", "run", "status"],
         "fitting": ["fit"],
         "logs": ["RunLogError"],
+        "page": ["report"],
         "policies": ["POLICIES"],
         "results": ["Run", "load_run"],
         "scenario": ["Scenario", "ScenarioError", "load_scenario"],
+        "serving.export": ["export_log"],
+        "serving.migrate": ["migrate"],
         "studies": ["compare", "evaluate", "sweep"],
+        "studies.auditing": ["audit_log"],
+        "studies.banks": ["fit_appeal", "generate", "rescore"],
     },
 )
 __all__ = ["__version__", *_names]  # noqa: PLE0604 (they are strings)

@@ -80,7 +80,7 @@ def test_a_run_directory_reads_back_as_the_run(tmp_path: Path) -> None:
     pd.testing.assert_frame_equal(again.curves, result.curves, check_exact=True)
     pd.testing.assert_frame_equal(again.users, result.users, check_exact=True)
     assert again.manifest.as_dict() == json.loads(json.dumps(result.manifest.as_dict()))
-    assert again.decisions().table().num_rows == 2 * 5 * 6
+    assert len(again.decisions()) == 2 * 5 * 6
     assert again.manifest.scenario["policies"] == ["linucb", "egreedy"]
 
 
@@ -93,7 +93,7 @@ def test_the_smallest_and_largest_shapes_run(shape: str, users: int, tmp_path: P
     )
     assert not result.failures
     assert len(result.curves) == len(POLICIES)
-    assert result.decisions().table().num_rows == users * len(POLICIES)
+    assert len(result.decisions()) == users * len(POLICIES)
 
 
 def test_many_features_run() -> None:

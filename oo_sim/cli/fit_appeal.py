@@ -7,7 +7,8 @@ from typing import Annotated
 
 import typer
 
-from oo_sim.cli.tips import AsJson, Concurrency, GatewayOption, Seed, input_errors, print_sections, progress
+from oo_sim.cli.printing import Csv, Json, Latex, Markdown
+from oo_sim.cli.tips import Concurrency, GatewayOption, Seed, bars, end, input_errors
 
 app = typer.Typer(add_completion=False)
 
@@ -31,7 +32,10 @@ def fit_appeal(
     embedder: Annotated[str, typer.Option(metavar="NAME", help="The embedder's alias at the gateway.")] = "embedder",
     seed: Seed = 1,
     concurrency: Concurrency = 4,
-    as_json: AsJson = False,
+    as_json: Json = False,
+    csv: Csv = False,
+    latex: Latex = False,
+    markdown: Markdown = False,
 ) -> None:
     """Fit an appeal model to reactions, and say how well it predicts those that were held out.
 
@@ -40,18 +44,17 @@ def fit_appeal(
 
     Example: oo-sim fit-appeal labels.jsonl -o appeal.json
     """
-    with input_errors():
-        from oo_sim.generator import Options, TipGenerator, open_gateway  # noqa: PLC0415
-        from oo_sim.generator.appeal import fitted  # noqa: PLC0415
-        from oo_sim.generator.asking import Asker, beside  # noqa: PLC0415
-        from oo_sim.tipbanks import logged_samples  # noqa: PLC0415
+    with input_errors(), bars() as hear:
+        from oo_sim.studies import banks  # noqa: PLC0415 (so that --help is fast)
 
-        samples = logged_samples(source, llm or []) if source.is_dir() else fitted.read_samples(source)
-        if len(samples) < fitted.LEAST:
-            fitted.refuse_few(len(samples))
-        found = open_gateway(gateway, seed=seed, connections=concurrency)
-        with TipGenerator(found, None, Options(gateway_retries=2)) as client, progress("embedder") as bar:
-            X = fitted.encode(Asker(client, beside(out), concurrency=concurrency), samples, embedder, bar)
-        made = fitted.fit_appeal(X, samples, embedder=embedder)
-        fitted.write_appeal(out, made.appeal)
-        print_sections(f"Appeal of {len(samples)} reactions, in {out}", [fitted.fit_section(made)], as_json)
+        found = banks.fit_appeal(
+            source,
+            banks=llm or (),
+            out=out,
+            gateway=gateway,
+            embedder=embedder,
+            seed=seed,
+            concurrency=concurrency,
+            progress=hear,
+        )
+    end(found, as_json=as_json, csv=csv, latex=latex, markdown=markdown)

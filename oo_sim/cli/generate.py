@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import re
 import signal
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
+from oo_sim.cli.printing import Csv, Json, Latex, Markdown
 from oo_sim.cli.tips import (
-    INCOMPLETE,
-    AsJson,
     Concurrency,
     EmbedOption,
     GatewayOption,
@@ -30,24 +26,14 @@ from oo_sim.cli.tips import (
     RubricOption,
     Salvage,
     Seed,
-    Wishes,
-    assess,
+    bars,
+    checked,
+    end,
     input_errors,
-    print_banks,
-    progress,
-    salvaged,
-    shown,
 )
 from oo_sim.cli.working import here
 
-if TYPE_CHECKING:
-    from oo_sim.generator import Gateway
-    from oo_sim.generator.bank import Bank, Work
-
 app = typer.Typer(add_completion=False)
-
-_FEW = 200
-_MANY = 20_000
 
 
 @app.command()
@@ -101,7 +87,10 @@ def generate(
     rubric: RubricOption = None,
     embed: EmbedOption = False,
     prices: Prices = None,
-    as_json: AsJson = False,
+    as_json: Json = False,
+    csv: Csv = False,
+    latex: Latex = False,
+    markdown: Markdown = False,
 ) -> None:
     """Ask a gateway for tips about each context, keep every try, and print what they are worth.
 
@@ -113,57 +102,44 @@ def generate(
 
     Example: oo-sim generate contexts.jsonl --gateway mock:typical_small_model --out tips.parquet
     """
-    wishes = Wishes(judge, judge_alias or (), labels, rubric, embed)
-    wishes.check()
-    with input_errors():
-        from oo_sim.generator import Options, TipGenerator, load_prompt  # noqa: PLC0415
-        from oo_sim.generator.asking import Asker, beside  # noqa: PLC0415
-        from oo_sim.generator.bank import Limits, generate_bank, read_bank  # noqa: PLC0415
-        from oo_sim.generator.metrics import summarise  # noqa: PLC0415
-        from oo_sim.generator.metrics.prices import read_prices  # noqa: PLC0415
+    with input_errors(), bars() as hear:
+        from oo_sim.generator import Options  # noqa: PLC0415 (so that --help is fast)
+        from oo_sim.generator.bank import Limits  # noqa: PLC0415
+        from oo_sim.studies import banks  # noqa: PLC0415
 
-        if judge is not None:
-            read_bank(judge)
-        costs = read_prices(prices) if prices else None
-        work = _work(source, contexts, users, rounds)
-        template = load_prompt(prompt) if prompt else None
-        options = Options(
-            retries=retries,
-            parser=parser.value,
-            salvage=salvaged(salvage, parser),
-            temperature=temperature,
-            max_tokens=max_tokens,
-            call_timeout=timeout,
-            total_timeout=3 * timeout,
-            gateway_retries=gateway_retries,
+        found = banks.generate(
+            here().scenario(source),
+            out=out,
+            gateway=gateway,
+            models=model or (),
+            n=n,
+            contexts=contexts,
+            users=users,
+            rounds=rounds,
+            prompt=prompt,
+            options=Options(
+                retries=retries,
+                parser=parser.value,
+                salvage=checked(salvage, parser),
+                temperature=temperature,
+                max_tokens=max_tokens,
+                call_timeout=timeout,
+                total_timeout=3 * timeout,
+                gateway_retries=gateway_retries,
+            ),
+            retry_failed=retry_failed,
+            limits=Limits(give_up, budget_tokens),
+            rpm=rpm,
+            record=record,
+            go_on=go_on,
+            replay_failures=replay_failures,
+            seed=seed,
+            concurrency=concurrency,
+            wishes=banks.Wishes(judge, judge_alias or (), labels, rubric, embed),
+            prices=prices,
+            progress=hear,
         )
-        aliases = list(dict.fromkeys(model or [options.model]))
-        made, problems = {}, []
-        with _opened(gateway, seed, record, go_on, replay_failures, concurrency) as found:
-            for alias in aliases:
-                path = out if len(aliases) == 1 else out.with_name(f"{out.stem}-{_slug(alias)}{out.suffix}")
-                client = TipGenerator(found, template, options.with_(model=alias), rpm)
-                with progress(f"tips by {alias}") as bar:
-                    bank = generate_bank(
-                        client,
-                        work,
-                        n,
-                        path,
-                        seed=seed,
-                        concurrency=concurrency,
-                        progress=bar,
-                        retry_failed=retry_failed,
-                        limits=Limits(give_up, budget_tokens),
-                    )
-                problems += _unanswered(bank, path)
-                if _is_empty(bank):
-                    continue
-                assessed = assess(Asker(client, beside(path), concurrency=concurrency), bank, wishes)
-                problems += assessed.problems
-                made[path.stem] = bank, [*summarise(bank, prices=costs), *assessed.sections]
-        if made:
-            print_banks(made, as_json)
-    _end(problems)
+    end(found, as_json=as_json, csv=csv, latex=latex, markdown=markdown)
 
 
 @app.command()
@@ -185,7 +161,10 @@ def rescore(
     seed: Seed = 1,
     concurrency: Concurrency = 4,
     prices: Prices = None,
-    as_json: AsJson = False,
+    as_json: Json = False,
+    csv: Csv = False,
+    latex: Latex = False,
+    markdown: Markdown = False,
 ) -> None:
     """Print what a tip bank would be worth under another parser or with fewer retries, without asking again.
 
@@ -194,29 +173,26 @@ def rescore(
 
     Example: oo-sim rescore tips.parquet --parser lenient --retries 1
     """
-    wishes = Wishes(judge, judge_alias or (), labels, rubric, embed)
-    wishes.check()
-    with input_errors():
-        from oo_sim.generator import Options, TipGenerator  # noqa: PLC0415
-        from oo_sim.generator.asking import Asker, beside  # noqa: PLC0415
-        from oo_sim.generator.bank import read_bank, write_bank  # noqa: PLC0415
-        from oo_sim.generator.bank import rescore as rescored  # noqa: PLC0415
-        from oo_sim.generator.metrics import summarise  # noqa: PLC0415
-        from oo_sim.generator.metrics.prices import read_prices  # noqa: PLC0415
+    with input_errors(), bars() as hear:
+        from oo_sim.studies import banks  # noqa: PLC0415 (so that --help is fast)
 
-        costs = read_prices(prices) if prices else None
-        bank = rescored(read_bank(tips), parser=parser.value, salvage=salvaged(salvage, parser), retries=retries)
-        sections, problems = list(summarise(bank, prices=costs)), []
-        if wishes.asks:
-            with _opened(gateway, seed, record, go_on, replay_failures, concurrency) as found:
-                client = TipGenerator(found, None, Options(gateway_retries=2))
-                assessed = assess(Asker(client, beside(tips), concurrency=concurrency), bank, wishes)
-            sections += assessed.sections
-            problems = assessed.problems
-        if out is not None:
-            write_bank(out, bank)
-        print_banks({tips.stem: (bank, sections)}, as_json)
-    _end(problems)
+        found = banks.rescore(
+            tips,
+            parser=parser.value,
+            salvage=checked(salvage, parser),
+            retries=retries,
+            out=out,
+            gateway=gateway,
+            record=record,
+            go_on=go_on,
+            replay_failures=replay_failures,
+            seed=seed,
+            concurrency=concurrency,
+            wishes=banks.Wishes(judge, judge_alias or (), labels, rubric, embed),
+            prices=prices,
+            progress=hear,
+        )
+    end(found, as_json=as_json, csv=csv, latex=latex, markdown=markdown)
 
 
 @app.command()
@@ -247,78 +223,3 @@ def gateway(
                 server.serve_forever()
             except KeyboardInterrupt:
                 typer.echo("stopped", err=True)
-
-
-def _work(source: str, limit: int | None, users: int | None, rounds: int | None) -> list[Work]:
-    """The contexts of a file, or those of a scenario."""
-    from oo_sim.generator.bank import read_contexts  # noqa: PLC0415
-    from oo_sim.scenario import load  # noqa: PLC0415
-    from oo_sim.tipbanks import scenario_work  # noqa: PLC0415
-
-    bare = not Path(source).suffix and not Path(source).exists()  # a scenario's name, if perhaps a wrong one
-    if not bare and Path(source).suffix not in (".yaml", ".yml"):
-        if users or rounds:
-            raise typer.BadParameter("--users and --rounds are for scenarios; --contexts cuts a file of contexts short")
-        return read_contexts(Path(source), limit or _FEW)
-    scenario = load(here().scenario(source)).with_(users=users, rounds=rounds)
-    if limit is None and scenario.users * scenario.rounds > _MANY:
-        raise typer.BadParameter(
-            f"{scenario.name} has {scenario.users * scenario.rounds:,} contexts; say how many with --contexts, or take "
-            "fewer --users or --rounds"
-        )
-    return scenario_work(scenario, limit)
-
-
-@contextmanager
-def _opened(
-    gateway: str, seed: int, record: Path | None, go_on: bool, replay_failures: bool, concurrency: int
-) -> Iterator[Gateway]:
-    """The gateway; what came out of an old recording is said at the end."""
-    from oo_sim.generator import open_gateway  # noqa: PLC0415
-    from oo_sim.generator.cassette import RecorderTransport  # noqa: PLC0415
-
-    found = open_gateway(
-        gateway,
-        seed=seed,
-        record=record,
-        go_on=go_on,
-        replay_failures=replay_failures,
-        connections=concurrency,
-    )
-    try:
-        yield found
-        if isinstance(found.transport, RecorderTransport) and go_on:
-            counts = found.transport.counts
-            typer.echo(f"{record}: {counts['replayed']} answers replayed, {counts['made']} new", err=True)
-    finally:
-        found.transport.close()
-
-
-def _is_empty(bank: Bank) -> bool:
-    return bool(bank.records) and all(record.status != 200 for record in bank.records)
-
-
-def _unanswered(bank: Bank, out: Path) -> list[str]:
-    """What to say where the gateway did not answer for every context, or nothing came of it."""
-    lost = [record for record in bank.records if not record.is_answered]
-    again = f"ask again only what failed with --retry-failed --out {out}"
-    if _is_empty(bank):
-        first = bank.records[0].message
-        return [f"No generation succeeded, so {out} holds no tip. The first failed with: {first}. Then {again}."]
-    if lost:
-        return [
-            f"{len(bank.records) - len(lost)} of {len(bank.records)} contexts were answered, {len(lost)} were not, the "
-            f"first with: {lost[0].message}. In a while, {again}."
-        ]
-    return []
-
-
-def _end(problems: list[str]) -> None:
-    for problem in problems:
-        typer.echo(shown(problem), err=True)
-    if problems:
-        raise typer.Exit(INCOMPLETE)
-
-
-def _slug(alias: str) -> str:
-    return re.sub(r"[^\w.-]+", "_", alias)

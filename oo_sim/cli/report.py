@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-import oo_sim
+from oo_sim.cli.printing import check_out
 
 app = typer.Typer(add_completion=False)
 
@@ -28,16 +28,7 @@ def report(
 
     Example: oo-sim report runs/quickstart-1 -o report.html
     """
-    from oo_sim.page import report_html  # noqa: PLC0415 (slow to import)
-    from oo_sim.results.result import write_whole  # noqa: PLC0415
+    from oo_sim import page  # noqa: PLC0415 (slow to import)
 
-    if out.suffix.lower() not in (".html", ".htm"):
-        raise typer.BadParameter(f"{out} must end in .html", param_hint="--out")
-    if not out.parent.is_dir():
-        raise typer.BadParameter(f"{out}: there is no directory {out.parent}", param_hint="--out")
-
-    fits = [path for path in runs if path.name.endswith(".fit.json")]
-    loaded = [oo_sim.load_run(path) for path in runs if path not in fits]
-    page = report_html(loaded, fits=fits, reference=reference, title=title)
-    write_whole(out, page.encode())
-    typer.echo(str(out))
+    check_out(out, (".html", ".htm"))
+    typer.echo(str(page.report(*runs, out=out, reference=reference, title=title)))

@@ -14,8 +14,6 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import Console
 from rich.markup import escape
-from rich.progress import BarColumn, TaskID, TaskProgressColumn, TextColumn
-from rich.progress import Progress as Bars
 
 if TYPE_CHECKING:
     from oo_sim.experiment import Pace, Plan, Progress
@@ -107,7 +105,10 @@ def watched(name: str, *, hidden: bool) -> Iterator[Progress | None]:
     if hidden:
         yield None
         return
-    from oo_sim.experiment import Pace  # noqa: PLC0415 (so that --help is fast)
+    from rich.progress import BarColumn, TaskID, TaskProgressColumn, TextColumn  # noqa: PLC0415 (so that --help is fast)
+    from rich.progress import Progress as Bars  # noqa: PLC0415
+
+    from oo_sim.experiment import Pace  # noqa: PLC0415
 
     console, pace = Console(stderr=True), Pace()
     if not console.is_terminal:

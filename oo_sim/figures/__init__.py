@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from typing import Any
 
 from matplotlib.figure import Figure
 
 from oo_sim.figures import comparison, evaluation, sweep
+from oo_sim.figures.audit import checks_figure
 from oo_sim.figures.curves import curves_figure, loglog_figure
 from oo_sim.figures.exploration import exploration_figure
 from oo_sim.figures.fit import fit_figure
@@ -17,9 +19,13 @@ from oo_sim.figures.people import users_figure
 from oo_sim.figures.reactions import reactions_figure
 from oo_sim.figures.segments import segments_figure
 from oo_sim.figures.theta import theta_figure
+from oo_sim.figures.tips import shares_figure
 from oo_sim.fitting import Fit
 from oo_sim.results import Run
+from oo_sim.results.result import Result
 from oo_sim.studies import Comparison, Evaluation, Sweep
+from oo_sim.studies.auditing import Audit
+from oo_sim.studies.tips import Tips
 
 FIGURES: Mapping[str, Callable[[Run], Figure]] = {
     "loglog": loglog_figure,
@@ -32,21 +38,24 @@ FIGURES: Mapping[str, Callable[[Run], Figure]] = {
 """Those of one run. Each raises `RunLogError` where the run does not hold what it shows."""
 
 
-def figure(
-    result: Run | Comparison | Sweep | Evaluation | Fit, kind: str, *, style: str = "screen", log: bool = False
-) -> Figure:
+_OTHERS: Mapping[type[Result], Callable[[Any, str], Figure]] = {
+    Comparison: lambda found, kind: matrix_figure(found) if kind == "matrix" else comparison.picture(found),
+    Evaluation: lambda found, _: evaluation.picture(found),
+    Fit: fit_figure,
+    Sweep: lambda found, _: sweep.picture(found),
+    Tips: lambda found, _: shares_figure(found),
+    Audit: lambda found, _: checks_figure(found),
+}
+"""Those of other results, by kind."""
+
+
+def figure(result: Result, kind: str, *, style: str = "screen", log: bool = False) -> Figure:
     """The figure of a result; `log` draws the curves' regret on logarithmic axes."""
     if style != "screen":
         return paper_figure(result, kind, style)
-    if isinstance(result, Comparison):
-        return matrix_figure(result) if kind == "matrix" else comparison.picture(result)
-    if isinstance(result, Evaluation):
-        return evaluation.picture(result)
-    if isinstance(result, Fit):
-        return fit_figure(result, kind)
-    if isinstance(result, Sweep):
-        return sweep.picture(result)
-    return curves_figure([result], log=log) if kind == "curves" else FIGURES[kind](result)
+    if isinstance(result, Run):
+        return curves_figure([result], log=log) if kind == "curves" else FIGURES[kind](result)
+    return _OTHERS[type(result)](result, kind)
 
 
 __all__ = ["FIGURES", "curves_figure", "figure", "png", "save"]

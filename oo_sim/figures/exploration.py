@@ -17,7 +17,7 @@ def exploration_figure(run: Run) -> Figure:
     """Share of decisions explored against the round. Raises `RunLogError` where no decision says."""
     found = exploration_lines(run)
     if not found:
-        raise RunLogError(run.decisions().path, "no policy in it explores by chance; egreedy and random do")
+        raise RunLogError(run.events("decisions").path, "no policy in it explores by chance; egreedy and random do")
     facts = run.manifest
     shape = Shape(1, 6.0, 3.2, end_room([plain(line.label, NAME) for line in found]))
     note = f"{size(facts)}; in blocks of rounds that grow with the round; band: 95 % over users"

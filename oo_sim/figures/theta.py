@@ -25,7 +25,8 @@ def theta_figure(run: Run) -> Figure:
     found, exact = learned(run)
     if not found:
         raise RunLogError(
-            run.learnings().path, f"holds no coefficients to show; policies with them are {', '.join(PLAIN_RIDGE)}"
+            run.events("learnings").path,
+            f"holds no coefficients to show; policies with them are {', '.join(PLAIN_RIDGE)}",
         )
     facts, style = run.manifest, looks(run.manifest.policies)
     what = "true coefficient" if exact else "best linear fit to the true means"

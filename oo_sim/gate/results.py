@@ -6,10 +6,18 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import pandas as pd
 
 from oo_sim.gate.judge import Judgement
-from oo_sim.show.text import plain
+from oo_sim.results.result import Result
+from oo_sim.show import Table, Tables, bracketed, number, plain
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+_HEADERS = ("scenario", "policy", "verdict", "difference", "margin", "users")
 
 
 class Verdict(StrEnum):
@@ -174,12 +182,62 @@ class ServedReport:
 
 
 @dataclass(frozen=True)
-class Report:
+class Report(Result):
     """All cases of a check."""
 
     cases: tuple[Case, ...]
     matrix: MatrixReport | None = None
     served: ServedReport | None = None
+
+    kinds: ClassVar[tuple[str, ...]] = ("differences",)
+    alt: ClassVar[str] = "each policy's difference from its baseline along the curve"
+
+    @property
+    def drawable(self) -> bool:
+        """Whether a case has statistics."""
+        return any(case.judgement is not None for case in self.cases)
+
+    def figure(self, kind: str | None = None, *, style: str = "screen", **options: Any) -> Figure:
+        """The differences along the curve, with their bands and the margin; see `Result.figure`."""
+        from oo_sim.gate.drawing import picture  # noqa: PLC0415 (needs matplotlib, and this module)
+
+        self._kind(kind)
+        if style != "screen":
+            raise ValueError("a check has no figure for a paper; style must be screen")
+        return picture(self)
+
+    def table(self) -> Tables:
+        """A row per scenario and policy; what else was checked, as notes."""
+        rows = [
+            (
+                plain(case.scenario, 60),
+                plain(case.policy, 60),
+                case.verdict.value,
+                "-" if case.judgement is None else bracketed(case.judgement.difference, 5, sign=True),
+                "-" if case.judgement is None else number(case.judgement.margin, 5),
+                f"{case.users:,}",
+            )
+            for case in self.cases
+        ]
+        failed = [f"{case.name}: {case.verdict.value}: {case.text}" for case in self.cases if case.exit_code]
+        notes = ["Difference: now minus baseline, expected reward per decision; one-sided bounds."] if rows else []
+        notes += [] if self.matrix is None else [plain(line, 1000) for line in self.matrix.lines()]
+        notes += [] if self.served is None else [f"Served: {plain(self.served.text, 1000)}"]
+        return Tables([Table(_HEADERS, rows, "Gate", names=2, wordy=frozenset({2}))], failed, notes)
+
+    def frame(self) -> pd.DataFrame:
+        """A row per scenario and policy: `scenario`, `policy`, `verdict`, `exit_code`, `difference` with `_lower` and
+        `_upper`, `margin`, `users`, and in words `why`."""
+        columns = ("difference", "difference_lower", "difference_upper", "margin")
+        nothing = dict.fromkeys(columns, float("nan"))
+        rows = []
+        for case in self.cases:
+            j = case.judgement
+            found = nothing if j is None else dict(zip(columns, (*tuple(j.difference)[:3], j.margin), strict=True))
+            head = {"scenario": case.scenario, "policy": case.policy, "verdict": case.verdict.value}
+            rows.append({**head, "exit_code": case.exit_code, **found, "users": case.users, "why": case.text})
+        names = ["scenario", "policy", "verdict", "exit_code", *columns, "users", "why"]
+        return pd.DataFrame(rows, columns=names)
 
     @property
     def exit_code(self) -> int:

@@ -79,7 +79,7 @@ class EventTable:
         except (pa.ArrowException, OSError) as error:
             raise RunLogError(path, f"is not a readable Parquet file: {_first_line(error)}") from error
         self.starts: list[int] = [0, *itertools.accumulate(sizes)][:-1]
-        self._name = name
+        self.name = name
         self._later = [column for column in LATER.get(name, ()) if column not in found.names]
         self.schema = found
         for column in self._later:
@@ -121,7 +121,7 @@ class EventTable:
 
     def table(self, columns: Sequence[str] | None = None) -> pa.Table:
         """The whole table, or the columns named."""
-        schema = SCHEMAS[self._name]
+        schema = SCHEMAS[self.name]
         wanted = schema if columns is None else pa.schema([schema.field(name) for name in columns])
         try:
             with pq.ParquetFile(self.path) as file:

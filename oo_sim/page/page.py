@@ -17,7 +17,8 @@ from markupsafe import Markup, escape
 from oo_sim.page.chapter import Picture, RunPart, picture, run_part
 from oo_sim.page.fit import fit_part
 from oo_sim.page.verdict import verdict
-from oo_sim.results import Run
+from oo_sim.results import Run, load_run
+from oo_sim.results.result import write_whole
 from oo_sim.show import Table, minus, p_value, percent, plain, signed
 from oo_sim.studies import Comparison, Pair, compare
 
@@ -42,6 +43,23 @@ class Chapter(NamedTuple):
     verdict: Sequence[str]
     runs: Sequence[RunPart]
     comparison: Compared | None
+
+
+def report(*sources: str | Path | Run, out: str | Path, reference: str | None = None, title: str = "") -> Path:
+    """Write the page of runs, run directories, and files `NAME.fit.json` that `oo-sim fit` wrote into `out`, whole or
+    not at all. Returns its path. Raises what `report_html` and `load_run` raise, RunLogError where it cannot be
+    written, and `ValueError` for another ending."""
+    path = Path(out)
+    if path.suffix.lower() not in (".html", ".htm"):
+        raise ValueError(f"{path} must end in .html")
+    fits = [Path(each) for each in sources if not isinstance(each, Run) and str(each).endswith(".fit.json")]
+    runs = [
+        each if isinstance(each, Run) else load_run(each)
+        for each in sources
+        if isinstance(each, Run) or not str(each).endswith(".fit.json")
+    ]
+    write_whole(path, report_html(runs, fits=fits, reference=reference, title=title).encode())
+    return path
 
 
 def report_html(

@@ -79,7 +79,7 @@ def _empty(run: Run, d: int) -> _Sums:
 
 def _sums(run: Run, policy: LoggedPolicy) -> _Sums:
     sums = _empty(run, len(policy.feature_names))
-    for batch in run.learnings().batches(["policy", "replicate", "user_id", "kind", "x", "reward"], _ROWS):
+    for batch in run.events("learnings").batches(["policy", "replicate", "user_id", "kind", "x", "reward"], _ROWS):
         own = batch.filter(pc.and_(pc.equal(batch["policy"], policy.label), pc.equal(batch["kind"], "reward")))
         if len(own):
             sums.add(_lanes(run, own), _matrix(own["x"]), own["reward"].to_numpy())
@@ -92,7 +92,7 @@ def _truth(run: Run, policy: LoggedPolicy) -> tuple[F64, F64, float]:
     d = len(policy.feature_names)
     sums, rows = _empty(run, d), 0
     columns = ["policy", "replicate", "user_id", "x", "chosen", "expected_reward"]
-    for batch in run.decisions().batches(columns, _ROWS):
+    for batch in run.events("decisions").batches(columns, _ROWS):
         own = batch.filter(pc.is_in(batch["policy"], pa.array(same)))
         if len(own):
             # The chosen one's place among all candidates of the batch, flattened.

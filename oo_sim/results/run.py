@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, overload
 
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from oo_sim.logs import EventTable, Manifest, RunFiles, RunLog, RunLogError, served_tables
+from oo_sim.logs import SCHEMAS, EventTable, Manifest, RunFiles, RunLog, RunLogError, served_tables
 from oo_sim.results.result import Result, renamed
 from oo_sim.results.summary import FATES, LEVEL, PolicySummary, dynamics_of, notes, size, summarise
 from oo_sim.show import Table, Tables, number, percent, plain, plus_minus
@@ -32,6 +32,7 @@ _HEADERS = (
     "no\nreaction",
     "decisions\nper second",
 )
+_CELLS, _NESTED = 50_000_000, 100  # of one frame, about a gigabyte; what a list counts for
 _FATES = {"rewarded": "rewarded", "pending": "pending", "expired": "expired", "never": "never\nreported"}
 
 
@@ -108,13 +109,33 @@ class Run(Result):
             "notes": list(notes(self.manifest)),
         }
 
-    def decisions(self) -> EventTable:
-        """The logged decisions. Raises `RunLogError` when there are none."""
-        return self._files().decisions()
+    @overload
+    def decisions(self, columns: Sequence[str] | None = None, *, stream: Literal[False] = False) -> pd.DataFrame: ...
+    @overload
+    def decisions(self, columns: Sequence[str] | None = None, *, stream: Literal[True]) -> Iterator[pd.DataFrame]: ...
+    def decisions(
+        self, columns: Sequence[str] | None = None, *, stream: bool = False
+    ) -> pd.DataFrame | Iterator[pd.DataFrame]:
+        """The logged decisions as a frame, all columns or those named; with `stream`, as frames of some thousand rows
+        one after the other, so that memory stays bounded: `for part in run.decisions(stream=True)`.
 
-    def learnings(self) -> EventTable:
-        """What the models learned. Raises `RunLogError` when it was not logged."""
-        return self._files().learnings()
+        Raises `RunLogError` when there are none, and where they are too many for one frame."""
+        return _frames(self.events("decisions"), columns, stream)
+
+    @overload
+    def learnings(self, columns: Sequence[str] | None = None, *, stream: Literal[False] = False) -> pd.DataFrame: ...
+    @overload
+    def learnings(self, columns: Sequence[str] | None = None, *, stream: Literal[True]) -> Iterator[pd.DataFrame]: ...
+    def learnings(
+        self, columns: Sequence[str] | None = None, *, stream: bool = False
+    ) -> pd.DataFrame | Iterator[pd.DataFrame]:
+        """What the models learned, in order, as `decisions`."""
+        return _frames(self.events("learnings"), columns, stream)
+
+    def events(self, name: Literal["decisions", "learnings"]) -> EventTable:
+        """One of the two event tables as it is read: in Arrow's batches, by row group, or whole. Raises `RunLogError`
+        when there is none."""
+        return self._files().decisions() if name == "decisions" else self._files().learnings()
 
     def summary(self) -> pd.DataFrame:
         """Deprecated: `frame`."""
@@ -134,6 +155,24 @@ class Run(Result):
     def __repr__(self) -> str:
         where = "in memory" if self.path is None else str(self.path)
         return f"<Run {plain(self.manifest.name)}: {len(self.rows)} policies, {size(self.manifest)}, {where}>"
+
+
+def _frames(table: EventTable, columns: Sequence[str] | None, stream: bool) -> pd.DataFrame | Iterator[pd.DataFrame]:
+    known = [*SCHEMAS[table.name].names]
+    wanted = known if columns is None else list(columns)
+    if strange := [name for name in wanted if name not in known]:
+        raise RunLogError(table.path, f"has no column {strange[0]!r}; there are {', '.join(known)}")
+    if stream:
+        return (batch.to_pandas() for batch in table.batches(wanted))
+    nested = sum(pa.types.is_nested(SCHEMAS[table.name].field(name).type) for name in wanted)
+    if table.num_rows * (len(wanted) + _NESTED * nested) > _CELLS:
+        raise RunLogError(
+            table.path,
+            f"holds {table.num_rows:,} rows, too many for one frame of {len(wanted)} columns; name the columns that "
+            f"are required, or take parts: for part in run.{table.name}(stream=True)",
+        )
+    frame: pd.DataFrame = table.table(wanted).to_pandas()
+    return frame
 
 
 def summary_table(manifest: Manifest, rows: Sequence[PolicySummary]) -> Table:

@@ -125,7 +125,7 @@ def exploration_lines(run: Run) -> list[Line]:
     starts = blocks(run.manifest.rounds, _EXPLORED_BLOCKS)
     counts = np.zeros((2, len(places), len(users), len(starts)))
     keys = pa.array(list(places)), pa.array(list(users))
-    for batch in run.decisions().batches(["policy", "user_id", "t", "explored"], rows=_ROWS):
+    for batch in run.events("decisions").batches(["policy", "user_id", "t", "explored"], rows=_ROWS):
         known = batch.filter(pc.is_valid(batch.column("explored")))
         _count(counts, known, starts, keys)
     ends = np.append(starts[1:], run.manifest.rounds)

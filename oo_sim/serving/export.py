@@ -22,7 +22,7 @@ ROWS = 2048
 
 
 def export_log(
-    state_dir: Path, out: Path, *, window: float | None = None, own_trajectory: bool = True
+    state_dir: str | Path, out: str | Path, *, window: float | None = None, own_trajectory: bool = True
 ) -> tuple[int, int]:
     """Write `decisions.parquet`, `learnings.parquet` and a manifest that describes the policies and the seed into the
     new directory `out`; how many decisions and learnings there are. The server may go on meanwhile: what is written
@@ -31,10 +31,10 @@ def export_log(
     `window` says for how many seconds after a decision its reward counts: the server itself takes rewards at any time.
     `own_trajectory` says whether what is offered depends on what was served before, as tasks that are done are not
     offered again; the server does not know. Raises ServingError and RunLogError."""
-    store = open_store(state_dir)
+    store = open_store(Path(state_dir))
     try:
         store.snapshot()
-        with RunWriter(out) as writer:
+        with RunWriter(Path(out)) as writer:
             writer.write_manifest(_manifest(store, window, own_trajectory))
             counts = [_write(store, writer, table) for table in ("decisions", "learnings")]
             writer.commit()

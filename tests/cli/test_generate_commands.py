@@ -48,7 +48,7 @@ def metrics(result: Result) -> dict[str, Any]:
 def test_foreign_names_are_shown_harmlessly(contexts: Path, tmp_path: Path) -> None:
     shown = call("generate", contexts, "--out", tmp_path / "t", "--prompt", hostile_prompt(tmp_path))
     assert shown.exit_code == 0
-    assert "\\x1b[31m[bold]evil@" in shown.stdout
+    assert "\N{REPLACEMENT CHARACTER}[31m[bold]evil@" in shown.stdout
     assert "\x1b" not in shown.stdout
 
 

@@ -83,8 +83,8 @@ def test_a_faulty_policy_fails_by_name_and_the_others_finish(case: str, tmp_path
     pd.testing.assert_frame_equal(result.curves, alone.curves, check_exact=True)
     logged = load_run(tmp_path / "run")
     assert logged.failures == result.failures
-    assert set(logged.decisions().table(["policy"]).column("policy").to_pylist()) == {"linucb", "random"}
-    assert set(logged.learnings().table(["policy"]).column("policy").to_pylist()) == {"linucb", "random"}
+    assert set(logged.decisions(["policy"])["policy"]) == {"linucb", "random"}
+    assert set(logged.learnings(["policy"])["policy"]) == {"linucb", "random"}
 
 
 def test_weight_on_a_masked_candidate_fails() -> None:

@@ -142,7 +142,7 @@ def test_exploration_is_what_the_policy_promises(logged: Run) -> None:
     assert list(lines) == ["egreedy:epsilon=0.3", "random"]
     assert lines["random"].y == pytest.approx(1.0)
     # 2400 decisions of probability 0.3: 5 standard errors are 0.047, left by chance less than once in a million seeds.
-    frame = logged.decisions().table(["policy", "explored"]).to_pandas().dropna()
+    frame = logged.decisions(["policy", "explored"]).dropna()
     share = frame[frame["policy"] == "egreedy:epsilon=0.3"]["explored"].mean()
     assert float(share) == pytest.approx(0.3, abs=0.047)
     assert np.isfinite(lines["egreedy:epsilon=0.3"].half).all()
@@ -160,9 +160,9 @@ def test_exploration_wants_events(build: BuildRun, tmp_path: Path) -> None:
 def test_learned_coefficients_are_those_of_a_direct_regression(tmp_path: Path) -> None:
     run = oo_sim.run("linear", policies=["linucb", "random"], users=3, rounds=60, events=True, out=tmp_path / "r")
     [found], exact = learned(run)
-    frame = run.learnings().table().to_pandas()
+    frame = run.learnings()
     own = frame[(frame["policy"] == "linucb") & (frame["user_id"] == "user-1")]
-    x, y = np.stack(own["x"]), own["reward"].to_numpy(float)
+    x, y = np.stack(list(own["x"])), own["reward"].to_numpy(float)
     assert found.learned[1] == pytest.approx(np.linalg.solve(x.T @ x + np.eye(5), x.T @ y))
     assert exact
     # theta has norm 1 in that world, and the log's expected rewards are linear in it without noise.

@@ -172,8 +172,8 @@ def test_format_1_is_read(runs: dict[str, Path], tmp_path: Path, name: str) -> N
     assert old.manifest.window == new.manifest.window
     assert rows_of(old, POLICIES[0], rows=100) == rows_of(new, POLICIES[0])
     run = oo_sim.load_run(tmp_path / "old")
-    assert run.decisions().table(["probs_kind"])["probs_kind"].null_count == run.decisions().num_rows
-    assert next(iter(run.learnings().batches(["tip_id", "seq"], rows=100))).num_rows == 100
+    assert run.decisions(["probs_kind"])["probs_kind"].isna().all()
+    assert next(iter(run.events("learnings").batches(["tip_id", "seq"], rows=100))).num_rows == 100
 
 
 def test_row_counts_are_written(runs: dict[str, Path]) -> None:

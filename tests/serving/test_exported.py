@@ -79,7 +79,7 @@ def test_load_run_counts_what_was_reported(told: tuple[Path, dict[str, float]], 
         assert row.rewarded == len(mine)
         assert row.reward.estimate == pytest.approx(sum(mine) / row.decisions)
         assert np.isnan([row.expected_reward.estimate, row.regret_per_user.estimate]).all()
-    assert run.decisions().num_rows == USERS * ROUNDS
+    assert len(run.decisions()) == USERS * ROUNDS
 
 
 def test_probabilities_say_their_kind(told: tuple[Path, dict[str, float]], tmp_path: Path) -> None:
