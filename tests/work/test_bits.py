@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import multiprocessing
 import os
+import pickle
 import signal
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
@@ -18,13 +19,14 @@ import pytest
 
 from oo_sim import Policy, RunLogError, load_run, run
 from oo_sim.errors import WorkError
-from oo_sim.experiment import merge, partial, shard
+from oo_sim.experiment import merge, partial, plan, shard
 from oo_sim.policies import make
 from oo_sim.stats import mean_interval
 from oo_sim.stats.exact import ExactMoments
-from oo_sim.work import executors
+from oo_sim.work import executors, play, versions
+from oo_sim.work.executors import Done
 
-from .cases import SCENARIO, SMALL, UNITS, kept, whole
+from .cases import SCENARIO, SMALL, UNITS, files, kept, whole
 
 
 @contextmanager
@@ -95,6 +97,59 @@ def test_a_unit_whose_worker_died_is_done_again() -> None:
     pool = _Dying()
     assert run(SCENARIO, **SMALL, unit=64, executor=pool).manifest.content_hash == whole()
     assert pool.count == UNITS + UNITS // 3
+
+
+class _Counting:
+    """An executor of two threads that keeps what comes back."""
+
+    def __init__(self) -> None:
+        self.pool, self.tasks = ThreadPoolExecutor(2), list[Future[Done]]()
+
+    def submit(self, fn: Callable[..., Any], /, *args: Any) -> Future[Any]:
+        self.tasks.append(self.pool.submit(fn, *args))
+        return self.tasks[-1]
+
+
+@pytest.mark.parametrize(("checkpoints", "folded"), [("all", False), ("off", True)])
+def test_small_units_go_several_to_a_task_and_come_back_as_sums(
+    checkpoints: str, folded: bool, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(executors, "_AHEAD", 4)
+    pool, units = _Counting(), 2 * 20
+    found = run(SCENARIO, **SMALL, unit=64, executor=pool, checkpoints=checkpoints)
+    assert found.manifest.content_hash == run(SCENARIO, **SMALL, checkpoints=checkpoints).manifest.content_hash
+    assert 2 * 4 <= len(pool.tasks) < units
+    back = [len(task.result().played) for task in pool.tasks]
+    assert sum(back) == (len(pool.tasks) if folded else units)
+    assert found.manifest.moments == run(SCENARIO, **SMALL, checkpoints=checkpoints).manifest.moments
+    kept_ = kept(tmp_path / "work", executor=_Counting(), checkpoints=checkpoints)
+    assert len(files(tmp_path / "work")) == units  # where they are kept, each by itself
+    assert kept_.manifest.content_hash == found.manifest.content_hash
+
+
+def test_a_worker_with_other_versions_is_refused_by_name() -> None:
+    world = plan(SCENARIO, policies=["linucb"], sizes={"users": 64, "rounds": 3})
+    [(_, unit, _)] = world.units()
+    for name, _ in versions():
+        made = tuple((each, "0.0" if each == name else known) for each, known in versions())
+        with pytest.raises(WorkError, match=rf"a worker on \S+ has {name} .+, and the work was made with 0\.0"):
+            play(unit._replace(recipe=unit.recipe._replace(versions=made)))
+
+
+def test_a_private_policy_travels_by_the_name_of_its_module(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    source = "from oo_sim.policies import make\n\ndef mine():\n    return make('linucb')._replace(name='mine')\n"
+    (tmp_path / "travelling.py").write_text(source)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    [(_, unit, _)] = plan(SCENARIO, policies=["travelling:mine"], sizes={"users": 64, "rounds": 3}).units()
+    [(_, plain, _)] = plan(SCENARIO, policies=["linucb"], sizes={"users": 64, "rounds": 3}).units()
+    assert unit.recipe.travels
+    there = pickle.loads(pickle.dumps(unit))
+    assert (play(there).totals == play(plain).totals).all()
+    (tmp_path / "travelling.py").write_text(source + "# edited\n")
+    [(_, other, _)] = plan(SCENARIO, policies=["travelling:mine"], sizes={"users": 64, "rounds": 3}).units()
+    (tmp_path / "travelling.py").write_text(source)
+    with pytest.raises(WorkError, match=r"policy travelling:mine: on \S+ its module or a file that it names differs"):
+        play(other)
 
 
 def test_a_unit_that_fails_everywhere_is_named() -> None:

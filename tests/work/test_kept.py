@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 import os
 import random
-import resource
-import signal
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -137,40 +135,6 @@ def test_a_unit_under_anothers_name_is_not_taken(tmp_path: Path) -> None:
     assert kept(work).manifest.content_hash == whole()
 
 
-def _killed_and_resumed(work: Path, chance: random.Random, longest: float) -> bool:
-    """Whether the run was killed before its end."""
-    process = forked(lambda: kept(work))
-    time.sleep(chance.uniform(0.0, longest))
-    process.kill()
-    process.join()
-    before = files(work)
-    assert not list(work.glob("units/*/*.unit.partial"))
-    assert kept(work).manifest.content_hash == whole()
-    after = files(work)
-    assert before.items() <= after.items()  # none was done twice
-    assert not list(work.rglob("*.partial"))
-    return len(before) < UNITS
-
-
-def _longest(tmp_path: Path) -> float:
-    kept(tmp_path / "first")  # kernels are loaded now
-    start = time.perf_counter()
-    kept(tmp_path / "second")
-    return time.perf_counter() - start
-
-
-def test_killed_at_any_moment_it_goes_on(tmp_path: Path) -> None:
-    chance, longest = random.Random(2), _longest(tmp_path)
-    assert sum(_killed_and_resumed(tmp_path / f"work-{i}", chance, longest) for i in range(8)) >= 1
-
-
-@pytest.mark.slow
-@pytest.mark.timeout(1800)
-def test_killed_200_times_it_goes_on(tmp_path: Path) -> None:
-    chance, longest = random.Random(3), _longest(tmp_path)
-    assert sum(_killed_and_resumed(tmp_path / f"work-{i}", chance, longest) for i in range(200)) > 50
-
-
 def _noting(work: Path, notes: Path, together: int = 1, **changes: Any) -> None:
     """The run, and in `notes` a line for each unit that was computed, the first when so many processes are there."""
     plain, alone = play, True
@@ -219,43 +183,6 @@ def test_what_a_killed_process_had_taken_is_done_by_the_other(tmp_path: Path) ->
         process.join()
     assert second.exitcode == 0
     assert status(work).holders == []
-
-
-def test_a_disk_that_is_full_keeps_what_is_done(tmp_path: Path) -> None:
-    """The limit on the size of files stands for it: writing fails as it does then, in the middle of a file."""
-    work = tmp_path / "work"
-
-    def limited() -> None:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (1500, resource.RLIM_INFINITY))
-        try:
-            kept(work, checkpoints="all")
-        except WorkError as error:
-            os._exit(3 if "cannot be written" in str(error) and "is kept" in str(error) else 4)
-
-    process = forked(limited)
-    process.join()
-    assert process.exitcode == 3
-    assert not list(work.rglob("*.partial"))
-    assert kept(work).manifest.content_hash == whole()
-
-
-def test_sigterm_leaves_what_is_done_and_nothing_partial(tmp_path: Path) -> None:
-    work = tmp_path / "work"
-
-    def stopped() -> None:
-        def stop(*_: object) -> None:
-            raise KeyboardInterrupt
-
-        signal.signal(signal.SIGTERM, stop)
-        kept(work, users=200_000)
-
-    process = forked(stopped)
-    while not files(work):
-        time.sleep(0.005)
-    process.terminate()
-    process.join()
-    assert not list(work.rglob("*.partial"))
-    assert kept(work).manifest.content_hash == whole()
 
 
 def test_compare_and_sweep_keep_their_work_too(tmp_path: Path) -> None:
