@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -42,19 +42,21 @@ def fit(
     told: Told | None = None,
     stage: Callable[[str], None] = lambda text: None,
 ) -> Fit:
-    """Learn a scenario from a log: a run directory made with events, or a served export.
+    """Learn a scenario from a log: a run directory made with events, a served export, or a table of tasks and tips.
 
     `segments` is a number or `auto`, which tries 1 to 4 and takes the smallest BIC. `logged` is the policy whose
-    decisions are read, where the log holds several. A share `hold_out` of the users, and of each user's last rounds, is
-    kept back once to measure how well unseen reactions are predicted; the scenario itself is fitted to all. `terms` is
-    oo5, oo7, oo7x, or terms with commas between. With `anyway`, what looks like drift is fitted all the same.
+    decisions are read; without it those of all policies of a server are, of which each user met one. All replicates of
+    a simulation are read: they are more reactions of the same users. A share `hold_out` of the users, and of each
+    user's last rounds, is kept back once to measure how well unseen reactions are predicted; the scenario itself is
+    fitted to all. `terms` is oo5, oo7, oo7x, or terms with commas between. With `anyway`, what looks like drift is
+    fitted all the same.
     Raises FitError, with what would be right, where the log cannot tell.
     """
     opened = open_log(log) if isinstance(log, str | Path) else log
-    label = _label(opened, logged)
+    labels = _labels(opened, logged)
     counts = _checked(segments, hold_out, starts, opened)
     stage("reading the log")
-    data, left_out = with_what_was_offered(gather(opened, label, terms_of(terms)), terms)
+    data, left_out = with_what_was_offered(gather(opened, labels, terms_of(terms)), terms)
     warnings = [*left_out, *_refuse(data, counts)]
     if max(counts) > 1 and np.median(data.decisions) < FEWEST_DECISIONS:
         counts = (1,)  # with `auto`, one segment is what can be told
@@ -89,13 +91,13 @@ def fit(
         1.0 - data.answered / max(settled_decisions, 1),
         min(len(data.decisions), _RUN_USERS),
         min(int(data.decisions.max()), _RUN_ROUNDS),
-        _policies(label),
+        _policies(labels),
         f"Fitted to {len(data.decisions)} users and {len(data.reactions.y)} reactions.",
     )
     manifest = opened.manifest
     return Fit(
         Path(opened.path),
-        label,
+        ", ".join(labels),
         data,
         tuple(found),
         fitted,
@@ -115,15 +117,18 @@ def fit(
     )
 
 
-def _label(log: Log, logged: str | None) -> str:
+def _labels(log: Log, logged: str | None) -> list[str]:
+    """The policies whose decisions are read. Those of a server are taken together, as each user meets one; those of a
+    simulation meet the same users with the same luck, so their reactions are not independent."""
     labels = [policy.label for policy in log.policies]
-    if logged is None and len(labels) > 1:
-        raise FitError(
-            f"{log.path}: {len(labels)} policies decided here; choose one with --logged: {', '.join(labels)}"
-        )
     if logged is not None and logged not in labels:
         raise FitError(f"{log.path}: holds no policy {logged!r}; there are {', '.join(labels)}")
-    return logged if logged is not None else labels[0]
+    if logged is None and len(labels) > 1 and not log.manifest.served:
+        raise FitError(
+            f"{log.path}: {len(labels)} policies decided here, for the same users with the same luck; choose one with "
+            f"--logged: {', '.join(labels)}"
+        )
+    return labels if logged is None else [logged]
 
 
 def _checked(segments: str | int, hold_out: float, starts: int, log: Log) -> tuple[int, ...]:
@@ -174,7 +179,7 @@ def _refuse(data: Gathered, counts: tuple[int, ...]) -> list[str]:
     return warnings
 
 
-def _policies(label: str) -> list[str]:
-    """What a run of the fitted scenario compares: the policy of the log where its label can be run, and two bounds."""
-    own = [label] if label.partition(":")[0] in (*POLICIES, *ALIASES) else []
+def _policies(labels: Sequence[str]) -> list[str]:
+    """What a run of the fitted scenario compares: the policies of the log that can be run, and two bounds."""
+    own = [label for label in labels if label.partition(":")[0] in (*POLICIES, *ALIASES)]
     return list(dict.fromkeys([*own, "linucb", "linucb:features=oo7x", "random", "oracle"]))

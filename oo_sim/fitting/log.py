@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from oo_sim.contract import F64, I64, REWARDS, Bool, Candidates
+from oo_sim.contract import F64, I64, REWARDS, Candidates
 from oo_sim.errors import FitError
 from oo_sim.features import FEATURES, OO7X
 from oo_sim.fitting.people import Reactions
@@ -56,7 +56,7 @@ class Offers:
 
 
 class Gathered(NamedTuple):
-    """A policy's log, gathered. `late` users did not start at their first decision."""
+    """What some policies logged, gathered. `late` users did not start at their first decision."""
 
     reactions: Reactions  # with the terms of `oo7x` or fewer
     decided_at: I64  # (M,), the decision of its user that each reaction belongs to
@@ -80,35 +80,52 @@ def terms_of(text: str) -> tuple[str, ...]:
     return tuple(term for term in OO7X if term in named)
 
 
-def gather(log: Log, label: str, terms: Sequence[str]) -> Gathered:
-    """Read the decisions of policy `label`, of the first replicate. Raises FitError and RunLogError."""
+def gather(log: Log, labels: Sequence[str], terms: Sequence[str]) -> Gathered:
+    """Read the decisions of some policies, of all replicates. A user's rows are in order of the decision numbers, those
+    of all replicates together. Raises FitError and RunLogError; FitError where two policies decided for one user."""
     stride = max(1, log.manifest.users * log.manifest.rounds // SITUATIONS)
-    offers, found = Offers(), list[_Rows]()
-    for part in log.parts(label):
-        first = np.array([lane.replicate in (0, None) for lane in part.lanes])
-        if not first.any():
-            continue
-        found.append(_rows(part, first, terms, stride, offers))
+    offers, found, place = Offers(), list[_Rows](), dict[str, int]()
+    for label in labels:
+        known = set(place)
+        for part in log.parts(label):
+            if part.candidates.vectors is not None:
+                raise FitError(
+                    f"{log.path}: its candidates are vectors; a fit requires tasks and tips, with source, priority, "
+                    "is_overdue and task_age_days, and the hour and day of each decision"
+                )
+            both = next((lane.user_id for lane in part.lanes if lane.user_id in known), None)
+            if both is not None:
+                raise FitError(
+                    f"{log.path}: user {both} met several policies; choose one with --logged: {_list(labels)}"
+                )
+            users = np.array([place.setdefault(lane.user_id, len(place)) for lane in part.lanes])
+            found.append(_rows(part, users, terms, stride, offers))
     if not found:
-        raise FitError(f"{log.path}: policy {label!r} decided nothing")
-    sizes = np.concatenate([rows.sizes for rows in found])
+        raise FitError(f"{log.path}: policy {_list(labels)} decided nothing")
+    user, at = (np.concatenate([getattr(rows, name) for rows in found]) for name in ("user", "at"))
+    order = np.lexsort((at, user))
+    N = len(place)
     reactions = Reactions(
-        np.concatenate([rows.X for rows in found]),
-        np.concatenate([rows.y for rows in found]),
-        np.r_[0, np.cumsum(sizes)].astype(np.int64),
+        np.ascontiguousarray(np.concatenate([rows.X for rows in found])[order]),
+        np.concatenate([rows.y for rows in found])[order],
+        np.r_[0, np.cumsum(np.bincount(user, minlength=N))].astype(np.int64),
         (INTERCEPT, *terms),
     )
     return Gathered(
         reactions,
-        np.concatenate([rows.at for rows in found]),
-        np.concatenate([rows.hour for rows in found]),
+        at[order],
+        np.concatenate([rows.hour for rows in found])[order],
         offers,
-        np.concatenate([rows.decisions for rows in found]),
+        np.bincount(np.concatenate([rows.decided for rows in found]), minlength=N),
         sum(rows.answered for rows in found),
         sum(rows.pending for rows in found),
-        sum(rows.late for rows in found),
+        len({user for rows in found for user in rows.late}),
         _joined([rows.situations for rows in found]),
     )
+
+
+def _list(labels: Sequence[str]) -> str:
+    return ", ".join(labels)
 
 
 def with_what_was_offered(data: Gathered, terms: str) -> tuple[Gathered, list[str]]:
@@ -124,26 +141,24 @@ def with_what_was_offered(data: Gathered, terms: str) -> tuple[Gathered, list[st
 
 
 class _Rows(NamedTuple):
-    """What one part of a log holds."""
+    """What a part of a log holds: of each reaction features, code, user, decision and hour; each decision's user."""
 
     X: F64
     y: I64
+    user: I64
     at: I64
     hour: I64
-    sizes: I64
-    decisions: I64
+    decided: I64
     answered: int
     pending: int
-    late: int
+    late: set[int]  # users who do not start at their first decision
     situations: Candidates
 
 
-def _rows(part: Part, first: Bool, terms: Sequence[str], stride: int, offers: Offers) -> _Rows:
-    kept = first[part.lane]
-    lane, t, fate = part.lane[kept], part.t[kept], part.fate[kept]
-    offered = _picked(part.candidates, np.flatnonzero(kept))
+def _rows(part: Part, users: I64, terms: Sequence[str], stride: int, offers: Offers) -> _Rows:
+    lane, t, fate, offered = part.lane, part.t, part.fate, part.candidates
     offers.add(offered)
-    chosen, n = part.chosen[kept], len(lane)
+    chosen, n = part.chosen, len(lane)
     at = chosen, np.arange(n)
     served = Candidates(
         offered.is_overdue[at][None],
@@ -159,21 +174,20 @@ def _rows(part: Part, first: Bool, terms: Sequence[str], stride: int, offers: Of
     x = np.empty((1, phi.d, n))
     phi.encode(served, x)
     answered = fate == REWARDED
-    y = _codes(part, np.flatnonzero(kept)[answered])
+    y = _codes(part, np.flatnonzero(answered))
     columns = [phi.names.index(term) for term in terms]
     X = np.concatenate([np.ones((len(y), 1)), x[0][columns][:, answered].T], axis=1)
-    users = np.flatnonzero(first)
-    start = np.searchsorted(lane, users)
+    start = np.searchsorted(lane, np.arange(len(users)))
     return _Rows(
         np.ascontiguousarray(X),
         y,
+        users[lane[answered]],
         t[answered],
         offered.hour[answered],
-        np.bincount(lane[answered], minlength=len(first))[users],
-        np.bincount(lane, minlength=len(first))[users],
+        users[lane],
         int(answered.sum()),
         int((fate == PENDING).sum()),
-        int((t[start] > 0).sum()),
+        set(users[t[start] > 0].tolist()),
         _picked(offered, np.arange(0, n, stride)),
     )
 

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import shutil
 import sys
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 import oo_sim
@@ -38,7 +41,7 @@ def found(kept: Path) -> Fit:
 
 def test_the_log_is_read_as_it_was_written(kept: Path) -> None:
     """Against the Parquet tables, joined with pandas."""
-    data = gather(open_log(kept), "egreedy", terms_of("oo7x"))
+    data = gather(open_log(kept), ["egreedy"], terms_of("oo7x"))
     decided = pd.read_parquet(kept / "decisions.parquet").query("policy == 'egreedy'")
     learned = pd.read_parquet(kept / "learnings.parquet").query("policy == 'egreedy'")
     joined = decided.merge(learned, left_on=["user_id", "t"], right_on=["user_id", "t_decided"], how="left")
@@ -222,6 +225,41 @@ def test_what_looks_like_drift_is_refused_unless_told_otherwise(tmp_path: Path) 
 
 
 def test_users_who_started_before_the_log_are_counted(kept: Path) -> None:
-    data = gather(open_log(kept), "random", terms_of(TERMS))
+    data = gather(open_log(kept), ["random"], terms_of(TERMS))
     assert dataclasses.asdict(data.offers)["whole"] is True
     assert data.late == 0
+
+
+def test_replicates_are_more_reactions_of_the_same_users(tmp_path: Path) -> None:
+    out = tmp_path / "log"
+    oo_sim.run("quickstart", policies=["random"], users=35, rounds=6, replicates=2, events=True, out=out, plot=False)
+    data = gather(open_log(out), ["random"], terms_of(TERMS))
+    assert data.reactions.users == 35
+    assert data.decisions.tolist() == [12] * 35
+    owner = data.reactions.owner
+    assert (np.diff(data.decided_at)[np.diff(owner) == 0] >= 0).all()
+    learned = pd.read_parquet(out / "learnings.parquet")
+    assert len(data.reactions.y) == len(learned)
+    for user in (0, 20):  # the reactions of both replicates are this user's own
+        own = learned[learned["user_id"] == f"user-{user}"]["reaction"].value_counts()
+        names = ["dismiss", "not_helpful", "snooze", "helpful", "done"]
+        assert np.bincount(data.reactions.y[owner == user], minlength=5).tolist() == [own.get(n, 0) for n in names]
+
+
+def test_policies_of_a_server_are_taken_together_unless_they_share_a_user(kept: Path, tmp_path: Path) -> None:
+    """A log of two policies whose users are the same is one of a simulation; here each user is given to one of them."""
+    log = open_log(kept)
+    with pytest.raises(FitError, match="user user-0 met several policies; choose one with --logged: random, egree"):
+        gather(log, ["random", "egreedy"], terms_of(TERMS))
+    with pytest.raises(FitError, match="for the same users with the same luck; choose one with --logged"):
+        oo_sim.fit(kept, terms=TERMS)
+    out = tmp_path / "apart"
+    shutil.copytree(kept, out)
+    for name in ("decisions", "learnings"):
+        table = pq.read_table(out / f"{name}.parquet")
+        even = np.array([int(user[-1]) % 2 == 0 for user in table["user_id"].to_pylist()])
+        own = np.array(table["policy"].to_pylist()) == np.where(even, "random", "egreedy")
+        pq.write_table(table.filter(pa.array(own)), out / f"{name}.parquet")
+    data = gather(open_log(out), ["random", "egreedy"], terms_of(TERMS))
+    assert data.reactions.users == 60
+    assert set(data.decisions) == {40}

@@ -56,7 +56,7 @@ def recovered(scenario: str, policy: str, seed: int, starts: int, folder: Path) 
     fit = oo_sim.fit(folder / "log", starts=starts)
     true = people_of(scenario, fit.data.reactions.terms)
     found, S = fit.people, true.segments
-    new = gather(open_log(folder / "new"), "random", terms_of("oo7x")).reactions
+    new = gather(open_log(folder / "new"), ["random"], terms_of("oo7x")).reactions
     gap = float((marginal(new, found) - marginal(new, true)).sum() / len(new.y))
     if found.segments != S:
         return Recovered(found.segments, S, np.nan, np.zeros(0, np.bool_), gap)

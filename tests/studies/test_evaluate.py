@@ -234,3 +234,24 @@ def test_the_numbers_are_there_in_every_form(tmp_path: Path) -> None:
     for name in ("found.csv", "found.tex", "found.md", "found.json"):
         assert found.save(tmp_path / name).stat().st_size > 200
     assert "Question (frozen)" in str(found.table())
+
+
+def test_several_logs_are_taken_together_user_by_user(tmp_path: Path) -> None:
+    """Of the same policy and of another one, each with its own probabilities; a user in two of them is named."""
+    paths = [
+        logged(tmp_path / f"{seed}", [policy], seed=seed, users=40)
+        for seed, policy in enumerate(["random", "random", "egreedy:epsilon=0.5"])
+    ]
+    alone = [oo_sim.evaluate(path, ["softmax"], estimators=["ips"]).rows[1].value.estimate for path in paths]
+    for some in ([0, 1], [0, 1, 2]):
+        found = oo_sim.evaluate([paths[i] for i in some], ["softmax"], estimators=["ips"])
+        assert found.rows[1].value.estimate == pytest.approx(np.mean([alone[i] for i in some]), rel=1e-12)
+        assert found.part.users == 40 * len(some)
+    assert found.logged == "random, egreedy:epsilon=0.5"
+    again = logged(tmp_path / "again", ["egreedy"], seed=1, users=5)
+    with pytest.raises(EvaluationError, match=r"user user-0+ is in .*1 and in .*again: a user counts once"):
+        oo_sim.evaluate([paths[1], again], ["softmax"])
+    table = tmp_path / "t.csv"
+    table.write_text("user,order,action,probability,reward\n" + "".join(f"u{i},1,a,1,1\n" for i in range(40)))
+    with pytest.raises(EvaluationError, match="do not have the same features"):
+        oo_sim.evaluate([paths[1], table], ["softmax"])

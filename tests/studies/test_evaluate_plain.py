@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 import pytest
 
 import oo_sim
-from oo_sim.errors import RunLogError
+from oo_sim.errors import FitError, RunLogError
 from oo_sim.logs import open_log
 
 Row = dict[str, Any]
@@ -50,6 +50,31 @@ def vectors(users: int = 60, rounds: int = 12, seed: int = 1) -> list[Row]:
             rows.append(
                 row | {"probability": float(probs[chosen]), "probs": json.dumps(probs.tolist()), "reward": reward}
             )
+    return rows
+
+
+def tips(users: int = 60, rounds: int = 30, seed: int = 1) -> list[Row]:
+    """Two tasks and a tip, and reactions by the simulator's own model: some people like tips, others urgent tasks."""
+    g, rows = np.random.default_rng(seed), []
+    cuts = np.array([-1.5, -0.5, 0.5, 1.5])
+    for user in range(users):
+        for order in range(rounds):
+            offered = [
+                {
+                    "source": "llm" if k == 2 else "todoist",
+                    "priority": int(g.integers(1, 5)),
+                    "is_overdue": int(g.integers(0, 2)),
+                    "task_age_days": float(g.integers(0, 20)),
+                }
+                for k in range(3)
+            ]
+            chosen = int(g.integers(3))
+            like = 3.0 if user % 2 else -3.0
+            u = like * (float(str(offered[chosen]["priority"])) - 2.5) / 3 + 0.3 * g.normal()
+            code = int((u + g.logistic() > cuts).sum())
+            row = {"user": f"u{user}", "order": order, "candidates": json.dumps(offered), "chosen": chosen}
+            row |= {"hour": int(g.integers(24)), "day": int(g.integers(7)), "probability": 1 / 3}
+            rows.append(row | {"reward": "" if g.random() < 0.1 else (-1.0, -0.5, 0.0, 0.5, 1.0)[code]})
     return rows
 
 
@@ -135,7 +160,25 @@ def without(column: str) -> Callable[[list[Row]], None]:
     return drop
 
 
+def offer(**changes: Any) -> Callable[[list[Row]], None]:
+    """The second candidate of a row is changed."""
+
+    def change(rows: list[Row]) -> None:
+        offered = json.loads(rows[17]["candidates"])
+        offered[1].update(changes)
+        rows[17]["candidates"] = json.dumps(offered)
+
+    return change
+
+
 BROKEN = [
+    (tips, edit(hour=24), "row 17, column hour: is not a whole number from 0 to 23"),
+    (tips, edit(day=-1), "row 17, column day: is not a whole number from 0 to 6"),
+    (tips, edit(chosen=3), "row 17, column chosen: is 3, and 3 candidates are on offer"),
+    (tips, offer(priority=None), "row 17, column candidates: has a candidate without a number priority"),
+    (tips, offer(source=None), "row 17, column candidates: has a candidate without source"),
+    (tips, edit(candidates='["a"]'), "row 17, column candidates: is"),
+    (tips, without("hour"), "has candidates and no column hour"),
     (actions, edit(probability=0), "row 17, column probability: is 0"),
     (actions, edit(probability=-0.1), "row 17, column probability: is -0.1"),
     (actions, edit(probability=1.5), "row 17, column probability: is 1.5"),
@@ -185,3 +228,67 @@ def test_files_that_are_no_tables_are_named(tmp_path: Path, name: str, content: 
     (tmp_path / name).write_text(content)
     with pytest.raises(RunLogError, match=name):
         open_log(tmp_path / name)
+
+
+def test_tasks_and_tips_of_ones_own_are_evaluated_on_the_simulators_features_and_fitted(tmp_path: Path) -> None:
+    path = written(tmp_path / "own.csv", tips())
+    found = oo_sim.evaluate(path, ["linucb:features=oo5", "softmax"])
+    assert {row.verdict for row in found.rows} <= {"answered", "weak"}
+    fit = oo_sim.fit(path, terms="priority", segments=2, starts=1)
+    assert sorted(np.sign(fit.people.mean[:, 1])) == [-1.0, 1.0]  # the two kinds of people
+    assert fit.surely_assigned > 0.9
+    assert fit.scenario.users == 60
+
+
+@pytest.mark.parametrize(
+    ("made", "change", "why"),
+    [
+        (tips, edit(reward=0.7), "row 17: reward 0.7 is not a reaction; a fit needs reactions, or rewards of -1, -0.5"),
+        (actions, edit(), "candidates are vectors; a fit requires tasks and tips"),
+    ],
+)
+def test_tables_that_cannot_be_fitted_are_refused(
+    tmp_path: Path, made: Callable[[], list[Row]], change: Callable[[list[Row]], None], why: str
+) -> None:
+    rows = made()
+    change(rows)
+    with pytest.raises(FitError, match=why):
+        oo_sim.fit(written(tmp_path / "t.csv", rows))
+
+
+@pytest.mark.parametrize("made", [actions, vectors])
+def test_a_large_table_streams_to_the_same_numbers(
+    tmp_path: Path, made: Callable[[], list[Row]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = as_parquet(tmp_path / "t.parquet", made())
+    frames = [oo_sim.evaluate(path, ["softmax", "linucb"]).frame()]
+    monkeypatch.setattr("oo_sim.logs.plain_table._HELD", 10)
+    for batch in (7, 1 << 14):
+        monkeypatch.setattr("oo_sim.logs.plain_table._BATCH", batch)
+        monkeypatch.setattr("oo_sim.studies.evaluating._ROWS", 100)
+        frames.append(oo_sim.evaluate(path, ["softmax", "linucb"]).frame())
+    for frame in frames[1:]:
+        numbers = frame.select_dtypes("number").columns
+        np.testing.assert_allclose(frame[numbers], frames[0][numbers], rtol=1e-9, atol=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("change", "why"),
+    [
+        (lambda rows: rows.append(rows.pop(0) | {"decision_id": "other"}), "not in order: see user u0"),
+        (lambda rows: rows.insert(0, rows.pop(1)), "not in order: see user u0"),
+        (again("order"), "not in order: see user u1"),
+        (again("decision_id"), "row 17, column decision_id: is '1-4', which another row has too"),
+        (edit(probability=-1.0), "row 17, column probability: is -1"),
+        (edit(reward=np.inf), "row 17, column reward: is inf"),
+    ],
+)
+def test_a_large_table_is_refused_with_what_to_do(
+    tmp_path: Path, change: Callable[[list[Row]], None], why: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = actions()
+    change(rows)
+    monkeypatch.setattr("oo_sim.logs.plain_table._HELD", 10)
+    monkeypatch.setattr("oo_sim.logs.plain_table._BATCH", 100)
+    with pytest.raises(RunLogError, match=why):
+        oo_sim.evaluate(as_parquet(tmp_path / "t.parquet", rows), ["softmax"])
