@@ -23,6 +23,7 @@ from oo_sim.logs import LoggedPolicy, Manifest, RunWriter, content_hash
 from oo_sim.results import drawing
 from oo_sim.results.run import CURVES_PNG, Run
 from oo_sim.scenario import Scenario
+from oo_sim.show.progress import Wanted, watched
 from oo_sim.work import Executor, Store
 
 _MANY = 2_000_000  # rows of the users table from which on a summary is made of moments, and rows stay in their file
@@ -49,7 +50,7 @@ def run(
     block: int | None = None,
     unit: int | None = None,
     unchecked: bool = False,
-    progress: Progress | None = None,
+    progress: Wanted = None,
     plot: bool = True,
 ) -> Run:
     """Run a scenario (a path, the name of a shipped one, or a Scenario) and return what came of it.
@@ -67,7 +68,8 @@ def run(
     users, policies or replicates computes what is new. `checkpoints` thins the users table: all (log-spaced), last,
     off, or numbers of rounds. Results depend on the scenario and the seed alone: not on workers, executor, `block`
     (lanes in a block) or `unit` (users in a unit of work). Private policies are therefore tried out on a few lanes
-    before they run; with `unchecked` they are not, and the manifest says so.
+    before they run; with `unchecked` they are not, and the manifest says so. In a notebook a bar shows how far it is;
+    `progress` is True for one anywhere, False for none, or a function of what is done, how much, and how much there is.
 
     Raises ScenarioError, SpecError, UnknownPolicyError, RunLogError, WorkError, GeneratorInputError and ValueError,
     each with what would be right.
@@ -98,7 +100,8 @@ def run(
         store = stack.enter_context(Store(Path(resume))) if resume is not None else None
         if store is not None:
             planned.open(store)
-        work = Working(planned, store, executor, count, block, progress, writer if events else None)
+        hears = stack.enter_context(watched(planned.scenario.name, progress))
+        work = Working(planned, store, executor, count, block, hears, writer if events else None)
         return finished(work, writer, plot=plot)
 
 

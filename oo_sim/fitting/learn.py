@@ -16,10 +16,11 @@ from oo_sim.fitting.precision import precision, settled, singular
 from oo_sim.fitting.priors import linear_priors
 from oo_sim.fitting.result import Fit
 from oo_sim.fitting.scenario import Shape, yaml_of
-from oo_sim.fitting.search import MOST_SEGMENTS, Told, preferred, search
+from oo_sim.fitting.search import MOST_ITERATIONS, MOST_SEGMENTS, Step, Told, preferred, search
 from oo_sim.logs import Log, open_log
 from oo_sim.policies import POLICIES
 from oo_sim.policies.registry import ALIASES
+from oo_sim.show.progress import Hears, Wanted, watched
 
 FEWEST_USERS = 30
 FEWEST_DECISIONS = 20
@@ -39,6 +40,7 @@ def fit(
     terms: str = "oo7x",
     anyway: bool = False,
     name: str = "fitted",
+    progress: Wanted = None,
     told: Told | None = None,
     stage: Callable[[str], None] = lambda text: None,
 ) -> Fit:
@@ -50,6 +52,7 @@ def fit(
     user's last rounds, is kept back once to measure how well unseen reactions are predicted; the scenario itself is
     fitted to all. `terms` is oo5, oo7, oo7x, or terms with commas between. With `anyway`, what looks like drift is
     fitted all the same.
+    `progress` is that of `oo_sim.run`; `told` hears of each iteration, and `stage` what is done now.
     Raises FitError, with what would be right, where the log cannot tell.
     """
     opened = open_log(log) if isinstance(log, str | Path) else log
@@ -60,7 +63,8 @@ def fit(
     warnings = [*left_out, *_refuse(data, counts)]
     if max(counts) > 1 and np.median(data.decisions) < FEWEST_DECISIONS:
         counts = (1,)  # with `auto`, one segment is what can be told
-    found = search(data.reactions, counts, starts, seed, *([told] if told else []))
+    with watched(f"fit to {', '.join(labels)}", progress) as hears:
+        found = search(data.reactions, counts, starts, seed, lambda step: _tell(step, told, hears))
     best = preferred(found)
     if len(best.starts) > 1 and best.reached == 1:
         warnings.append(
@@ -115,6 +119,14 @@ def fit(
             "policies": manifest.labels,
         },
     )
+
+
+def _tell(step: Step, told: Told | None, hears: Hears | None) -> None:
+    if told is not None:
+        told(step)
+    if hears is not None:
+        done = step.climb * MOST_ITERATIONS + min(step.iterations, MOST_ITERATIONS)
+        hears(f"{step.segments} segments, start {step.start + 1} of {step.starts}", done, step.climbs * MOST_ITERATIONS)
 
 
 def _labels(log: Log, logged: str | None) -> list[str]:

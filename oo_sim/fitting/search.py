@@ -16,6 +16,8 @@ from oo_sim.fitting.em import Fitted, blended, climb
 from oo_sim.fitting.people import Population, Reactions
 
 MOST_SEGMENTS = 4
+MOST_ITERATIONS = 40
+"""Of a climb, before it is given up."""
 """How many segments are tried where the number is left open."""
 SAME_TOP = 1.0
 """Log units within which two starts have come to the same top."""

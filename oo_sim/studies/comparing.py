@@ -9,9 +9,10 @@ from typing import TypeAlias
 
 from oo_sim.contract import Policy
 from oo_sim.errors import ComparisonError
-from oo_sim.experiment import Progress, run
+from oo_sim.experiment import run
 from oo_sim.results import Run, load_run
 from oo_sim.scenario import Scenario, load
+from oo_sim.show.progress import Wanted
 from oo_sim.show.text import plain
 from oo_sim.studies.across import CEILING, FLOOR
 from oo_sim.studies.comparison import Comparison, compare_outcomes
@@ -44,7 +45,7 @@ def compare(
     max_users: int = MAX_USERS,
     bootstrap_seed: int = 0,
     unchecked: bool = False,
-    progress: Progress | None = None,
+    progress: Wanted = None,
     looked: Callable[[Look], None] | None = None,
 ) -> Comparison:
     """Compare policies by user under common random numbers, in each scenario that the sources are of.
@@ -52,9 +53,9 @@ def compare(
     All pairs of `policies` (of all there are), candidate minus baseline, the earlier one the baseline; or each against
     the `reference`. Directories are read as runs, scenarios are run, with the overrides given. With `until`, users are
     added until each anytime-valid interval is at most +- `until` or excludes 0 (with `precise`, at most that wide also
-    where it excludes 0), or `max_users` is reached; `looked` receives each look. `workers`, `executor`, `resume` and
-    `unchecked` are those of `run`: with a work directory, users that are added are all that is computed (several
-    scenarios have one below it each). `bootstrap_seed` is that of bands and bootstraps.
+    where it excludes 0), or `max_users` is reached; `looked` receives each look. `workers`, `executor`, `resume`,
+    `unchecked` and `progress` are those of `run`: with a work directory, users that are added are all that is computed
+    (several scenarios have one below it each). `bootstrap_seed` is that of bands and bootstraps.
 
     Raises ComparisonError where runs do not fit together, and what `run` and `load_run` raise.
     """

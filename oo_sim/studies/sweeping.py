@@ -13,12 +13,13 @@ import numpy as np
 import pandas as pd
 
 from oo_sim.contract import F64
-from oo_sim.experiment import Progress, run
+from oo_sim.experiment import run
 from oo_sim.results import Run
 from oo_sim.results.result import Result, renamed
 from oo_sim.results.summary import LEVEL, dynamics_notes, size, unchecked_notes
 from oo_sim.scenario import PolicyKey, PolicySpec, Scenario, SpecError, expand_spec, policy_key
 from oo_sim.show import Table, Tables, number, plain, plus_minus
+from oo_sim.show.progress import Wanted
 from oo_sim.stats import Interval, mean_interval, sup_t_band
 from oo_sim.studies.outcomes import gather
 from oo_sim.work import Executor
@@ -166,13 +167,13 @@ def sweep(
     executor: Executor | None = None,
     resume: str | Path | None = None,
     unchecked: bool = False,
-    progress: Progress | None = None,
+    progress: Wanted = None,
 ) -> Sweep:
     """Run all policies that the patterns stand for, once, and return what each earned; `.table()` is the frame.
 
     A pattern is a spec with lists or ranges: `linucb:alpha=[0.1,0.3,1,3]`, `linucb:alpha=log(0.1,10,5)`; a plain spec
-    among them is a line to compare with. `workers`, `executor`, `resume` and `unchecked` are those of
-    `run`.
+    among them is a line to compare with. `workers`, `executor`, `resume`, `unchecked` and
+    `progress` are those of `run`.
 
     Raises SpecError, and what `run` raises.
     """
