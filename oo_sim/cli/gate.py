@@ -12,7 +12,7 @@ import typer
 from oo_sim import gate
 from oo_sim.cli import gate_served
 from oo_sim.cli.printing import Json, check_out, draw, print_json
-from oo_sim.cli.working import Unchecked, Workers, here
+from oo_sim.cli.working import Resume, Unchecked, Workers, continued, here
 
 if TYPE_CHECKING:
     from oo_sim.gate import Report
@@ -68,6 +68,7 @@ def record(
     unchecked: Unchecked = False,
     baselines: Baselines = None,
     workers: Workers = None,
+    resume: Resume = None,
 ) -> None:
     """Record what policies do in scenarios as baselines: three small files each, to be committed.
 
@@ -99,19 +100,22 @@ def record(
     if not scenarios:
         raise typer.BadParameter("name a scenario, or record the --matrix or --served", param_hint="SCENARIO")
     for scenario in scenarios:
-        for path in gate.record(
-            said_here.scenario(scenario),
-            policies=policy,
-            users=users,
-            rounds=rounds,
-            power=power,
-            margin=margin,
-            directory=said_here.baselines,
-            threads=said_here.workers,
-            weak=weak,
-            force=force,
-            unchecked=unchecked,
-        ):
+        with continued(resume):
+            made = gate.record(
+                said_here.scenario(scenario),
+                policies=policy,
+                users=users,
+                rounds=rounds,
+                power=power,
+                margin=margin,
+                directory=said_here.baselines,
+                threads=said_here.workers,
+                weak=weak,
+                force=force,
+                unchecked=unchecked,
+                resume=resume if resume is None or len(scenarios) == 1 else resume / Path(scenario).stem,
+            )
+        for path in made:
             facts = read(path).facts
             said = f"{facts.looks[-1]:,} users, so that a loss of {facts.margin:.5f} per decision fails"
             typer.echo(f"Baseline: {path}: {said} with power {facts.power:g}")

@@ -18,7 +18,7 @@ from oo_sim.gate.sample import Sampler, Setting
 from oo_sim.kernels.tally import TOTALS
 from oo_sim.scenario import Scenario
 from oo_sim.show.text import plain
-from oo_sim.work import Unit, play, recipe, remember
+from oo_sim.work import Played, Store, Unit, play, recipe, remember
 
 LEAST_LANES = 64
 """The fewest users among which the sample is taken, so that those whose decisions are kept are among them."""
@@ -42,6 +42,8 @@ class Stage(NamedTuple):
     scenario: Scenario
     source: str
     world: World
+    store: Store | None = None  # where units are kept, of at most `size` users each
+    size: int = 0
 
     def setting(self, entrant: Entrant) -> Setting:
         """What a policy's log says about itself."""
@@ -79,10 +81,30 @@ class Stage(NamedTuple):
             sampler = sample = Sampler(self.setting(entrant), [f"user-{j}" for j in range(sampled)])
             parts = [play(unit._replace(users=sampled), 1, sampled, lambda _: nullcontext(sample))]
         if users > sampled:
-            parts.append(play(unit._replace(first=first + sampled, users=users - sampled), workers, block))
+            rest = unit._replace(first=first + sampled, users=users - sampled)
+            parts += (
+                [play(rest, workers, block)] if self.store is None else self._kept(self.store, rest, workers, block)
+            )
         if failures := [played.failure for played in parts if played.failure is not None]:
             where = f"{plain(self.scenario.name)}: {plain(entrant.label, 60)}"
             raise RunFailedError(f"{where} failed: {plain(min(failures).what)}")
         earned = np.concatenate([played.totals[0] for played in parts], axis=-1)
         hashes = np.concatenate([played.hashes[0] for played in parts])
         return Measured(earned[:, TOTALS.index("expected_reward")], digest(hashes), digest(earned), sampler)
+
+    def _kept(self, store: Store, unit: Unit, workers: int, block: int | None) -> list[Played]:
+        """What came of a unit in pieces, each taken from the store or kept there."""
+        end, parts = unit.first + unit.users, list[Played]()
+        sizes = unit.marks, unit.rounds, end, unit.replicate, self.size
+        for found in store.missing(unit.recipe, *sizes, unit.first):
+            piece, path = (found, store.where(found)) if isinstance(found, Unit) else found
+            piece = piece._replace(hashed=True)
+            store.take(piece, wait=True)
+            played = store.read(piece, path)
+            if played is None:
+                played = play(piece, workers, block)
+                if played.failure is None:
+                    store.write(piece, played)
+            store.give(piece)
+            parts.append(played)
+        return parts

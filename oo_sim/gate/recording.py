@@ -6,6 +6,7 @@ import hashlib
 import importlib.util
 import inspect
 from collections.abc import Sequence
+from contextlib import nullcontext
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,7 @@ import numpy as np
 from oo_sim.contract import F64, I64, Policy
 from oo_sim.entrants import Entrant, entrants
 from oo_sim.errors import GateError
-from oo_sim.experiment import lanes
+from oo_sim.experiment import lanes, plan
 from oo_sim.gate import environment
 from oo_sim.gate.baseline import (
     DIRECTORY,
@@ -39,6 +40,7 @@ from oo_sim.gate.judge import (
 from oo_sim.gate.measure import Stage
 from oo_sim.scenario import Scenario, load
 from oo_sim.show.text import plain
+from oo_sim.work import Store
 from oo_sim.worlds import build
 
 PILOT_USERS = 400
@@ -68,26 +70,33 @@ def record(
     weak: bool = False,
     force: bool = False,
     unchecked: bool = False,
+    resume: str | Path | None = None,
 ) -> list[Path]:
     """Record a baseline of each policy (of the scenario's, if not told otherwise); returns the files.
 
     `users` instead of as many as the power against a loss of `margin` per decision takes; `margin` instead of 1 % of
     what the oracle earns more than random choice. A power below `LEAST_POWER` is refused unless `weak`, and a baseline
     that exists already unless `force`. Private policies whose lanes interact are refused as by `run`, unless
-    `unchecked`, which the baseline keeps. Raises GateError, ScenarioError, SpecError, UnknownPolicyError.
+    `unchecked`, which the baseline keeps. With `resume`, a work directory, units are kept there as by `run`, and what
+    is there is not done again. Raises GateError, ScenarioError, SpecError, UnknownPolicyError, WorkError.
     """
     _check(users, power, margin)
     ready = stage(scenario, rounds)
     taking_part = entrants(ready.world, policies or ready.scenario.policies)
     if not unchecked:
         lanes.check(ready.world, taking_part, ready.scenario.seed)
-    margin = _margin(ready, threads) if margin is None else margin
     for each in taking_part:
         if not force and (path := path_of(directory, ready.scenario.name, each.label)).exists():
             raise GateError(
                 f"{plain(path)}: there is one already; `oo-sim gate accept` takes a change, --force another"
             )
-    made = [_recorded(ready, each, users, power, margin, threads, weak, unchecked) for each in taking_part]
+    with nullcontext() if resume is None else Store(Path(resume)) as store:
+        if store is not None:
+            planned = plan(ready.scenario, policies=policies, checkpoints=ready.marks, unchecked=True)
+            planned.open(store)
+            ready = ready._replace(store=store, size=planned.unit)
+        margin = _margin(ready, threads) if margin is None else margin
+        made = [_recorded(ready, each, users, power, margin, threads, weak, unchecked) for each in taking_part]
     return [save(baseline, directory) for baseline in made]
 
 

@@ -87,9 +87,10 @@ class Store:
             return held.holders()
         return []
 
-    def take(self, unit: Unit) -> bool:
-        """Whether this process is to do the unit: no other one has taken it."""
-        return self._locks is None or self._locks.take(_name(unit))
+    def take(self, unit: Unit, *, wait: bool = False) -> bool:
+        """Whether this process is to do the unit: no other one has taken it. With `wait`, as soon as no other one has
+        it."""
+        return self._locks is None or self._locks.take(_name(unit), wait=wait)
 
     def give(self, unit: Unit) -> None:
         """The unit is done, or given up."""
@@ -130,8 +131,9 @@ class Store:
         finally:
             self._locks.give(_ABOUT)
 
-    def kept(self, recipe: Recipe, marks: Sequence[int], users: int, replicate: int) -> list[Kept]:
-        """The units of a recipe that lie within the first `users` users, without overlap, those that reach far first.
+    def kept(self, recipe: Recipe, marks: Sequence[int], users: int, replicate: int, first: int = 0) -> list[Kept]:
+        """The units of a recipe that lie among the users from `first` to before `users`, without overlap, those that
+        reach far first.
 
         Only their names are looked at; `read` says whether they are sound.
         """
@@ -140,7 +142,7 @@ class Store:
             for path in (directory / "units" / recipe.key).glob(f"{replicate}-*.unit"):
                 with suppress(ValueError):
                     numbers = [int(part) for part in path.name.removesuffix(".unit").split("-")]
-                    if len(numbers) == 3 and numbers[1] + numbers[2] <= users:
+                    if len(numbers) == 3 and first <= numbers[1] <= users - numbers[2]:
                         found.append(Kept(path, *numbers))
         chosen: list[Kept] = []
         for each in sorted(found, key=lambda kept: (kept.first, -kept.users)):
@@ -149,11 +151,11 @@ class Store:
         return chosen
 
     def missing(
-        self, recipe: Recipe, marks: Sequence[int], rounds: int, users: int, replicate: int, size: int
+        self, recipe: Recipe, marks: Sequence[int], rounds: int, users: int, replicate: int, size: int, first: int = 0
     ) -> Iterator[Unit | tuple[Unit, Path]]:
-        """All users in units, those that are there with their files."""
-        at = 0
-        for kept in self.kept(recipe, marks, users, replicate):
+        """The users from `first` to before `users` in units, those that are there with their files."""
+        at = first
+        for kept in self.kept(recipe, marks, users, replicate, first):
             yield from cut(recipe, marks, rounds, replicate, at, kept.first, size)
             yield Unit(recipe, replicate, kept.first, kept.users, rounds, tuple(marks)), kept.path
             at = kept.first + kept.users

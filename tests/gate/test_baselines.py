@@ -6,15 +6,20 @@ import json
 import re
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
+import oo_sim.work
 from oo_sim.contract import F64, Batch, Learning, Policy, State
-from oo_sim.gate import GateError, Verdict, check, record
+from oo_sim.errors import WorkError
+from oo_sim.gate import GateError, Verdict, check, measure, record
 from oo_sim.gate.baseline import UNIT, read
 from oo_sim.policies import make
+from oo_sim.work import Played, Unit
 
 
 @pytest.fixture(scope="module")
@@ -37,6 +42,32 @@ def test_recording_again_writes_the_same_bytes(recorded: Path, tmp_path: Path) -
     assert sorted(path.name for path in tmp_path.iterdir()) == [
         *("quickstart.linucb.json", "quickstart.linucb.log.parquet", "quickstart.linucb.parquet")
     ]
+
+
+def test_recording_goes_on_where_it_was_interrupted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With a work directory the same bytes come, and what is kept there is not played again."""
+    settings: dict[str, Any] = {"policies": ["egreedy"], "users": 1000, "rounds": 8, "margin": 0.1, "weak": True}
+    plain, done = tmp_path / "plain", 0
+
+    def play(unit: Unit, *arguments: Any) -> Played:
+        nonlocal done
+        done += unit.users if unit.first >= measure.LANES else 0
+        if done > stop:
+            raise KeyboardInterrupt
+        return oo_sim.work.play(unit, *arguments)
+
+    record("quickstart", directory=plain, threads=1, **settings)
+    monkeypatch.setattr(measure, "play", play)
+    for stop in (200, 2000, 0):  # of 2 x 168 users that are in no sample
+        done = 0
+        with suppress(KeyboardInterrupt):
+            record("quickstart", directory=tmp_path / str(stop), threads=1, resume=tmp_path / "work", **settings)
+        assert done == {200: 336, 2000: 168, 0: 0}[stop]
+    for stop in (2000, 0):
+        for path in plain.rglob("*.*"):
+            assert (tmp_path / str(stop) / path.relative_to(plain)).read_bytes() == path.read_bytes()
+    with pytest.raises(WorkError, match="was made with its scenario's rounds = 8, and this run has 9"):
+        record("quickstart", directory=tmp_path / "x", resume=tmp_path / "work", **(settings | {"rounds": 9}))
 
 
 def test_a_baseline_is_small_and_reads_back(recorded: Path) -> None:
