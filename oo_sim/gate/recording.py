@@ -14,7 +14,8 @@ import numpy as np
 from oo_sim.contract import F64, I64, Policy
 from oo_sim.entrants import Entrant, entrants
 from oo_sim.errors import GateError
-from oo_sim.experiment import lanes, plan
+from oo_sim.experiment import lanes
+from oo_sim.experiment.plan import plan
 from oo_sim.gate import environment
 from oo_sim.gate.baseline import (
     DIRECTORY,
