@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import sys
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -12,6 +10,7 @@ import typer
 
 import oo_sim
 from oo_sim.cli.printing import Csv, Json, Latex, Markdown, check_out, draw, print_result
+from oo_sim.cli.working import import_from_here
 
 app = typer.Typer(add_completion=False)
 
@@ -77,7 +76,7 @@ def evaluate(
     Example: oo-sim evaluate served-log --logged egreedy --policy linucb:alpha=0.5 --window 24h
     """
     check_out(plot)
-    sys.path.insert(0, os.getcwd())  # so that a private policy beside the log can be named module:factory
+    import_from_here()
     found = oo_sim.evaluate(
         logs,
         policies=policy,
@@ -85,7 +84,7 @@ def evaluate(
         logged=logged,
         train_until=train_until,
         estimators=None if estimator is None else [name.strip() for name in estimator.split(",")],
-        window=None if window is None else _window(window),
+        window=seconds_or_rounds(window),
         decisions=decisions,
         anytime=anytime,
         assume_iid=assume_iid,
@@ -102,7 +101,10 @@ def evaluate(
         raise typer.Exit(NOTHING)
 
 
-def _window(text: str) -> float:
+def seconds_or_rounds(text: str | None) -> float | None:
+    """A window as it is written: a number of rounds, or a time such as 24h, in seconds."""
+    if text is None:
+        return None
     from oo_sim.logs import seconds  # noqa: PLC0415 (so that --help is fast)
 
     try:

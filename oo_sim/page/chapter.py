@@ -36,6 +36,18 @@ class Picture(NamedTuple):
     legible: int
 
 
+class StudyPart(NamedTuple):
+    """A chapter that is not of a run, from top to bottom; `name` stands in the page's title."""
+
+    title: str
+    name: str
+    verdict: Sequence[str]
+    warnings: Sequence[str]
+    tables: Sequence[Table]
+    pictures: Sequence[Picture]
+    notes: Sequence[str]
+
+
 class Segments(NamedTuple):
     """Results by segment."""
 

@@ -2,30 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
 
 from oo_sim.errors import OoSimError
 from oo_sim.figures.fit import again_figure, calibration_figure, coefficients_figure
 from oo_sim.fitting.tables import held_out_table, segments_table, sentences, tried_table
-from oo_sim.page.chapter import Picture, picture
-from oo_sim.show import Table, plain
+from oo_sim.page.chapter import StudyPart, picture
+from oo_sim.show import plain
 from oo_sim.studies.again import again, known, scenario_beside
 
 
-class FitPart(NamedTuple):
-    """What stands in the page of one fit, from top to bottom."""
-
-    name: str
-    verdict: Sequence[str]
-    warnings: Sequence[str]
-    tables: Sequence[Table]
-    pictures: Sequence[Picture]
-    notes: Sequence[str]
-
-
-def fit_part(path: Path) -> FitPart:
+def fit_part(path: Path) -> StudyPart:
     """The chapter of `NAME.fit.json`; the logging policy is run again where the log and the scenario are still there.
 
     Raises FitError where the file is not one.
@@ -65,4 +52,5 @@ def fit_part(path: Path) -> FitPart:
     )
     verdict = [*sentences(said), *([sentence] if sentence else [])]
     tables = [segments_table(said), tried_table(said), held_out_table(said)]
-    return FitPart(path.name.removesuffix(".fit.json"), verdict, said["warnings"], tables, pictures, notes)
+    name = path.name.removesuffix(".fit.json")
+    return StudyPart(f"{name}: people fitted to a log", name, verdict, said["warnings"], tables, pictures, notes)

@@ -15,12 +15,13 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from oo_sim.page.chapter import Picture, RunPart, picture, run_part
+from oo_sim.page.evaluation import evaluation_part
 from oo_sim.page.fit import fit_part
 from oo_sim.page.verdict import verdict
 from oo_sim.results import Run, load_run
 from oo_sim.results.result import write_whole
 from oo_sim.show import Table, minus, p_value, percent, plain, signed
-from oo_sim.studies import Comparison, Pair, compare
+from oo_sim.studies import Comparison, Evaluation, Pair, compare
 
 _LONG = 20_000
 _HEADERS = ("candidate minus baseline", "difference\nper decision", "95 % interval", "p (Holm)", "users\nwho gain")
@@ -45,42 +46,52 @@ class Chapter(NamedTuple):
     comparison: Compared | None
 
 
-def report(*sources: str | Path | Run, out: str | Path, reference: str | None = None, title: str = "") -> Path:
-    """Write the page of runs, run directories, and files `NAME.fit.json` that `oo-sim fit` wrote into `out`, whole or
-    not at all. Returns its path. Raises what `report_html` and `load_run` raise, RunLogError where it cannot be
-    written, and `ValueError` for another ending."""
+def report(
+    *sources: str | Path | Run | Evaluation, out: str | Path, reference: str | None = None, title: str = ""
+) -> Path:
+    """Write the page of runs, run directories, files `NAME.fit.json` that `oo-sim fit` wrote, and evaluations of logs
+    into `out`, whole or not at all. Returns its path. Raises what `report_html` and `load_run` raise, RunLogError where
+    it cannot be written, and `ValueError` for another ending."""
     path = Path(out)
     if path.suffix.lower() not in (".html", ".htm"):
         raise ValueError(f"{path} must end in .html")
-    fits = [Path(each) for each in sources if not isinstance(each, Run) and str(each).endswith(".fit.json")]
-    runs = [
-        each if isinstance(each, Run) else load_run(each)
-        for each in sources
-        if isinstance(each, Run) or not str(each).endswith(".fit.json")
-    ]
-    write_whole(path, report_html(runs, fits=fits, reference=reference, title=title).encode())
+    runs, fits, evaluations = list[Run](), list[Path](), list[Evaluation]()
+    for each in sources:
+        if isinstance(each, Evaluation):
+            evaluations.append(each)
+        elif not isinstance(each, Run) and str(each).endswith(".fit.json"):
+            fits.append(Path(each))
+        else:
+            runs.append(each if isinstance(each, Run) else load_run(each))
+    page = report_html(runs, fits=fits, evaluations=evaluations, reference=reference, title=title)
+    write_whole(path, page.encode())
     return path
 
 
 def report_html(
-    runs: Sequence[Run], *, fits: Sequence[Path] = (), reference: str | None = None, title: str = ""
+    runs: Sequence[Run],
+    *,
+    fits: Sequence[Path] = (),
+    evaluations: Sequence[Evaluation] = (),
+    reference: str | None = None,
+    title: str = "",
 ) -> str:
     """The whole page, one self-contained document: styles and figures are inside, and it holds no script.
 
     Runs of one scenario are compared, every two policies or each with the `reference`; `fits` are files that `oo-sim
     fit` wrote. All text from runs is escaped. Raises what `compare` raises, FitError, and `ValueError` without either.
     """
-    if not runs and not fits:
+    if not (runs or fits or evaluations):
         raise ValueError("no run to report")
     by_name: dict[str, list[Run]] = {}
     for run in runs:
         by_name.setdefault(str(run.manifest.name), []).append(run)
     chapters = [_chapter(name, group, reference) for name, group in by_name.items()]
-    parts = [fit_part(path) for path in fits]
+    parts = [*map(evaluation_part, evaluations), *map(fit_part, fits)]
     heading = plain(title or ", ".join([*by_name, *(part.name for part in parts)]), 120)
     page = _environment()
     style = page.get_template("page.css").render()
-    return page.get_template("report.html.jinja").render(heading=heading, chapters=chapters, fits=parts, style=style)
+    return page.get_template("report.html.jinja").render(heading=heading, chapters=chapters, studies=parts, style=style)
 
 
 @cache

@@ -111,3 +111,22 @@ def test_a_run_without_what_is_drawn_says_what_would_help(call: Call, tmp_path: 
         code, _, err = call("plot", "r", "--kind", kind)
         assert code == 2
         assert words in err
+
+
+def test_a_chapter_says_what_other_policies_would_have_earned(call: Call, tmp_path: Path) -> None:
+    """Of a run, whose own chapter stands before it, and of a table, which has none."""
+    out = tmp_path / "log"
+    oo_sim.run("quickstart", policies=["random"], users=40, rounds=6, events=True, out=out, plot=False)
+    rows = "".join(f"u{i % 40},{i // 40},{'ab'[i % 2]},0.5,{i % 3}\n" for i in range(120))
+    (tmp_path / "t.csv").write_text(f"user,order,action,probability,reward\n{rows}")
+    asked = ("--policy", "softmax", "--policy", "linucb", "-o", "r.html")
+    assert call("report", out, "t.csv", *asked)[0] == 0
+    page = (tmp_path / "r.html").read_text(encoding="utf-8")
+    assert page.count("what other policies would have earned</h2>") == 2
+    assert page.count("beside what was logged") >= 2
+    assert "What was logged, by random, earned" in page
+    assert "Question (frozen)" in page
+    assert "unsupported mass is not known" in page
+    code, _, said = call("report", out, "t.csv", "-o", "s.html")
+    assert code == 2
+    assert "t.csv" in said
