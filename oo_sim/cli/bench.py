@@ -9,6 +9,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from oo_sim.cli.bench_ope import ope
 from oo_sim.cli.bench_peers import peers
 from oo_sim.cli.bench_serve import serve
 from oo_sim.cli.printing import Json
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 app = typer.Typer(add_completion=False)
 app.command()(serve)
 app.command()(peers)
+app.command()(ope)
 
 
 @app.callback(invoke_without_command=True)

@@ -7,9 +7,11 @@ import sys
 from types import ModuleType
 from typing import Any
 
+import numpy as np
 import pytest
 from typer.testing import CliRunner
 
+from oo_sim.bench.ope import ESTIMATORS
 from oo_sim.bench.peers import PEERS
 from oo_sim.cli import bench
 
@@ -63,3 +65,31 @@ def test_a_library_learns_each_decision_that_it_makes(monkeypatch: pytest.Monkey
         (None, 5, 1.0)
     ] * 4
     assert all(-1.0 <= reward <= 1.0 for _, _, reward, _ in FirstLearner.told)
+
+
+class Theirs:
+    """Stands for an estimator of OBP: its IPS, from the arrays as OBP takes them."""
+
+    def __init__(self, **parameters: float) -> None:
+        assert set(parameters) <= {"tau", "lambda_"}
+
+    def estimate_policy_value(self, action_dist: Any, **given: Any) -> float:
+        if not given.get("reward", np.zeros(0)).size or "estimated_rewards_by_reg_model" in given:
+            return 0.0
+        n = len(given["reward"])
+        return float((given["reward"] * action_dist[np.arange(n), given["action"], 0] / given["pscore"]).mean())
+
+
+def test_estimators_are_measured_on_the_same_decisions(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "obp", None)
+    said = RUN.invoke(bench.app, ["ope", "--repeats", "1", "--decisions", "300"]).stdout.splitlines()
+    assert [line.split()[0] for line in said] == [*ESTIMATORS, "together", "the", "obp"]
+    library = ModuleType("obp.ope.estimators")
+    for _, kind, _ in ESTIMATORS.values():
+        setattr(library, kind, Theirs)
+    for name, room in (("obp", ModuleType("obp")), ("obp.ope", ModuleType("obp.ope")), ("obp.ope.estimators", library)):
+        monkeypatch.setitem(sys.modules, name, room)
+    found = json.loads(RUN.invoke(bench.app, ["ope", "--repeats", "1", "--decisions", "300", "--json"]).stdout)
+    assert found["missing"] == []
+    assert found["estimators"]["ips"]["apart"] < 1e-12
+    assert all(line["ratio"]["median"] > 0.0 for line in found["estimators"].values())
