@@ -76,7 +76,11 @@ class Prompt(NamedTuple):
 @cache
 def default_prompt() -> Prompt:
     """The template that ships with the package."""
-    return parse_prompt("tips", files(__package__).joinpath("prompts/tips.txt").read_text("utf-8"))
+    return parse_prompt("tips", _shipped())
+
+
+def _shipped() -> str:
+    return files(__package__).joinpath("prompts/tips.txt").read_text("utf-8")
 
 
 def load_prompt(path: Path) -> Prompt:
@@ -90,10 +94,18 @@ def load_prompt(path: Path) -> Prompt:
 
 
 def parse_prompt(name: str, text: str) -> Prompt:
-    """The template in `text`: three sections, each behind a line such as `--- system ---`."""
+    """The template in `text`: three sections, each behind a line such as `--- system ---`. A text without any is what
+    the assistant is told: it stands where the shipped template has its first sentence, and the rest is as shipped."""
     head, *rest = _SECTION.split(text.replace("\r\n", "\n"))
+    if head.strip() and not rest:
+        told = head.strip().replace("$", "$$")
+        text = re.sub(r"(?<=^--- system ---\n).*", lambda _: told, _shipped(), count=1, flags=re.MULTILINE)
+        head, *rest = _SECTION.split(text)
     if head.strip() or rest[::2] != _SECTIONS:
-        raise PromptError(f"{name}: the sections must be --- {' ---, --- '.join(_SECTIONS)} ---, in this order")
+        raise PromptError(
+            f"{name}: expected what the assistant is told, as plain text; or a template with the sections "
+            f"--- {' ---, --- '.join(_SECTIONS)} ---, in this order"
+        )
     sections = [Template(section) for section in rest[1::2]]
     for section, template in zip(_SECTIONS, sections, strict=True):
         allowed = {"n", "canary"} if section == "correction" else _FIELDS

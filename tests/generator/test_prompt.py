@@ -105,11 +105,24 @@ def test_the_version_is_the_name_and_the_content(tmp_path: Path) -> None:
     assert default_prompt().version.startswith("tips@")
 
 
+def test_plain_text_is_what_the_assistant_is_told(tmp_path: Path) -> None:
+    (tmp_path / "mine.txt").write_text("Be kind,\r\nand save me $5.\n")
+    mine, shipped = load_prompt(tmp_path / "mine.txt"), default_prompt()
+    context = GenerationContext(tasks=(Task(content="Call"),))
+    (system, user), (told, asked) = mine.messages(context, 2), shipped.messages(context, 2)
+    assert system["content"].startswith("Be kind,\nand save me $5.\nAnswer with a JSON array")
+    assert system["content"].splitlines()[2:-1] == told["content"].splitlines()[1:-1]
+    assert mine.canary in system["content"]
+    assert (user, mine.again("oops", 2)) == (asked, shipped.again("oops", 2))
+    assert mine.version.startswith("mine@")
+    assert mine.version != parse_prompt("mine", "Be kind.").version
+
+
 @pytest.mark.parametrize(
     ("text", "says"),
     [
-        ("hello", "sections must be"),
-        (GOOD.replace("--- user", "--- USER"), "sections must be"),
+        (" ", "as plain text"),
+        (GOOD.replace("--- user", "--- USER"), "in this order"),
         (GOOD.replace("$tasks", "$tasks $secret"), r"holds \$secret"),
         (GOOD.replace("Again.", "Again: $tasks"), r"holds \$tasks"),
         (GOOD.replace("$tasks", "$tasks 5$"), r"lone \$"),
