@@ -27,6 +27,7 @@ from oo_sim.cli.working import (
 from oo_sim.errors import RunLogError
 
 if TYPE_CHECKING:
+    from oo_sim.results import Run
     from oo_sim.scenario import Scenario
 
 app = typer.Typer(add_completion=False)
@@ -190,6 +191,7 @@ def run(
             runs.append(result)
             if not (as_json or quiet):
                 print_rich(result.table())
+                _print_verdicts(result)
             if quiet:
                 for label, problem in result.failures.items():
                     typer.echo(f"{label} failed: {problem}", err=True)
@@ -199,6 +201,15 @@ def run(
         print_json({"runs": [result.as_dict() for result in runs]})
     if any(result.failures for result in runs):
         raise typer.Exit(FAILED)
+
+
+def _print_verdicts(result: Run) -> None:
+    """Tip banks against each other, where the run has several and knows its users."""
+    if result.manifest.checkpoints != "off" and any(one.bank is not None for one in result.manifest.policies):
+        from oo_sim.studies.verdicts import tip_verdicts, verdict_table  # noqa: PLC0415 (slow to import)
+
+        if verdicts := tip_verdicts(result):
+            print_rich(verdict_table(verdicts))
 
 
 def _part(

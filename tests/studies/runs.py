@@ -26,7 +26,7 @@ def users_of(policies: Mapping[str, np.ndarray[Any, Any]], rounds: int) -> pa.Ta
     return pa.table([list(column) for column in columns], schema=USERS)
 
 
-def made(policies: Mapping[str, Sequence[Any]], *, rounds: int = 10, path: str = "", **facts: Any) -> Run:
+def made(policies: Mapping[str, Sequence[Any]], /, *, rounds: int = 10, path: str = "", **facts: Any) -> Run:
     """A run in which reward as drawn is half of the expected one, and regret 1 minus it."""
     values = {label: np.atleast_2d(np.asarray(each, dtype=float)) for label, each in policies.items()}
     replicates, users = next(iter(values.values())).shape
