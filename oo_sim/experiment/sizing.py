@@ -7,21 +7,22 @@ import shutil
 from pathlib import Path
 from typing import NamedTuple
 
+from oo_sim.engine.tile import LEAST, interpreted
+from oo_sim.entrants import Entrant
 from oo_sim.experiment.pace import duration
 from oo_sim.experiment.plan import Plan
 from oo_sim.experiment.running import WHOLE
 from oo_sim.experiment.working import warm_up
 from oo_sim.work import Store, Unit, play
 
-_BASE = 290e6  # bytes of a process with all kernels loaded
-_FORK = 45e6  # of what each further worker has of its own
-_UNIT_ROW, _MEMORY_ROW, _DISK_ROW, _PART_ROW = 330, 420, 18, 75  # bytes of a users row: in work, in memory, on disk
-_KEPT_ROW, _CANDIDATE, _DECISION = (
-    20,
-    0.6,
-    60,
-)  # of a unit's totals on disk; of a logged candidate's numbers, a decision
-_CALIBRATED = 832, 40  # users and rounds of a calibration
+_BASE, _TILES = 276e6, 21e6  # bytes of a process with all kernels loaded, and with what plays tiles
+_FORK = 45e6  # of what each further process has of its own
+_USER, _ROW, _PACKED = 161, 85, 32  # at work: of a user, of a row of the users table, of one that is packed to be kept
+_WRITING, _HELD = 81e6, 61  # of what writes rows to a file; of a row that stays in memory
+_DISK_ROW, _PART_ROW, _KEPT_ROW = 18, 75, 20  # on disk: of a row of the users table, until they are joined, and kept
+_CANDIDATE, _DECISION = 0.6, 60  # of a logged candidate's numbers, a decision
+_CALIBRATED = 832, 100  # users and rounds of a calibration
+"""Measured on Linux over a table of sizes, which tests/slow/test_memory.py has."""
 
 
 class Estimate(NamedTuple):
@@ -80,13 +81,17 @@ def estimate(
         units += 1
         done += unit.decisions if path is not None else 0
     own = plan.decisions if plan.shard is None else plan.decisions // plan.shard[1]
-    at_once = min(plan.unit if resume else max(plan.unit, WHOLE), scenario.users) * max(columns, 1)
-    at_once *= scenario.replicates if plan.unit >= scenario.users else 1
-    held = 0 if out is not None or plan.shard is not None else rows * _MEMORY_ROW
-    if out is not None and rows <= 2_000_000:
-        held = rows * _MEMORY_ROW  # the table of the run
-    curves = scenario.rounds * scenario.replicates * 14 * 8 * policies * 3
-    memory = _BASE + _FORK * (workers if workers > 1 else 0) + at_once * _UNIT_ROW + held + curves
+    users = min(plan.unit if resume else max(plan.unit, WHOLE), scenario.users)
+    users *= scenario.replicates if plan.unit >= scenario.users else 1
+    at_once = users * columns
+    memory = _BASE + users * _USER + at_once * (_ROW + (_PACKED if resume else 0))
+    memory += scenario.rounds * scenario.replicates * 14 * 8 * policies * 3  # curves
+    if out is not None and rows:
+        memory += _WRITING
+    elif plan.shard is None:
+        memory += rows * _HELD
+    in_tiles = [_in_tiles(plan, entrant, users * scenario.rounds) for entrant in plan.taking_part]
+    memory += (_TILES if any(in_tiles) else 0) + (_FORK * workers if workers > 1 and not all(in_tiles) else 0)
     disk: float = (rows * (_DISK_ROW + _PART_ROW) if out is not None else 0) + (rows * _KEPT_ROW if resume else 0)
     if events:
         d = max(each.policy.features.d for each in plan.taking_part)
@@ -106,13 +111,21 @@ def estimate(
     )
 
 
+def _in_tiles(plan: Plan, entrant: Entrant, decisions: int) -> bool:
+    return interpreted(plan.world_of(entrant), entrant.policy, decisions) is None
+
+
 def _seconds(plan: Plan, workers: int) -> float:
-    """The time of the whole plan, from a few users of each policy on one core."""
-    users, rounds = min(_CALIBRATED[0], plan.scenario.users), min(_CALIBRATED[1], plan.scenario.rounds)
+    """The time of the whole plan, from a few users of each policy on one core; enough of them that they are played as
+    all will be."""
+    scenario = plan.scenario
+    rounds = min(_CALIBRATED[1], scenario.rounds)
     plan.remember()
     total = 0.0
     for entrant, (_, unit, _) in zip(plan.taking_part, _first_of_each(plan), strict=True):
-        warm_up(plan.world_of(entrant), entrant.policy)
+        tiles = _in_tiles(plan, entrant, unit.decisions)
+        users = min(-(-LEAST // rounds) if tiles else _CALIBRATED[0], scenario.users)
+        warm_up(plan.world_of(entrant), entrant.policy, users * rounds)
         small = unit._replace(users=users, replicates=1, marks=(), rounds=rounds)
         total += play(small, 1).seconds / small.decisions * plan.each
     return total / min(workers, os.cpu_count() or 1)
