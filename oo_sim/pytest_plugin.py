@@ -3,7 +3,7 @@
     def test_policy(oo_gate):
         oo_gate.check("quickstart", "linucb")
 
-pytest imports this module in every run, so it imports nothing else before the fixture is used.
+pytest imports this module in every run, so it imports nothing heavy before the fixture is used.
 """
 
 from __future__ import annotations
@@ -12,6 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+
+import oo_sim
 
 if TYPE_CHECKING:
     from oo_sim.contract import Policy
@@ -41,24 +43,20 @@ class Gate:
         baseline, or it is of another environment.
         """
         __tracebackhide__ = True
-        from oo_sim.errors import OoSimError  # noqa: PLC0415 (so that pytest starts fast)
-        from oo_sim.gate import check, lines  # noqa: PLC0415
-        from oo_sim.settings import settings  # noqa: PLC0415
-
         report, refusal = None, ""
         try:
-            said = settings(self.root, self._given)
-            report = check(
+            said = oo_sim.settings.settings(self.root, self._given)
+            report = oo_sim.gate.check(
                 said.scenario(str(scenario)) if isinstance(scenario, str | Path) else scenario,
                 policies=policies or None,
                 directory=said.baselines,
                 threads=said.workers,
                 strict=said.strict,
             )
-        except OoSimError as error:
+        except oo_sim.errors.OoSimError as error:
             refusal = str(error)
         if report is None or report.exit_code:  # outside of the handler, so that the message stands there once
-            pytest.fail(refusal if report is None else "\n".join(lines(report)), pytrace=False)
+            pytest.fail(refusal if report is None else "\n".join(oo_sim.gate.lines(report)), pytrace=False)
         return report
 
 

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+import oo_sim
+
 if TYPE_CHECKING:
     from oo_sim.audit import Report
 
@@ -35,14 +37,14 @@ def audit(
 
     Example: oo-sim audit runs/quickstart-1
     """
-    from oo_sim.audit import UnusableLogError, audit_directory, lines  # noqa: PLC0415 (so that --help is fast)
-
     try:
-        report = audit_directory(log, full=full)
-    except UnusableLogError as error:
+        report = oo_sim.audit.audit_directory(log, full=full)
+    except oo_sim.audit.UnusableLogError as error:
         typer.echo(str(error), err=True)
         raise typer.Exit(UNUSABLE) from None
-    typer.echo(json.dumps(report.to_dict(), indent=2, allow_nan=False) if as_json else "\n".join(lines(report)))
+    typer.echo(
+        json.dumps(report.to_dict(), indent=2, allow_nan=False) if as_json else "\n".join(oo_sim.audit.lines(report))
+    )
     raise typer.Exit(_code(report))
 
 

@@ -105,9 +105,7 @@ def seconds_or_rounds(text: str | None) -> float | None:
     """A window as it is written: a number of rounds, or a time such as 24h, in seconds."""
     if text is None:
         return None
-    from oo_sim.logs import seconds  # noqa: PLC0415 (so that --help is fast)
-
     try:
-        return float(text) if text.replace(".", "", 1).isdigit() else seconds(text)
+        return float(text) if text.replace(".", "", 1).isdigit() else oo_sim.logs.seconds(text)
     except ValueError as error:
         raise typer.BadParameter(str(error), param_hint="--window") from error

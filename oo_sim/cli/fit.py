@@ -8,7 +8,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
+import oo_sim
 from oo_sim.cli.printing import Json, check_out, print_result
 
 if TYPE_CHECKING:
@@ -39,12 +42,9 @@ def fit(
 
     Example: oo-sim fit runs/quickstart-1 --logged egreedy -o mine.yaml
     """
-    from oo_sim.fitting import fit as fitted  # noqa: PLC0415 (so that --help is fast)
-    from oo_sim.fitting.result import beside  # noqa: PLC0415
-
     check_out(out, (".yaml", ".yml"))
     with _watched() as (told, stage):
-        found = fitted(
+        found = oo_sim.fit(
             log,
             segments=segments,
             logged=logged,
@@ -60,15 +60,12 @@ def fit(
     scenario = found.save(out)
     print_result(found, as_json=as_json)
     if not as_json:
-        typer.echo(f"\nWrote {scenario} and {beside(scenario)}.")
+        typer.echo(f"\nWrote {scenario} and {oo_sim.fitting.beside(scenario)}.")
 
 
 @contextmanager
 def _watched() -> Iterator[tuple[Callable[[Step], None], Callable[[str], None]]]:
     """A bar of starts and iterations on a terminal, and what is done now; elsewhere nothing."""
-    from rich.console import Console  # noqa: PLC0415 (so that --help is fast)
-    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn  # noqa: PLC0415
-
     console = Console(stderr=True)
     columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+import oo_sim
 from oo_sim.cli.printing import Csv, Json, Latex, Markdown
 from oo_sim.cli.tips import Concurrency, GatewayOption, Seed, bars, end, input_errors
 
@@ -45,9 +46,7 @@ def fit_appeal(
     Example: oo-sim fit-appeal labels.jsonl -o appeal.json
     """
     with input_errors(), bars() as hear:
-        from oo_sim.studies import banks  # noqa: PLC0415 (so that --help is fast)
-
-        found = banks.fit_appeal(
+        found = oo_sim.fit_appeal(
             source,
             banks=llm or (),
             out=out,

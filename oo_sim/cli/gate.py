@@ -80,8 +80,6 @@ def record(
 
     Example: oo-sim gate record quickstart --policy linucb --users 2000
     """
-    from oo_sim.gate.baseline import read  # noqa: PLC0415 (so that --help is fast)
-
     said_here = _settings(baselines, workers)
     if matrix:
         path = gate.record_matrix(
@@ -116,7 +114,7 @@ def record(
                 resume=resume if resume is None or len(scenarios) == 1 else resume / Path(scenario).stem,
             )
         for path in made:
-            facts = read(path).facts
+            facts = gate.read(path).facts
             said = f"{facts.looks[-1]:,} users, so that a loss of {facts.margin:.5f} per decision fails"
             typer.echo(f"Baseline: {path}: {said} with power {facts.power:g}")
 

@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from oo_sim import generator
 from oo_sim.cli.printing import Csv, Json, Latex, Markdown
 from oo_sim.cli.tips import (
     Concurrency,
@@ -102,11 +103,9 @@ def generate(
 
     Example: oo-sim generate contexts.jsonl --gateway mock:typical_small_model --out tips.parquet
     """
-    with input_errors(), bars() as hear:
-        from oo_sim.generator import Options  # noqa: PLC0415 (so that --help is fast)
-        from oo_sim.generator.bank import Limits  # noqa: PLC0415
-        from oo_sim.studies import banks  # noqa: PLC0415
+    from oo_sim.studies import banks  # noqa: PLC0415 (so that --help is fast)
 
+    with input_errors(), bars() as hear:
         found = banks.generate(
             here().scenario(source),
             out=out,
@@ -117,7 +116,7 @@ def generate(
             users=users,
             rounds=rounds,
             prompt=prompt,
-            options=Options(
+            options=generator.Options(
                 retries=retries,
                 parser=parser.value,
                 salvage=checked(salvage, parser),
@@ -128,7 +127,7 @@ def generate(
                 gateway_retries=gateway_retries,
             ),
             retry_failed=retry_failed,
-            limits=Limits(give_up, budget_tokens),
+            limits=generator.bank.Limits(give_up, budget_tokens),
             rpm=rpm,
             record=record,
             go_on=go_on,
@@ -173,9 +172,9 @@ def rescore(
 
     Example: oo-sim rescore tips.parquet --parser lenient --retries 1
     """
-    with input_errors(), bars() as hear:
-        from oo_sim.studies import banks  # noqa: PLC0415 (so that --help is fast)
+    from oo_sim.studies import banks  # noqa: PLC0415 (so that --help is fast)
 
+    with input_errors(), bars() as hear:
         found = banks.rescore(
             tips,
             parser=parser.value,
@@ -211,11 +210,10 @@ def gateway(
     Example: oo-sim gateway --port 0 --profile typical_small_model
     """
     with input_errors():
-        from oo_sim.generator import Address  # noqa: PLC0415
-        from oo_sim.generator.mock import MockServer, load_profile  # noqa: PLC0415
-
-        key = None if any_key else Address.from_env("http://localhost").key.get_secret_value()
-        with MockServer(load_profile(profile), host, port, seed=seed, key=key, pace=pace) as server:
+        key = None if any_key else generator.Address.from_env("http://localhost").key.get_secret_value()
+        with generator.mock.MockServer(
+            generator.mock.load_profile(profile), host, port, seed=seed, key=key, pace=pace
+        ) as server:
             signal.signal(signal.SIGTERM, signal.default_int_handler)
             try:
                 typer.echo(f"listening on {server.url}")

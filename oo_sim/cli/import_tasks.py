@@ -9,7 +9,10 @@ from typing import Annotated
 import typer
 import yaml
 
+import oo_sim
+from oo_sim import generator
 from oo_sim.cli.tips import input_errors
+from oo_sim.errors import GeneratorInputError
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, help="Read tasks from elsewhere.")
 
@@ -44,24 +47,23 @@ def todoist(
     Example: oo-sim import todoist --hour 8 --hour 13 --hour 20 -o contexts.jsonl
     """
     with input_errors():
-        from oo_sim.errors import GeneratorInputError  # noqa: PLC0415
-        from oo_sim.generator.todoist import Account, arrivals, contexts, read_export, task_pool  # noqa: PLC0415
-        from oo_sim.scenario import load  # noqa: PLC0415
-
-        account = Account(url=url)
-        todos = read_export(export) if export else account.tasks()
+        account = generator.todoist.Account(url=url)
+        todos = generator.todoist.read_export(export) if export else account.tasks()
         now = datetime.now().astimezone()
         moments = [now.replace(hour=each, minute=0, second=0, microsecond=0) for each in hour or [now.hour]]
-        files = {out: contexts(todos, moments, titles=not no_titles)}
+        files = {out: generator.todoist.contexts(todos, moments, titles=not no_titles)}
         if scenario is not None:
-            data = load("llm_tips").canonical() | {"name": "todoist", "description": "Tasks of a Todoist account."}
-            data["world"] = data["world"] | {"tasks": task_pool(todos, now, titles=not no_titles)}
+            data = oo_sim.load_scenario("llm_tips").canonical() | {
+                "name": "todoist",
+                "description": "Tasks of a Todoist account.",
+            }
+            data["world"] = data["world"] | {"tasks": generator.todoist.task_pool(todos, now, titles=not no_titles)}
             files[scenario] = yaml.safe_dump(data, sort_keys=False, allow_unicode=True, width=100)
         for path, text in files.items():
             try:
                 path.write_text(text, "utf-8")
             except OSError as error:
                 raise GeneratorInputError(f"{path}: cannot be written: {error.strerror}") from None
-        weekly = arrivals(todos, now)
+        weekly = generator.todoist.arrivals(todos, now)
         pace = "" if weekly is None else f", {weekly:.1f} of them a week new"
         typer.echo(f"{len(todos)} tasks{pace}: {len(moments)} contexts in {out}")

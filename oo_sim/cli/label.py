@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from oo_sim import generator
 from oo_sim.cli.tips import Seed, input_errors
 
 app = typer.Typer(add_completion=False)
@@ -32,11 +33,9 @@ def label(
     Example: oo-sim label mine.parquet theirs.parquet -o labels.csv
     """
     with input_errors():
-        from oo_sim.generator.bank import read_bank  # noqa: PLC0415
-        from oo_sim.generator.judging.labelling import LabelServer, questions  # noqa: PLC0415
-
-        asked = questions(read_bank(ours), read_bank(theirs), count, seed)
-        with LabelServer(asked, out, rater, port) as server:
+        read = generator.bank.read_bank
+        asked = generator.judging.questions(read(ours), read(theirs), count, seed)
+        with generator.judging.LabelServer(asked, out, rater, port) as server:
             signal.signal(signal.SIGTERM, signal.default_int_handler)
             try:
                 typer.echo(f"{len(asked)} pairs to label at {server.url}")

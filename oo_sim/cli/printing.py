@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.console import Console, RenderableType
 
+import oo_sim
+
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
@@ -97,8 +99,6 @@ def check_out(out: Path | None, endings: Sequence[str] = (".png", ".pdf", ".svg"
 
 def draw(figure: Figure, out: Path, *, quiet: bool) -> None:
     """Write a figure, and say where."""
-    from oo_sim.figures import save  # noqa: PLC0415 (slow to import)
-
-    save(figure, out)
+    oo_sim.figures.save(figure, out)
     if not quiet:
         typer.echo(f"Figure: {out}")

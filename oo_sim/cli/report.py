@@ -47,8 +47,6 @@ def report(
 
     Example: oo-sim report runs/quickstart-1 -o report.html
     """
-    from oo_sim import page  # noqa: PLC0415 (slow to import)
-
     check_out(out, (".html", ".htm"))
     evaluations = []
     if policy:
@@ -58,4 +56,4 @@ def report(
             oo_sim.evaluate(log, policy, as_.value, logged=logged, window=seconds_or_rounds(window)) for log in logs
         ]
         runs = [path for path in runs if not path.is_file() or path not in logs]
-    typer.echo(str(page.report(*runs, *evaluations, out=out, reference=reference, title=title)))
+    typer.echo(str(oo_sim.report(*runs, *evaluations, out=out, reference=reference, title=title)))

@@ -102,8 +102,6 @@ def run(
 
     Example: oo-sim run quickstart --policy linucb --policy linucb:alpha=0.5,features=oo7x
     """
-    from oo_sim import experiment  # noqa: PLC0415 (so that --help is fast)
-
     said = here(workers)
     workers = said.workers
     loaded = [oo_sim.load_scenario(said.scenario(scenario)) for scenario in scenarios]
@@ -115,8 +113,8 @@ def run(
     part = _part(shard, out, loaded, resume, events=events)
     for scenario in loaded:
         sizes = {"users": users, "rounds": rounds, "replicates": replicates, "seed": seed}
-        unit = None if resume or part or elsewhere or dask else experiment.WHOLE
-        planned = experiment.plan(
+        unit = None if resume or part or elsewhere or dask else oo_sim.experiment.WHOLE
+        planned = oo_sim.experiment.plan(
             scenario,
             policies=policy,
             llm=banks,
@@ -144,7 +142,7 @@ def run(
     if part is not None:
         assert out is not None
         with continued(out), watched(loaded[0].name, hidden=quiet) as progress:
-            experiment.shard(
+            oo_sim.experiment.shard(
                 loaded[0],
                 *part,
                 out,
@@ -230,10 +228,8 @@ def _part(
 
 def _warn(scenarios: Sequence[Scenario]) -> None:
     """What the lint finds, on stderr: a scenario that cannot show what it varies still runs."""
-    from oo_sim.scenario.lint import lint  # noqa: PLC0415 (slow to import)
-
     for scenario in scenarios:
-        for problem in lint(scenario):
+        for problem in oo_sim.scenario.lint(scenario):
             typer.echo(f"warning: {problem}", err=True)
 
 

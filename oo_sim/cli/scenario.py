@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+import oo_sim
+from oo_sim.cli.printing import print_rich
 from oo_sim.cli.working import here
 
 if TYPE_CHECKING:
@@ -65,9 +67,7 @@ def schema() -> None:
 
     Example: oo-sim scenario schema > scenario.schema.json
     """
-    from oo_sim.scenario import json_schema  # noqa: PLC0415 (keeps --help fast)
-
-    _print_json(json_schema())
+    _print_json(oo_sim.scenario.json_schema())
 
 
 @app.command("list")
@@ -76,10 +76,9 @@ def list_(as_json: Json = False) -> None:
 
     Example: oo-sim scenario list
     """
-    from oo_sim.scenario import shipped  # noqa: PLC0415 (keeps --help fast)
-
     own = here().scenarios
-    names = [*shipped(), *(str(path) for path in sorted(own.glob("*.yaml")))] if own else shipped()
+    shipped = oo_sim.scenario.shipped()
+    names = [*shipped, *(str(path) for path in sorted(own.glob("*.yaml")))] if own else shipped
     rows = [_summary(_load(name)) for name in names]
     if as_json:
         _print_json(rows)
@@ -89,26 +88,21 @@ def list_(as_json: Json = False) -> None:
 
 def _load(name: str) -> Scenario:
     """The scenario, or the end of the command with all that is wrong on stderr."""
-    from oo_sim.scenario import ScenarioError, load  # noqa: PLC0415 (keeps --help fast)
-
     try:
-        return load(here().scenario(name))
-    except ScenarioError as error:
+        return oo_sim.load_scenario(here().scenario(name))
+    except oo_sim.ScenarioError as error:
         typer.echo(str(error), err=True)
         raise typer.Exit(INVALID) from None
 
 
 def _checked(name: str) -> tuple[str, dict[str, Any]]:
     """What validate says of one file, as text and as data."""
-    from oo_sim.entrants import policy_problems  # noqa: PLC0415 (keeps --help fast)
-    from oo_sim.scenario import ScenarioError, lint, load  # noqa: PLC0415
-
     try:
-        scenario = load(here().scenario(name))
-        if problems := policy_problems(scenario):
-            raise ScenarioError(problems)
-        warnings = lint(scenario)
-    except ScenarioError as error:
+        scenario = oo_sim.load_scenario(here().scenario(name))
+        if problems := oo_sim.entrants.policy_problems(scenario):
+            raise oo_sim.ScenarioError(problems)
+        warnings = oo_sim.scenario.lint(scenario)
+    except oo_sim.ScenarioError as error:
         return str(error), {"file": name, "valid": False, "problems": _data(error.problems), "warnings": []}
     lines = [f"{_visible(name)}: valid", *(f"warning: {warning}" for warning in warnings)]
     return "\n".join(lines), {"file": name, "valid": True, "problems": [], "warnings": _data(warnings)}
@@ -149,9 +143,7 @@ def _is_flat(value: dict[str, Any] | list[Any]) -> bool:
 
 
 def _visible(text: str) -> str:
-    from oo_sim.scenario.text import plain  # noqa: PLC0415 (keeps --help fast)
-
-    return plain(text)
+    return oo_sim.scenario.plain(text)
 
 
 def _print_json(value: Any) -> None:
@@ -159,13 +151,10 @@ def _print_json(value: Any) -> None:
 
 
 def _print_table(rows: list[dict[str, Any]]) -> None:
-    from oo_sim.cli.printing import print_rich  # noqa: PLC0415 (keeps --help fast)
-    from oo_sim.show import Table, Tables  # noqa: PLC0415
-
     headers = ("name", "description", "users", "rounds", "policies")
     cells = [
         (row["name"], row["description"], f"{row['users']:,}", f"{row['rounds']:,}", " ".join(row["policies"]))
         for row in rows
     ]
     shown = [tuple(map(_visible, row)) for row in cells]
-    print_rich(Tables([Table(headers, shown, wordy=frozenset({1, 4}))]))
+    print_rich(oo_sim.show.Tables([oo_sim.show.Table(headers, shown, wordy=frozenset({1, 4}))]))

@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+import oo_sim
+
 app = typer.Typer(add_completion=False)
 
 Policies = Annotated[
@@ -75,9 +77,7 @@ def export_log(
 
     Example: oo-sim export-log state served-log --window 86400
     """
-    from oo_sim.serving.export import export_log  # noqa: PLC0415 (heavy)
-
-    decisions, learnings = export_log(state_dir, out, window=window, own_trajectory=own_trajectory)
+    decisions, learnings = oo_sim.export_log(state_dir, out, window=window, own_trajectory=own_trajectory)
     typer.echo(f"{out}: {decisions:,} decisions, {learnings:,} learnings")
 
 
@@ -89,8 +89,6 @@ def migrate(state_dir: State, policy: Policies = None) -> None:
 
     Example: oo-sim migrate state --policy linucb:prior=2
     """
-    from oo_sim.serving.migrate import migrate  # noqa: PLC0415 (heavy)
-
-    for one in migrate(state_dir, policy or ()):
+    for one in oo_sim.migrate(state_dir, policy or ()):
         what = f"{one.learnings:,} learnings of {one.users:,} users" if one.changed else "nothing to do"
         typer.echo(f"{one.label}: {what}")

@@ -35,12 +35,7 @@ def show(
 
     Example: oo-sim show runs/quickstart-1
     """
-    if partial:
-        from oo_sim import experiment  # noqa: PLC0415 (slow to import)
-
-        found = experiment.partial(run)
-    else:
-        found = oo_sim.load_run(run)
+    found = oo_sim.experiment.partial(run) if partial else oo_sim.load_run(run)
     print_result(found, as_json=as_json, csv=csv, latex=latex, markdown=markdown)
 
 
@@ -82,8 +77,6 @@ def plot(
 
     Example: oo-sim plot runs/quickstart-1 runs/quickstart-2 --out both.png
     """
-    from oo_sim.figures import save  # noqa: PLC0415 (`show` needs no matplotlib)
-
     check_out(out)
     together = kind in (Kind.curves, Kind.difference, Kind.matrix)
     if out is not None and len(runs) > 1 and not together:
@@ -92,18 +85,15 @@ def plot(
     each = [([run], path / f"{kind}.png") for run, path in zip(found, runs, strict=True)]
     for several, target in [(found, out)] if out else each:
         try:
-            save(_figure(kind, several, log=log, style=style.value), target)
+            oo_sim.figures.save(_figure(kind, several, log=log, style=style.value), target)
         except ValueError as error:  # a kind that has no figure for a paper
             raise typer.BadParameter(str(error), param_hint="--style") from None
         typer.echo(str(target))
 
 
 def _figure(kind: Kind, runs: Sequence[Run], *, log: bool, style: str) -> Figure:
-    from oo_sim.figures import curves_figure, figure  # noqa: PLC0415 (as in `plot`)
-    from oo_sim.figures.paper import WIDTHS, curves_for_paper  # noqa: PLC0415
-
     if kind in (Kind.difference, Kind.matrix):
         return oo_sim.compare(*runs).figure(kind.value, style=style)
     if kind is Kind.curves and len(runs) > 1:
-        return curves_figure(runs, log=log) if style == "screen" else curves_for_paper(runs, "curves", WIDTHS[style])
-    return figure(runs[0], kind.value, style=style, log=log)
+        return oo_sim.figures.curves_of(runs, style=style, log=log)
+    return oo_sim.figures.figure(runs[0], kind.value, style=style, log=log)

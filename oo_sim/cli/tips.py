@@ -9,8 +9,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+from rich.progress import Progress as Bars
 
 from oo_sim.cli.printing import print_result
+from oo_sim.errors import OoSimError
 
 if TYPE_CHECKING:
     from oo_sim.studies.banks import Progress
@@ -56,13 +60,9 @@ Prices = Annotated[Path | None, typer.Option(metavar="FILE", help="What a millio
 @contextmanager
 def input_errors() -> Iterator[None]:
     """Ends with one message, free of what a terminal would obey, where the input is to blame or work was given up."""
-    from oo_sim.errors import GeneratorInputError  # noqa: PLC0415
-    from oo_sim.generator.errors import StoppedError  # noqa: PLC0415
-    from oo_sim.scenario import ScenarioError  # noqa: PLC0415
-
     try:
         yield
-    except (GeneratorInputError, ScenarioError, StoppedError) as error:
+    except OoSimError as error:
         typer.echo(shown(str(error)), err=True)
         raise typer.Exit(error.exit_code) from None
 
@@ -77,11 +77,8 @@ def checked(salvage: bool, parser: Parser) -> bool:
 @contextmanager
 def bars() -> Iterator[Progress]:
     """A bar on stderr for each thing that is done."""
-    from rich.console import Console  # noqa: PLC0415
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn  # noqa: PLC0415
-
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+    with Bars(*columns, console=Console(stderr=True), transient=True) as bar:
         tasks: dict[str, Any] = {}
 
         def hear(what: str, done: int, total: int | None) -> None:

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+import oo_sim
 from oo_sim.cli.printing import Json, print_json, print_rich
 from oo_sim.cli.working import import_from_here
 
@@ -25,10 +26,8 @@ def status(
 
     Example: oo-sim status work
     """
-    from oo_sim import experiment  # noqa: PLC0415 (so that --help is fast)
-
     import_from_here()
-    found = experiment.status(directory)
+    found = oo_sim.experiment.status(directory)
     if as_json:
         print_json(found.as_dict())
     else:
@@ -48,10 +47,8 @@ def merge(
 
     Example: oo-sim merge part-1 part-2 --out runs/merged
     """
-    from oo_sim import experiment  # noqa: PLC0415 (so that --help is fast)
-
     import_from_here()
-    found = experiment.merge(directories, out=out, plot=not no_plot)
+    found = oo_sim.experiment.merge(directories, out=out, plot=not no_plot)
     if as_json:
         print_json(found.as_dict())
     else:

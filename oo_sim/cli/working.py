@@ -14,6 +14,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import Console
 from rich.markup import escape
+from rich.progress import BarColumn, TaskID, TaskProgressColumn, TextColumn
+from rich.progress import Progress as Bars
+
+import oo_sim
+from oo_sim.settings import settings
 
 if TYPE_CHECKING:
     from oo_sim.experiment import Pace, Plan, Progress
@@ -55,19 +60,14 @@ def executor(named: str | None, dask: str | None) -> AbstractContextManager[Exec
         raise typer.BadParameter("name an executor or Dask's address, not both", param_hint="--executor")
     if not (named or dask):
         return nullcontext()
-    from oo_sim.work import executors  # noqa: PLC0415 (so that --help is fast)
-
-    return executors.dask(dask) if dask else executors.named(named or "")
+    return oo_sim.work.executors.dask(dask) if dask else oo_sim.work.executors.named(named or "")
 
 
 def ask(
     plan: Plan, *, workers: int | None, out: Path | None, resume: Path | None, events: bool, yes: bool, dry: bool
 ) -> None:
     """Print the estimate of a dry run and end; ask, or require --yes, where a run takes more than is free."""
-    from oo_sim.engine.forks import cores  # noqa: PLC0415
-    from oo_sim.experiment import sizing  # noqa: PLC0415 (so that --help is fast)
-
-    found = sizing.estimate(plan, workers=workers or cores(), out=out, resume=resume, events=events, calibrate=dry)
+    found = oo_sim.experiment.estimate(plan, workers=workers, out=out, resume=resume, events=events, calibrate=dry)
     if dry:
         typer.echo("\n".join(f"{plan.scenario.name}: {line}" for line in found.lines()))
         return
@@ -105,12 +105,7 @@ def watched(name: str, *, hidden: bool) -> Iterator[Progress | None]:
     if hidden:
         yield None
         return
-    from rich.progress import BarColumn, TaskID, TaskProgressColumn, TextColumn  # noqa: PLC0415 (so that --help is fast)
-    from rich.progress import Progress as Bars  # noqa: PLC0415
-
-    from oo_sim.experiment import Pace  # noqa: PLC0415
-
-    console, pace = Console(stderr=True), Pace()
+    console, pace = Console(stderr=True), oo_sim.experiment.Pace()
     if not console.is_terminal:
         yield _lines(name, pace)
         return
@@ -131,9 +126,7 @@ def watched(name: str, *, hidden: bool) -> Iterator[Progress | None]:
 
 
 def _said(rate: float | None, left: float | None) -> str:
-    from oo_sim.experiment.pace import duration  # noqa: PLC0415 (so that --help is fast)
-
-    return f"{rate:,.0f} decisions/s, {duration(left)} left" if rate and left is not None else ""
+    return f"{rate:,.0f} decisions/s, {oo_sim.experiment.duration(left)} left" if rate and left is not None else ""
 
 
 def _lines(name: str, pace: Pace) -> Progress:
@@ -152,8 +145,6 @@ def _lines(name: str, pace: Pace) -> Progress:
 def here(workers: int | None = None) -> Settings:
     """What `[tool.oo-sim]` and the environment say, with what the command line says instead. From here on a private
     policy beside the scenario can be named module:factory."""
-    from oo_sim.settings import settings  # noqa: PLC0415 (so that --help is fast)
-
     import_from_here()
     said = settings()
     return said._replace(workers=workers or said.workers)

@@ -7,6 +7,7 @@ import shutil
 from pathlib import Path
 from typing import NamedTuple
 
+from oo_sim.engine.forks import cores
 from oo_sim.engine.tile import LEAST, interpreted
 from oo_sim.entrants import Entrant
 from oo_sim.experiment.pace import duration
@@ -66,13 +67,14 @@ class Estimate(NamedTuple):
 def estimate(
     plan: Plan,
     *,
-    workers: int,
+    workers: int | None = None,
     out: Path | None = None,
     resume: Path | None = None,
     events: bool = False,
     calibrate: bool = False,
 ) -> Estimate:
     """What a plan takes where it is run like this; with `calibrate`, each policy is tried out on a few users."""
+    workers = workers or cores()
     scenario, policies, columns = plan.scenario, len(plan.taking_part), len(plan.marks)
     rows = scenario.users * scenario.replicates * columns * policies
     store = None if resume is None else Store(resume, writes=False)

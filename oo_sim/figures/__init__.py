@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from matplotlib.figure import Figure
@@ -14,7 +14,7 @@ from oo_sim.figures.exploration import exploration_figure
 from oo_sim.figures.fit import fit_figure
 from oo_sim.figures.kit import png, save
 from oo_sim.figures.matrix import matrix_figure
-from oo_sim.figures.paper import paper_figure
+from oo_sim.figures.paper import WIDTHS, curves_for_paper, paper_figure
 from oo_sim.figures.people import users_figure
 from oo_sim.figures.reactions import reactions_figure
 from oo_sim.figures.segments import segments_figure
@@ -58,4 +58,9 @@ def figure(result: Result, kind: str, *, style: str = "screen", log: bool = Fals
     return _OTHERS[type(result)](result, kind)
 
 
-__all__ = ["FIGURES", "curves_figure", "figure", "png", "save"]
+def curves_of(runs: Sequence[Run], *, style: str = "screen", log: bool = False) -> Figure:
+    """The curves of several runs in one figure."""
+    return curves_figure(runs, log=log) if style == "screen" else curves_for_paper(runs, "curves", WIDTHS[style])
+
+
+__all__ = ["FIGURES", "curves_figure", "curves_of", "figure", "png", "save"]

@@ -2,6 +2,6 @@
 
 from oo_sim.fitting.learn import fit
 from oo_sim.fitting.people import Population, Reactions
-from oo_sim.fitting.result import Fit
+from oo_sim.fitting.result import Fit, beside
 
-__all__ = ["Fit", "Population", "Reactions", "fit"]
+__all__ = ["Fit", "Population", "Reactions", "beside", "fit"]

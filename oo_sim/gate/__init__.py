@@ -13,7 +13,7 @@ __getattr__, __dir__, _names = lazy_loader.attach(
     __name__,
     submod_attrs={
         "accepting": ["Acceptance", "accept"],
-        "baseline": ["DIRECTORY"],
+        "baseline": ["DIRECTORY", "read"],
         "checking": ["check"],
         "drawing": ["picture"],
         "judge": ["POWER"],

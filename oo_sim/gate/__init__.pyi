@@ -2,6 +2,7 @@ from oo_sim.errors import GateError as GateError
 from oo_sim.gate.accepting import Acceptance as Acceptance
 from oo_sim.gate.accepting import accept as accept
 from oo_sim.gate.baseline import DIRECTORY as DIRECTORY
+from oo_sim.gate.baseline import read as read
 from oo_sim.gate.checking import check as check
 from oo_sim.gate.drawing import picture as picture
 from oo_sim.gate.judge import POWER as POWER
@@ -38,6 +39,7 @@ __all__ = [
     "lines",
     "markdown",
     "picture",
+    "read",
     "record",
     "record_matrix",
 ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from oo_sim.errors import OoSimError
+from oo_sim.errors import GeneratorInputError, OoSimError
 from oo_sim.generator.exchange import Try, Usage, summed
 
 
@@ -42,3 +42,13 @@ class GatewayUnreachableError(GenerationError):
 
 class NoTipsError(GenerationError):
     """The model gave no valid JSON, retries included; the message holds the last parse error and reply."""
+
+
+__all__ = [
+    "GatewayError",
+    "GatewayUnreachableError",
+    "GenerationError",
+    "GeneratorInputError",
+    "NoTipsError",
+    "StoppedError",
+]

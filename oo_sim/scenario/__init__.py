@@ -15,6 +15,7 @@ from oo_sim.scenario.scenario import Scenario, validate
 from oo_sim.scenario.schema import json_schema
 from oo_sim.scenario.spec import PolicyKey, PolicySpec, parse_spec, policy_key
 from oo_sim.scenario.terms import CANDIDATE_TERMS, CONTEXT_TERMS, SHARED_TERMS, TERMS
+from oo_sim.scenario.text import plain
 
 load_scenario = load
 """What `load` is called where it is not known whose it is: `oo_sim.load_scenario`."""
@@ -60,6 +61,7 @@ __all__ = [
     "loads",
     "locate",
     "parse_spec",
+    "plain",
     "policy_key",
     "shipped",
     "validate",

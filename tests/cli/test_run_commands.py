@@ -227,8 +227,11 @@ def test_the_public_names_are_pinned() -> None:
 
 def test_the_stub_names_what_there_is() -> None:
     tree = ast.parse((ROOT / "oo_sim" / "__init__.pyi").read_text())
-    typed = {alias.asname for node in tree.body if isinstance(node, ast.ImportFrom) for alias in node.names}
-    assert typed | {"__version__"} == set(oo_sim.__all__)
+    imports = [node for node in tree.body if isinstance(node, ast.ImportFrom)]
+    typed = {alias.asname for node in imports if node.module != "oo_sim" for alias in node.names}
+    assert typed | {"__version__", "gate"} == set(oo_sim.__all__)
+    rooms = {alias.asname for node in imports if node.module == "oo_sim" for alias in node.names}
+    assert rooms == {"gate", *oo_sim._ROOMS}  # type: ignore[attr-defined]
 
 
 def test_importing_the_package_is_cheap() -> None:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
-from oo_sim.gate import record
+from oo_sim.gate import check, record
 
 pytest_plugins = ["pytester"]
 
@@ -27,12 +28,19 @@ def test_no_baseline(oo_gate):
 """
 
 
-def test_the_fixture_passes_and_fails_tests(pytester: pytest.Pytester) -> None:
+@pytest.fixture(scope="module")
+def kept(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A baseline. It is recorded and checked before `pytester` starts, which forgets what is imported after it has, and
+    compiled functions do not survive that."""
+    directory = tmp_path_factory.mktemp("kept")
+    record("quickstart", policies=["greedy"], users=64, rounds=20, margin=0.05, directory=directory, weak=True)
+    check(directory=directory)
+    return directory
+
+
+def test_the_fixture_passes_and_fails_tests(kept: Path, pytester: pytest.Pytester) -> None:
     """Warnings are errors there, so the plugin raises none."""
-    record(
-        "quickstart", policies=["greedy"], users=64, rounds=20, margin=0.05, directory=pytester.path / "kept", weak=True
-    )
-    pytester.makeini("[pytest]\noo_gate_baselines = kept\nfilterwarnings = error\n")
+    pytester.makeini(f"[pytest]\noo_gate_baselines = {kept}\nfilterwarnings = error\n")
     pytester.makepyfile(TESTS)
     ran = pytester.runpytest_inprocess("-p", "no:cacheprovider", "-p", "no:timeout")
     ran.assert_outcomes(passed=2, failed=2)

@@ -1,5 +1,6 @@
 """Judges: models that compare tips or grade them, and people whose labels hold them to account."""
 
+from oo_sim.generator.judging.labelling import LabelServer, questions
 from oo_sim.generator.judging.labels import Label, agreement_section, judges_section, read_labels, write_labels
 from oo_sim.generator.judging.pairs import JUDGE, MOST, Pair, judge_banks, judge_section, missing
 from oo_sim.generator.judging.rubric import Rubric, grade_bank, read_rubric, rubric_section
@@ -8,6 +9,7 @@ __all__ = [
     "JUDGE",
     "MOST",
     "Label",
+    "LabelServer",
     "Pair",
     "Rubric",
     "agreement_section",
@@ -16,6 +18,7 @@ __all__ = [
     "judge_section",
     "judges_section",
     "missing",
+    "questions",
     "read_labels",
     "read_rubric",
     "rubric_section",
