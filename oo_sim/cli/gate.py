@@ -153,6 +153,8 @@ def check(
 
     Example: oo-sim gate check --junit gate.xml --out gate.png
     """
+    from oo_sim.results.result import write_whole  # noqa: PLC0415 (so that --help is fast)
+
     said_here = _settings(baselines, workers)
     strict = identical or (said_here.strict if strict is None else strict)
     check_out(out)
@@ -181,9 +183,9 @@ def check(
     else:
         typer.echo("\n".join(gate.lines(report)))
     if junit is not None:
-        junit.write_text(gate.junit(report), encoding="utf-8")
+        write_whole(junit, gate.junit(report).encode())
     if markdown is not None:
-        markdown.write_text(gate.markdown(report), encoding="utf-8")
+        write_whole(markdown, gate.markdown(report).encode())
     if out is not None:
         draw(gate.picture(report), out, quiet=as_json)
     _tell_github(report, quiet=as_json)

@@ -12,13 +12,13 @@ _HEAD = "# What a fixed trace through the server gives, step by step: oo-sim gat
 
 def record(directory: Path, force: bool = False, notes: tuple[str, ...] = ()) -> Path:
     """Play the trace and write its hashes. Raises GateError where there are some, without `force`."""
-    from oo_sim.serving.trace import run_trace  # noqa: PLC0415 (heavy)
+    from oo_sim.results.result import write_whole  # noqa: PLC0415 (heavy)
+    from oo_sim.serving.trace import run_trace  # noqa: PLC0415
 
     path = directory / FILE
     if path.exists() and not force:
         raise GateError(f"{path} exists; accept what changed with a reason, or record with --force")
-    directory.mkdir(parents=True, exist_ok=True)
-    path.write_text("\n".join([_HEAD, *notes, *run_trace()]) + "\n", encoding="utf-8")
+    write_whole(path, ("\n".join([_HEAD, *notes, *run_trace()]) + "\n").encode(), parents=True)
     return path
 
 

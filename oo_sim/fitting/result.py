@@ -18,7 +18,7 @@ from oo_sim.fitting.precision import Precision
 from oo_sim.fitting.priors import LinearPrior
 from oo_sim.fitting.search import Searched
 from oo_sim.fitting.tables import held_out_table, segments_table, sentences, tried_table
-from oo_sim.results.result import Result, write_whole
+from oo_sim.results.result import Result, write_all
 from oo_sim.scenario import Scenario, loads
 from oo_sim.show import Tables, plain
 
@@ -172,8 +172,7 @@ class Fit(Result):
         if to.suffix.lower() not in (".yaml", ".yml"):
             return super().save(to, kind, style=style)
         text = json.dumps(self.as_dict(), indent=1, allow_nan=False) + "\n"
-        write_whole(to, self.yaml.encode())
-        write_whole(beside(to), text.encode())
+        write_all({to: self.yaml.encode(), beside(to): text.encode()})
         return to
 
 

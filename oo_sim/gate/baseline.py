@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import io
 import json
-import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,6 +17,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from oo_sim.contract import F64, I64
 from oo_sim.errors import GateError
+from oo_sim.results.result import write_all
 from oo_sim.settings import BASELINES
 from oo_sim.show.text import plain
 
@@ -126,14 +126,10 @@ def save(baseline: Baseline, directory: Path) -> Path:
         json.dumps(facts.model_dump(mode="json", exclude=left_out), indent=2, ensure_ascii=False, allow_nan=False)
         + "\n"
     )
-    try:
-        directory.mkdir(parents=True, exist_ok=True)
-        _replace(path.with_suffix(".parquet"), buffer.getvalue())
-        if baseline.log is not None:
-            _replace(path.with_suffix(".log.parquet"), _packed(baseline.log))
-        _replace(path, text.encode())
-    except OSError as error:
-        raise GateError(f"{plain(path)}: can't be written: {error.strerror or error}") from error
+    made = {path.with_suffix(".parquet"): buffer.getvalue()}
+    if baseline.log is not None:
+        made[path.with_suffix(".log.parquet")] = _packed(baseline.log)
+    write_all(made | {path: text.encode()}, parents=True)
     return path
 
 
@@ -197,15 +193,6 @@ def _stem(scenario: str, policy: str) -> str:
     clean = re.sub(r"[^A-Za-z0-9_-]+", "-", policy)[:60]
     mark = "" if clean == policy else "-" + hashlib.blake2b(policy.encode(), digest_size=4).hexdigest()
     return f"{scenario}.{clean}{mark}"
-
-
-def _replace(path: Path, content: bytes) -> None:
-    partial = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        partial.write_bytes(content)
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
 
 
 def relative(source: str | Path) -> str:

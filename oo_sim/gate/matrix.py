@@ -23,6 +23,7 @@ from oo_sim.errors import GateError
 from oo_sim.experiment import lanes
 from oo_sim.gate import environment, mechanisms
 from oo_sim.gate.results import Difference, MatrixReport
+from oo_sim.results.result import write_whole
 from oo_sim.scenario import Scenario, load, parse_spec
 from oo_sim.worlds import TipBank, build
 
@@ -189,8 +190,7 @@ def _write(path: Path, scenarios: list[str], workers: int | None, accepted: list
         "cells": found,
         **({"unchecked": True} if unchecked else {}),
     }
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(facts, indent=0, sort_keys=True) + "\n", encoding="utf-8")
+    write_whole(path, (json.dumps(facts, indent=0, sort_keys=True) + "\n").encode(), parents=True)
     return path
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import platform
@@ -94,6 +95,8 @@ class RunWriter:
                 with suppress(OSError):  # of a full disk: what is written is thrown away
                     sink.abandon()
         self._abandon()
+        if full := _no_room(error):
+            raise RunLogError(self.out, f"cannot be written: {full}") from error
 
     def _abandon(self) -> None:
         shutil.rmtree(self.directory, ignore_errors=True)
@@ -203,6 +206,16 @@ class _Parquet:
             _sync(self._file.fileno())
         finally:
             self._file.close()
+
+
+def _no_room(error: BaseException | None) -> str:
+    """Which limit of a disk an error is about, in words; empty where it is about something else. Arrow's errors have
+    the number in their text alone."""
+    if not isinstance(error, OSError) or isinstance(error, RunLogError):
+        return ""
+    said = re.search(r"\[errno (\d+)\]", str(error))
+    number = int(said[1]) if said else error.errno
+    return os.strerror(number) if number in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG) else ""
 
 
 def _json(manifest: Manifest) -> str:

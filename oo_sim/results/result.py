@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import warnings
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -93,12 +94,25 @@ def renamed(old: str, new: str) -> None:
     warnings.warn(f"{old} is now {new}", DeprecationWarning, stacklevel=3)
 
 
-def write_whole(path: Path, content: bytes) -> None:
+def write_whole(path: Path, content: bytes, *, parents: bool = False) -> None:
     """Write the content, replacing what is there, whole or not at all. Raises `RunLogError`."""
-    partial = path.with_name(f".{path.name}.oo-sim-partial")
+    write_all({path: content}, parents=parents)
+
+
+def write_all(files: Mapping[Path, bytes], *, parents: bool = False) -> None:
+    """Write files that belong together, replacing what is there: all of them whole, or none; with `parents` into
+    directories that are made where there are none. Raises `RunLogError`."""
+    partial = {path: path.with_name(f".{path.name}.oo-sim-partial") for path in files}
+    path = next(iter(files))
     try:
-        partial.write_bytes(content)
-        partial.replace(path)
+        for path in files if parents else ():
+            path.parent.mkdir(parents=True, exist_ok=True)
+        for path, content in files.items():
+            partial[path].write_bytes(content)
+        for path in files:
+            partial[path].replace(path)
     except OSError as error:
-        partial.unlink(missing_ok=True)
+        for each in partial.values():
+            with suppress(OSError):
+                each.unlink(missing_ok=True)
         raise RunLogError(path, f"cannot be written: {error.strerror}") from error
