@@ -232,8 +232,10 @@ class Feedback(NamedTuple):
 
 
 class Tiles(NamedTuple):
-    """A world's users and rules for compiled tiles (`kernels.tile`), and the world's functions that they stand for."""
+    """A world for compiled tiles (`kernels.tile`): which code it has, its users and numbers, and the world's functions
+    that all this stands for."""
 
+    scene: Any
     make: Callable[[Lanes], Any]
     of: tuple[Any, ...]
 

@@ -6,36 +6,19 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from oo_sim.contract import I64, MIN_LANES, Lanes, Policy, Tiles, World
-from oo_sim.features import CANDIDATE_TERMS, CLOCK_TERMS, terms
-from oo_sim.kernels import tile
-from oo_sim.kernels.compile import is_kept
+from oo_sim.contract import F64, I64, MIN_LANES, LaneForm, Lanes, Policy, Tiles, World
+from oo_sim.features import terms
+from oo_sim.kernels.compile import is_compiling
 from oo_sim.kernels.tally import SUMS, TOTALS
-from oo_sim.kernels.tile_policy import LANES
+from oo_sim.kernels.tile import instances, numbers
+from oo_sim.kernels.tile.writing import LANES, Form
 
 _AT_ONCE = 4_000_000  # decisions, a quarter of a second's work, after which progress is reported
 
-_SCORES = ("nothing", "truth", "mean", "upper confidence", "sample")
-_EXPLORERS = ("greedy", "epsilon", "softmax", "inverse gap", "shares", "even")
-_LESSONS = ("nothing", "ridge", "laplace", "restart")
-_TERMS = {
-    **{name: tile.CLOCK_TERM + j for j, name in enumerate(CLOCK_TERMS)},
-    **{name: tile.CANDIDATE_TERM + j for j, name in enumerate(CANDIDATE_TERMS)},
-    **{
-        f"{c}*{a}": tile.PRODUCT_TERM + 4 * i + j
-        for i, c in enumerate(CLOCK_TERMS)
-        for j, a in enumerate(CANDIDATE_TERMS)
-    },
-    "expected_reward": tile.TRUTH_TERM,
-    "vector": tile.VECTOR_TERM,
-}
-"""Each feature by the number that tiles know it by."""
-
-
 LEAST = 400_000
 """Decisions from which on compiled tiles pay: fewer take less time than it takes to load them."""
-LEAST_COMPILED = 200_000_000
-"""And from which on it pays to compile them, once on a machine: half a minute."""
+LEAST_COMPILED = 50_000_000
+"""And from which on it pays to compile an instance, once on a machine: about ten seconds."""
 
 
 def interpreted(world: World, policy: Policy, decisions: int) -> str | None:
@@ -48,14 +31,26 @@ def interpreted(world: World, policy: Policy, decisions: int) -> str | None:
         (form is None or form.of != policy.functions, "the policy does not describe itself to tiles"),
         (terms(policy.features) is None, f"features {policy.features.name} are not built in"),
         (decisions < LEAST, f"fewer than {LEAST} decisions"),
-        (decisions < LEAST_COMPILED and not _compiled(), "tiles are not compiled yet; oo-sim bench compiles them"),
-        (not hasattr(tile.play, "signatures"), "compilation is switched off"),
+        (not is_compiling(), "compilation is switched off"),
+        (
+            decisions < LEAST_COMPILED and not _ready(world, policy),
+            "tiles are not compiled for it yet; oo-sim bench compiles some",
+        ),
     )
     return next((why for holds, why in reasons if holds), None)
 
 
-def _compiled() -> bool:
-    return bool(getattr(tile.play, "signatures", None)) or is_kept("tile", "play")
+def _form(world: World, policy: Policy) -> Form | None:
+    """What decides which code plays the policy in the world; None where one of them does not say."""
+    names, form = terms(policy.features), policy.lanes
+    if names is None or form is None or not isinstance(world.tile, Tiles):
+        return None
+    return Form(world.tile.scene, names, form.score, form.explore, form.learn, len(form.start))
+
+
+def _ready(world: World, policy: Policy) -> bool:
+    form = _form(world, policy)
+    return form is not None and instances.is_ready(form)
 
 
 def compile_for(world: World, policy: Policy, decisions: int = LEAST_COMPILED) -> None:
@@ -79,16 +74,19 @@ def played(
 ) -> tuple[I64, I64]:
     """The sums and totals of `engine.run.loop`, to the bit, where nothing has to be `interpreted`. `ticked` hears of as
     many rounds as would be over if all users were at work at once. Raises NotFiniteError."""
+    form = _form(world, policy)
+    assert form is not None
     assert isinstance(world.tile, Tiles)
-    users, linear = world.tile.make(lanes)
-    described = _described(policy)
+    assert policy.lanes is not None
+    play, users = instances.play(form), world.tile.make(lanes)
+    P = numbers.packed(users.numbers | _numbers(policy.lanes) | {"scale": world.scale})
+    given = (lanes.users, users.who, P, users.days, users.cdf, users.changes, policy.lanes.start)
     marks, sums = np.array(checkpoints, np.int64), np.zeros((rounds, len(SUMS)), np.int64)
     totals = np.empty((len(checkpoints), len(TOTALS), count), np.int64)
     step, over = max(1, _AT_ONCE // (LANES * rounds)) * LANES, 0
     for first in range(0, count, step):
         last = min(first + step, count)
-        draws = (lanes.users, np.uint64(lanes.seed), np.uint64(lanes.replicate))
-        if tile.play(users, linear, described, *draws, first, last, world.scale, marks, sums, totals):
+        if play(*given, np.uint64(lanes.seed), np.uint64(lanes.replicate), first, last, marks, sums, totals):
             raise NotFiniteError
         if ticked is not None:
             over, before = rounds * last // count, over
@@ -97,19 +95,5 @@ def played(
     return sums, totals
 
 
-def _described(policy: Policy) -> tile.PolicyTile:
-    form, names = policy.lanes, terms(policy.features)
-    assert form is not None
-    assert names is not None
-    p = np.zeros(4)
-    p[: len(form.p)] = form.p
-    return tile.PolicyTile(
-        _SCORES.index(form.score),
-        _EXPLORERS.index(form.explore),
-        _LESSONS.index(form.learn),
-        np.array([_TERMS[name] for name in names], np.int64),
-        form.start,
-        p,
-        form.samples,
-        form.period,
-    )
+def _numbers(form: LaneForm) -> dict[str, float | F64]:
+    return {"policy": np.array(form.p), "samples": form.samples, "period": form.period}

@@ -29,7 +29,7 @@ _FLAGS = ("NUMBA_BOUNDSCHECK", "NUMBA_DISABLE_JIT", "NUMBA_OPT")
 def source_hash(room: Path = _ROOM) -> str:
     """Hash of all sources that compiled code can come from, and of the switches that change what is compiled."""
     digest = hashlib.blake2b(digest_size=8)
-    for path in [*sorted(room.glob("*.py")), room.parent / "contract.py"]:
+    for path in [*sorted(room.rglob("*.py")), room.parent / "contract.py"]:
         digest.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
     digest.update(repr([os.environ.get(flag) for flag in _FLAGS]).encode())
     return digest.hexdigest()
@@ -77,19 +77,34 @@ def _forget_old(parent: Path) -> None:
             shutil.rmtree(directory, ignore_errors=True)
 
 
-def _compiled(function: F, inline: Literal["never", "always"], **options: bool) -> F:
-    directory, njit = cache_directory(), cast(Any, numba.njit)
+def _compiled(function: F, inline: Literal["never", "always"], cache: bool = True, **options: bool) -> F:
+    directory, njit = cache_directory() if cache else None, cast(Any, numba.njit)
     compiler = njit(
         nogil=True, error_model="numpy", fastmath=False, inline=inline, cache=directory is not None, **options
     )
-    with _cache_in(str(directory or "")):
+    with _cache_in(str(directory / _instance(function.__module__)) if directory else ""):
         return cast(F, compiler(function))
 
 
-def is_kept(module: str, name: str) -> bool:
-    """Whether an earlier process compiled the kernel `name` of the module and it is on disk."""
+def _instance(module: str) -> str:
+    """The directory within the cache of what one file was compiled to: tiles compile their files for many plans."""
+    package = module.rpartition(".")[0].rpartition(".")[2]
+    return package if package.startswith(INSTANCE) else "."
+
+
+INSTANCE = "of_"
+"""How the names of `kernels.tile.instances` begin."""
+
+
+def is_kept(instance: str, module: str, name: str) -> bool:
+    """Whether an earlier process compiled the kernel `name` of the instance's module and it is on disk."""
     directory = cache_directory()
-    return directory is not None and any(directory.glob(f"*/{module}.{name}-*.nbi"))
+    return directory is not None and any((directory / instance).glob(f"*/{module}.{name}-*.nbi"))
+
+
+def is_compiling() -> bool:
+    """Whether kernels are compiled at all (`NUMBA_DISABLE_JIT`)."""
+    return not cast(Any, numba.config).DISABLE_JIT
 
 
 @contextmanager
@@ -109,12 +124,16 @@ def kernel(function: F) -> F:
 
 
 def inner(function: F) -> F:
-    """Compile a kernel that only others call. Without the way in from Python, which for records of dozens of arrays is
-    longer than the kernel, it compiles in a fraction of the time."""
-    return _compiled(function, "never", no_cpython_wrapper=True, no_cfunc_wrapper=True)
+    """Compile a kernel that only others call, and with them: it has no way in from Python and is not kept on disk."""
+    return _compiled(function, "never", cache=False, no_cpython_wrapper=True, no_cfunc_wrapper=True)
 
 
 def scalar(function: F) -> F:
     """Compile a function of scalars that is always inlined: a call in a loop over lanes would keep the loop from being
     vectorised."""
     return _compiled(function, "always")
+
+
+def lane(function: F) -> F:
+    """The same for functions of one lane of a tile, which only compiled functions call."""
+    return _compiled(function, "always", cache=False)

@@ -19,8 +19,8 @@ _ONE_BITS = np.int64(0x3FF0000000000000)
 _EXPONENT_LIMIT = 708.0
 _SQRT_HALF_BITS = np.int64(0x3FE6A09E667F3BCD)
 _MANTISSA = np.int64(52)
-_SMALLEST = 2.0**-54
-_NEAR = 0.49999999998  # from 1/2: within, both tails are above e^-25 = 1.39e-11
+SMALLEST = 2.0**-54
+NEAR = 0.49999999998  # from 1/2: within, both tails are above e^-25 = 1.39e-11
 
 
 @scalar
@@ -137,7 +137,7 @@ def normal_quantile(p: float) -> float:
 
     p is taken as at least 2^-54, half of the smallest positive uniform, so that no draw is infinite.
     """
-    p = max(p, _SMALLEST)
+    p = max(p, SMALLEST)
     r = np.sqrt(-log(min(p, 1.0 - p)))
     far = _far_tail(r)
     return near_quantile(p) if r <= 5.0 else -far if p < 0.5 else far
@@ -153,8 +153,8 @@ def normals(uniform: F64, out: F64) -> None:
     for j in range(count):
         far = 0
         for i in range(n):
-            far += 1 if abs(uniform[j, i] - 0.5) > _NEAR else 0
-            out[j, i] = near_quantile(max(uniform[j, i], _SMALLEST))
+            far += 1 if abs(uniform[j, i] - 0.5) > NEAR else 0
+            out[j, i] = near_quantile(max(uniform[j, i], SMALLEST))
         if far > 0:
             for i in range(n):
                 out[j, i] = normal_quantile(uniform[j, i])

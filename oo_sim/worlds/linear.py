@@ -12,10 +12,9 @@ from oo_sim.contract import F64, I64, Candidates, Decision, Lanes, Offer, Respon
 from oo_sim.features import FEATURES, raw
 from oo_sim.kernels import philox, vectors
 from oo_sim.kernels.draws import LaneDraws
-from oo_sim.kernels.tile import LinearTile
-from oo_sim.kernels.tile_tips import TipsTile
+from oo_sim.kernels.tile.instances import Users
+from oo_sim.kernels.tile.writing import Scene
 from oo_sim.scenario import LinearWorld
-from oo_sim.worlds.tiled import no_tips
 
 _NO_REACTIONS = -1
 _FARTHEST = 9.0  # standard deviations: no addressed normal draw lies beyond
@@ -46,16 +45,14 @@ def thetas(spec: LinearWorld, lanes: Lanes) -> F64:
     return theta
 
 
-def _tile(spec: LinearWorld, lanes: Lanes) -> tuple[TipsTile, LinearTile]:
-    return no_tips(), LinearTile(
-        True,
-        spec.candidates,
-        thetas(spec, lanes),
-        spec.contexts == "ball",
-        math.sqrt(spec.dimension),
-        spec.noise == "gaussian",
-        float(spec.noise_sd),
-    )
+def _scene(spec: LinearWorld) -> Scene:
+    return Scene(spec.contexts, spec.candidates, 0, spec.dimension, bernoulli=spec.noise == "bernoulli")
+
+
+def _tiled(spec: LinearWorld, lanes: Lanes) -> Users:
+    nothing = np.zeros(0)
+    numbers: dict[str, float | F64] = {"root": math.sqrt(spec.dimension), "noise_sd": float(spec.noise_sd)}
+    return Users(thetas(spec, lanes), np.zeros((0, 0)), nothing, nothing, numbers)
 
 
 def build(spec: LinearWorld) -> World:
@@ -112,7 +109,7 @@ def build(spec: LinearWorld) -> World:
         observe=observe,
         respond=respond,
         scale=_scale(spec),
-        tile=Tiles(partial(_tile, spec), (observe, respond)),
+        tile=Tiles(_scene(spec), partial(_tiled, spec), (observe, respond)),
     )
 
 

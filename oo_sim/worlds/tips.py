@@ -17,7 +17,7 @@ from oo_sim.scenario import TERMS, Due, Span, TipsWorld
 from oo_sim.worlds import dynamics, tipbank
 from oo_sim.worlds.clock import Clock, clock
 from oo_sim.worlds.population import coefficients, cumulative, segment_of
-from oo_sim.worlds.tiled import tiled
+from oo_sim.worlds.tiled import scene, tiled
 
 _DONE = REACTIONS.index("done")
 
@@ -108,7 +108,7 @@ def build(spec: TipsWorld, bank: tipbank.TipBank | None = None) -> World:
         respond=respond,
         segments=tuple(segment.name for segment in spec.segments),
         segment_of=partial(segment_of, spec.segments),
-        tile="tips come out of a bank" if bank is not None else Tiles(partial(tiled, spec), (observe, respond)),
+        tile="tips come out of a bank" if bank else Tiles(scene(spec), partial(tiled, spec), (observe, respond)),
     )
 
 

@@ -1,8 +1,13 @@
-"""Compiled tiles against the loop, to the bit: every built-in policy in every shipped scenario and in small harsh
-ones."""
+"""Tiles against the loop, to the bit: every built-in policy in every shipped scenario and in small harsh ones.
+
+An instance takes seconds to compile, and there are hundreds: most are played here without a compiler, from the same
+sources. What a compiler makes of them is seen on a few, which between them have every part of every stage.
+"""
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -14,15 +19,14 @@ from oo_sim.contract import F64, Batch, FeatureMap, Policy, World
 from oo_sim.engine import run_policy, tile
 from oo_sim.engine.blocks import Block
 from oo_sim.engine.run import loop, simulate
-from oo_sim.kernels import unrolling
+from oo_sim.kernels import compile
+from oo_sim.kernels.tile import instances, writing
 from oo_sim.policies import POLICIES, factory, make
 from oo_sim.scenario import Scenario, load, parse_spec, shipped, validate
 from oo_sim.worlds import build
 
 from .cases import Watch
 from .test_identity import CHANGING, MIXED
-
-pytestmark = [pytest.mark.compiled, pytest.mark.timeout(900)]  # the first of them compiles for half a minute
 
 VARIANTS = [
     *("linucb:features=oo7", "linucb:features=oo7x", "linucb:alpha=0,prior=0.1", "thompson:samples=3"),
@@ -75,7 +79,7 @@ def assert_plays_alike(
     world: World, policy: Policy, users: int, rounds: int, seed: int = 3, replicate: int = 1
 ) -> None:
     """The same sums, and totals at marks, of more users than a tile has."""
-    lanes, marks = Block(replicate, 5, users).lanes(seed), [1, rounds // 2, rounds]
+    lanes, marks = Block(replicate, 5, users).lanes(seed), [1, rounds - 1, rounds]
     reference = loop(world, policy, lanes, users, rounds, marks)
     sums, totals = tile.played(world, policy, lanes, users, rounds, marks)
     np.testing.assert_array_equal(sums, reference.sums)
@@ -88,34 +92,104 @@ def always(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(tile, "LEAST_COMPILED", 0)
 
 
+@pytest.fixture
+def plain(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Instances that nobody compiled."""
+    for decorator in ("kernel", "inner", "lane"):
+        monkeypatch.setattr(compile, decorator, lambda function: function)
+    before = set(sys.modules)
+    instances.play.cache_clear()
+    yield
+    instances.play.cache_clear()
+    for name in set(sys.modules) - before:
+        if ".of_" in name:
+            del sys.modules[name]
+
+
+def pairs() -> list[tuple[str, str]]:
+    """Every world under one policy, and every policy in a world with masks and in one of vectors."""
+    by_world = [(world, "linucb") for world in WORLDS]
+    by_policy = [(world, text) for text in [*POLICIES, *VARIANTS] for world in ("one task", "gaussian")]
+    return [*dict.fromkeys(by_world + by_policy)]
+
+
+FEW = [("one task", "egreedy"), ("changing", "softmax"), ("backlog, normal", "linucb"), ("gaussian", "thompson")]
+
+
+@pytest.mark.usefixtures("plain")
+@pytest.mark.parametrize(("name", "text"), FEW, ids=str)
+def test_tiles_play_a_little_of_what_the_loop_plays(name: str, text: str) -> None:
+    assert_plays(name, text, users=3, rounds=3)
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("plain")
+@pytest.mark.parametrize(("name", "text"), pairs(), ids=str)
+def test_tiles_play_what_the_loop_plays(name: str, text: str) -> None:
+    assert_plays(name, text, users=3, rounds=3)
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("plain")
 @pytest.mark.parametrize("name", WORLDS)
-def test_tiles_play_what_the_loop_plays(name: str) -> None:
-    world = build(WORLDS[name])
+def test_every_policy_in_every_world(name: str) -> None:
     for text in [*POLICIES, *VARIANTS]:
-        policy = policy_for(world, text)
-        if policy is not None:
-            why = tile.interpreted(world, policy, tile.LEAST_COMPILED)
-            assert (why is not None) == (policy.name in NOT_YET), (text, why)
-            if why is None:
-                assert_plays_alike(world, policy, users=70, rounds=26)
+        assert_plays(name, text, users=3, rounds=12)
 
 
+COMPILED = [("quickstart", "linucb")]
+MORE_COMPILED = [
+    *[(name, "linucb") for name in WORLDS],
+    *[(name, text) for name in ("changing", "quickstart", "gaussian") for text in [*POLICIES, *VARIANTS]],
+]
+
+
+@pytest.mark.compiled
+@pytest.mark.timeout(900)
+@pytest.mark.parametrize(("name", "text"), COMPILED, ids=str)
+def test_compiled_tiles(name: str, text: str) -> None:
+    assert_plays(name, text, users=130, rounds=26)
+
+
+@pytest.mark.slow
+@pytest.mark.compiled
+@pytest.mark.timeout(3600)
+@pytest.mark.parametrize(("name", "text"), MORE_COMPILED, ids=str)
+def test_more_compiled_tiles(name: str, text: str) -> None:
+    assert_plays(name, text, users=70, rounds=26)
+
+
+def assert_plays(name: str, text: str, users: int, rounds: int) -> None:
+    """Of those that no tile plays, that a reason is given."""
+    world = build(WORLDS[name])
+    policy = policy_for(world, text)
+    if policy is not None:
+        why = tile.interpreted(world, policy, tile.LEAST_COMPILED)
+        assert (why is not None) == (policy.name in NOT_YET), (text, why)
+        if why is None:
+            assert_plays_alike(world, policy, users, rounds)
+
+
+@pytest.mark.compiled
 @pytest.mark.parametrize("users", [1, 2, 63, 64, 65, 130])
 def test_any_number_of_users(users: int) -> None:
-    world = build(WORLDS["changing"])
-    assert_plays_alike(world, make("egreedy", {"epsilon": 0.3}), users, rounds=9)
+    world = build(WORLDS["quickstart"])
+    assert_plays_alike(world, make("linucb"), users, rounds=9)
 
 
+@pytest.mark.slow
+@pytest.mark.compiled
 def test_long_enough_for_drifts_at_round_200() -> None:
     for name in ("drift_abrupt", "drift_gradual"):
         assert_plays_alike(build(WORLDS[name]), make("linucb"), users=66, rounds=260)
 
 
+@pytest.mark.compiled
 @pytest.mark.parametrize("threads", [1, 2])
 @pytest.mark.parametrize("block", [64, 128])
 def test_threads_and_blocks_change_nothing(threads: int, block: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """And progress hears of every decision once."""
-    world, policy = build(load("quickstart")), make("thompson")
+    world, policy = build(load("quickstart")), make("linucb")
     sizes: dict[str, Any] = {"seed": 1, "users": 200, "rounds": 40}
     plain, heard = run_policy(world, policy, **sizes, replicates=2, threads=1), list[int]()
     always(monkeypatch)
@@ -134,10 +208,11 @@ def worst(scores: F64, batch: Batch) -> Any:
     return make("greedy").probs(-scores, batch)
 
 
+@pytest.mark.compiled
 def test_who_changes_a_part_gets_the_loop(monkeypatch: pytest.MonkeyPatch) -> None:
     """A policy or world made of another one's parts is not what that one describes, and it is played as it is."""
     always(monkeypatch)
-    world, policy = build(load("quickstart")), make("greedy")
+    world, policy = build(load("quickstart")), make("linucb")
     private = policy._replace(probs=worst)
     lanes = Block(0, 0, 64).lanes(1)
     changed = world._replace(respond=partial(world.respond))
@@ -159,7 +234,7 @@ def test_who_changes_a_part_gets_the_loop(monkeypatch: pytest.MonkeyPatch) -> No
 def test_observers_and_small_runs_get_the_loop(monkeypatch: pytest.MonkeyPatch) -> None:
     world, policy, lanes = build(load("quickstart")), make("linucb"), Block(0, 0, 64).lanes(1)
     assert "fewer than" in str(tile.interpreted(world, policy, tile.LEAST - 1))
-    monkeypatch.setattr(tile, "_compiled", lambda: False)
+    monkeypatch.setattr(tile, "_ready", lambda world, policy: False)
     assert "not compiled yet" in str(tile.interpreted(world, policy, tile.LEAST_COMPILED - 1))
     always(monkeypatch)
     watch = Watch()
@@ -167,6 +242,7 @@ def test_observers_and_small_runs_get_the_loop(monkeypatch: pytest.MonkeyPatch) 
     assert len(watch.rows) == 3
 
 
+@pytest.mark.compiled
 def test_a_score_that_is_not_finite_is_left_to_the_loop(monkeypatch: pytest.MonkeyPatch) -> None:
     """The loop says whose it is and when; here it finds none, since only what tiles were told is broken."""
     always(monkeypatch)
@@ -184,5 +260,6 @@ def test_a_score_that_is_not_finite_is_left_to_the_loop(monkeypatch: pytest.Monk
 
 
 def test_what_is_written_out_is_what_its_writer_writes() -> None:
-    written = Path(unrolling.__file__).with_name("unrolled.py").read_text(encoding="utf-8")
-    assert written == unrolling.source()
+    """And it is formatted as people would."""
+    written = Path(writing.__file__).with_name("plan.py").read_text(encoding="utf-8")
+    assert written == writing.plan(writing.EXAMPLE)

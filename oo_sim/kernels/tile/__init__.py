@@ -1,0 +1,1 @@
+"""Worlds and policies compiled together, as tiles of 64 users."""

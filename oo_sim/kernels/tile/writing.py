@@ -1,0 +1,251 @@
+"""Writes plans: the constants of an instance, where its rows stand, and the formulas whose steps depend on which
+features there are, written out.
+
+Compilers keep what is written out in registers, and drop what a constant switches off; with counters and switches that
+are read at run time, the same loops take two to five times as long. `python -m oo_sim.kernels.tile.writing` writes
+`plan.py` again, the plan that the package itself has, and a test compares the two.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import accumulate
+from pathlib import Path
+from typing import NamedTuple
+
+from oo_sim.kernels.tile import written
+
+LANES = 64
+TERMS = 25
+CLOCK_TERMS = ("hour_sin", "hour_cos", "dow_sin", "dow_cos")
+CANDIDATE_TERMS = ("is_overdue", "task_age", "priority", "is_llm")
+
+SCORES = ("nothing", "truth", "mean", "upper confidence", "sample")
+EXPLORERS = ("greedy", "epsilon", "softmax", "inverse gap", "shares", "even")
+LESSONS = ("nothing", "ridge", "laplace", "restart")
+DUES = ("uniform", "normal", "weights")
+
+
+class Scene(NamedTuple):
+    """What decides which code a world has: `kind` is tips, ball or gaussian, the latter two with vectors."""
+
+    kind: str
+    tasks: int
+    tips: int
+    dimension: int = 0
+    due: str = "uniform"
+    walks: bool = False  # the clock, through the week
+    backlog: bool = False
+    whole: bool = False  # ages are whole days
+    places: bool = False  # how many are on offer changes from round to round
+    about_task: bool = False  # a tip has the features of a task
+    hourly: bool = False  # the utility depends on the clock
+    changes: int = 0  # drifts
+    weekly: bool = False  # some of them by weekday
+    wanders: bool = False  # some of them walk
+    tires: bool = False
+    comes: bool = False  # users come in the course of time
+    churns: bool = False
+    bernoulli: bool = False  # rewards of a world of vectors
+
+
+class Form(NamedTuple):
+    """What decides which code an instance has."""
+
+    scene: Scene
+    features: tuple[str, ...]
+    score: str
+    explore: str
+    learn: str
+    rows: int  # of a user's state
+
+
+def plan(form: Form) -> str:
+    """The text of the instance's plan."""
+    scene, d = form.scene, len(form.features)
+    K, vectors, at = scene.tasks + scene.tips, scene.kind != "tips", rows(form)
+    facts: dict[str, int | bool] = {
+        "LANES": LANES,
+        "TASKS": scene.tasks,
+        "TIPS": scene.tips,
+        "K": K,
+        "D": d,
+        "DIMENSION": scene.dimension,
+        "CHANGES": scene.changes,
+        "STATE_ROWS": form.rows,
+        "VECTORS": vectors,
+        "BALL": scene.kind == "ball",
+        "BERNOULLI": scene.bernoulli,
+        "WALKS": scene.walks,
+        "BACKLOG": scene.backlog,
+        "WHOLE": scene.whole,
+        **{f"DUE_{due.upper()}": scene.due == due for due in DUES},
+        "PLACES": scene.places,
+        "ABOUT_TASK": scene.about_task,
+        "HOURLY": scene.hourly,
+        "WEEKDAYS": scene.hourly or scene.weekly or any("dow" in name for name in form.features),
+        "WEEKLY": scene.weekly,
+        "DRIFTS": scene.changes > 0,
+        "WANDERS": scene.wanders,
+        "TIRES": scene.tires,
+        "COMES": scene.comes,
+        "CHURNS": scene.churns,
+        "PRESENT": scene.comes or scene.churns,
+        "TRUTH": form.score == "truth" or "expected_reward" in form.features,
+        "SCORED": form.score != "nothing",
+        "SCORES_TRUTH": form.score == "truth",
+        "UPPER": form.score == "upper confidence",
+        "SAMPLES_THETA": form.score == "sample",
+        "LEARNS": form.learn != "nothing",
+        **{f"IS_{explore.upper().replace(' ', '_')}": form.explore == explore for explore in EXPLORERS},
+        **{f"LEARNS_{learn.upper()}": form.learn == learn for learn in LESSONS[1:]},
+        "WIDE": d > written.WIDEST,
+    }
+    facts.update({name: row * LANES for name, row in at.items()})
+    facts["LIKED"] = facts["MOVED" if scene.changes else "TASTE"]
+    facts["WEIGHTS"] = facts["SAMPLE" if form.score == "sample" else "STATE"]
+    facts["ROWS"] = at["ROWS"]
+    lines = [_HEAD, *(f"{name} = {value}" for name, value in facts.items()), ""]
+    for function in _functions(form, at):
+        lines += ["", "@lane", *function, ""]
+    return "\n".join(lines).rstrip("\n") + "\n"
+
+
+_HEAD = '''"""The plan of an instance: see `writing.py`, which writes it."""
+
+# ruff: noqa: F401, PLR0915 (as many statements as there are steps)
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from oo_sim.contract import F64
+from oo_sim.kernels.compile import lane
+'''
+
+
+def rows(form: Form) -> dict[str, int]:
+    """Which row of a tile each of its parts begins in; the last, ROWS, is how many there are."""
+    scene, d = form.scene, len(form.features)
+    K, triangle, samples = scene.tasks + scene.tips, d * (d + 1) // 2, form.score == "sample"
+    tips, changes = scene.kind == "tips", scene.changes
+    drawn = max(2 * (scene.dimension + 2) + 2, d + 2, scene.tips + 1, TERMS + 2, 8 * ((scene.tasks + 3) // 4))
+    sizes = {
+        "CLOCK": 4,
+        "DAY": 1,
+        "TOP": 1,
+        "BEST": 1,
+        "PEAK": 1,
+        "SOUND": 1,
+        "CHOSEN": 1,
+        "ACTIVE": 1,
+        "NOW": 1,
+        "GOT": 1,
+        "ANSWERED": 1,
+        "LEARNED": 1,
+        "HEARD": 1,
+        "REACTION": 1,
+        "WORTH": 1,
+        "BASE": 1,
+        "SLOPE": 4,
+        "N_TASKS": 1,
+        "N_TIPS": 1,
+        "BEGAN": 1,
+        "TIME": 1,
+        "SCRATCH": 6,
+        "COMES_AT": 1,
+        "GONE": 1,
+        "BAD": 1,
+        "DONE": 1,
+        "ARRIVED": 1,
+        "SOURCE": 2,
+        "NOVEL": 2,
+        "STATE": form.rows,
+        "X": max(d, 1),
+        "V": max(d + 4, 5),
+        "FACTOR": triangle if samples else 0,
+        "SAMPLE": d if samples else 0,
+        "LEVEL": K if tips else 0,
+        "AGE": K if tips else 0,
+        "AGED": K if tips else 0,
+        "OVERDUE": K if tips else 0,
+        "MASK": K if scene.places else 0,
+        "LLM": K if scene.places else 0,
+        "DUE": scene.tasks,
+        "DATED": scene.tasks,
+        "TIRED": scene.tasks if scene.tires else 0,
+        "UTILITY": K,
+        "EXPECTED": K,
+        "SCORE": K,
+        "TOTAL": K,
+        "OFFERED": K * scene.dimension,
+        "THETA": scene.dimension,
+        "TASTE": TERMS if tips else 0,
+        "MOVED": TERMS if scene.changes else 0,
+        "WALKED": TERMS if scene.wanders else 0,
+        "CONCERNED": changes,
+        "TARGET": changes * TERMS,
+        "DRAWN": drawn,
+        "NORMAL": drawn,
+    }
+    return dict(zip([*sizes, "ROWS"], accumulate([0, *sizes.values()]), strict=True))
+
+
+def _functions(form: Form, at: dict[str, int]) -> Iterator[list[str]]:
+    d, x = len(form.features), list(_features(form, at))
+    yield [
+        "def put_features(S: F64, k: Any, i: int) -> None:",
+        '    """The features of candidate k into the rows of X."""',
+        *(f"    S[{(at['X'] + a) * LANES} + i] = {value}" for a, value in enumerate(x)),
+        *(["    pass"] if not x else []),
+    ]
+    wide = d > written.WIDEST
+    weights, inverse = at["SAMPLE"] if form.score == "sample" else at["STATE"], at["STATE"] + d
+    yield written.mean([] if wide else x, weights)
+    yield written.quadratic([] if wide else x, inverse)
+    yield written.learned(0 if wide else d, at)
+    sampled = 0 if wide or form.score != "sample" else d
+    yield written.factored(sampled, at)
+    yield written.sampled(sampled, at)
+    laplace = 0 if wide or form.learn != "laplace" else d
+    yield written.times_inverse(laplace, at)
+    yield written.shrunk(laplace, at)
+
+
+def _features(form: Form, at: dict[str, int]) -> Iterator[str]:
+    """Each feature of candidate k in lane i, as an expression."""
+    for a, name in enumerate(form.features):
+        if name == "vector":
+            yield f"S[(k * {len(form.features)} + {a}) * {LANES} + {at['OFFERED'] * LANES} + i]"
+        elif name == "expected_reward":
+            yield f"S[k * {LANES} + {at['EXPECTED'] * LANES} + i]"
+        else:
+            clock, _, candidate = name.rpartition("*")
+            value = _term(form, candidate, at)
+            yield f"{_term(form, clock, at)} * ({value})" if clock else value
+
+
+def _term(form: Form, name: str, at: dict[str, int]) -> str:
+    if name in CLOCK_TERMS:
+        return f"S[{(at['CLOCK'] + CLOCK_TERMS.index(name)) * LANES} + i]"
+    if name == "is_llm" and not form.scene.places:
+        return f"1.0 if k >= {form.scene.tasks} else 0.0"
+    row = {"is_overdue": "OVERDUE", "task_age": "AGED", "priority": "LEVEL", "is_llm": "LLM"}[name]
+    value = f"S[k * {LANES} + {at[row] * LANES} + i]"
+    # for the whole numbers 0 to 3, the product is the quotient by 3 to the bit
+    return f"{value} * 0.3333333333333333" if name == "priority" else value
+
+
+EXAMPLE = Form(
+    Scene("tips", tasks=8, tips=2, whole=True),
+    ("hour_sin", "hour_cos", "is_overdue", "task_age", "priority"),
+    "upper confidence",
+    "greedy",
+    "ridge",
+    20,
+)
+"""LinUCB in the scenario quickstart."""
+
+if __name__ == "__main__":
+    Path(__file__).with_name("plan.py").write_text(plan(EXAMPLE), encoding="utf-8")
