@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 import subprocess
 import sys
 from graphlib import TopologicalSorter
@@ -47,33 +48,27 @@ def test_kernels_import_nothing_that_the_cache_key_does_not_cover() -> None:
     assert imported(PACKAGE / "contract.py") <= {"__future__", "collections", "numpy", "typing"}
 
 
-def files_imported(source: Path) -> set[Path]:
-    """The package's own files that a file imports, for types too; a room's `__init__` where a name comes from there."""
-    found = set[Path]()
-    for node in ast.walk(ast.parse(source.read_text())):
+@functools.cache
+def home(name: str) -> Path | None:
+    """The file of a module or package of this package."""
+    place = PACKAGE.parent.joinpath(*name.split("."))
+    return next((path for path in (place.with_suffix(".py"), place / "__init__.py") if path.is_file()), None)
+
+
+def files_imported(tree: ast.AST) -> set[Path]:
+    """The package's own files that a file imports, wherever in it; a room's `__init__` where names come from there."""
+    found = set[Path | None]()
+    for node in ast.walk(tree):
         if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("oo_sim"):
-            home = PACKAGE.parent.joinpath(*(node.module or "").split("."))
-            for name in (alias.name for alias in node.names):
-                choices = (
-                    home / f"{name}.py",
-                    home / name / "__init__.py",
-                    home.with_suffix(".py"),
-                    home / "__init__.py",
-                )
-                found.add(next(path for path in choices if path.is_file()))
-    return found
+            found |= {home(f"{node.module}.{alias.name}") or home(str(node.module)) for alias in node.names}
+        elif isinstance(node, ast.Import):
+            found |= {home(alias.name) for alias in node.names if alias.name.startswith("oo_sim")}
+    return {path for path in found if path is not None}
 
 
 def test_no_file_imports_itself_by_way_of_others() -> None:
-    """Within the rooms where this holds so far."""
-    rooms = ("show", "results", "studies", "figures", "page")
-    graph = {
-        source: {path for path in files_imported(source) if path.name != "__init__.py"}
-        for room in rooms
-        for source in (PACKAGE / room).rglob("*.py")
-        if source.name != "__init__.py"
-    }
-    graph = {source: used & graph.keys() for source, used in graph.items()}
+    """In all of the package: imports within functions count too, those for types alone do not."""
+    graph = {source: files_imported(without_types(source)) - {source} for source in PACKAGE.rglob("*.py")}
     TopologicalSorter(graph).prepare()  # raises CycleError with the files that form a circle
 
 
@@ -84,15 +79,20 @@ def test_matplotlib_is_imported_where_figures_are_drawn_alone() -> None:
 
 def runs(package: str, source: Path) -> bool:
     """Whether a file imports the package when it runs, not for types alone."""
+    return any(
+        (isinstance(node, ast.ImportFrom) and (node.module or "").partition(".")[0] == package)
+        or (isinstance(node, ast.Import) and any(alias.name.partition(".")[0] == package for alias in node.names))
+        for node in ast.walk(without_types(source))
+    )
+
+
+def without_types(source: Path) -> ast.Module:
+    """A file without what it imports for types alone."""
     tree = ast.parse(source.read_text())
     for node in ast.walk(tree):
         if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
             node.body = [ast.Pass()]
-    return any(
-        (isinstance(node, ast.ImportFrom) and (node.module or "").partition(".")[0] == package)
-        or (isinstance(node, ast.Import) and any(alias.name.partition(".")[0] == package for alias in node.names))
-        for node in ast.walk(tree)
-    )
+    return tree
 
 
 def test_a_run_in_memory_imports_neither_what_draws_nor_what_serves() -> None:

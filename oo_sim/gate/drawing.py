@@ -10,12 +10,12 @@ from matplotlib.ticker import MaxNLocator
 from oo_sim.figures.kit import BandLine, Sheet, band_panel
 from oo_sim.figures.style import FAINT, FONT
 from oo_sim.gate.judge import Judgement
-from oo_sim.gate.output import summary
-from oo_sim.gate.results import Case, Report
 from oo_sim.show.text import plain
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+
+    from oo_sim.gate.results import Case, Report
 
 MOST_PANELS = 12
 _COLUMNS, _WIDTH, _PANEL, _GAP, _EDGE, _TICKS = 2, 9.0, 2.0, 1.15, 0.3, 0.8
@@ -30,7 +30,7 @@ def picture(report: Report) -> Figure:
     rows = -(-len(shown) // _COLUMNS)
     sheet = Sheet(_WIDTH, _HEAD + rows * (_PANEL + _GAP) + (0.0 if rows else 0.2))
     sheet.text(_EDGE, _EDGE, "oo-sim gate", title=True)
-    sheet.text(_EDGE, _EDGE + 0.32, summary(report))
+    sheet.text(_EDGE, _EDGE + 0.32, report.summary)
     if shown:
         sheet.text(
             _EDGE,

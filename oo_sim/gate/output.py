@@ -27,14 +27,7 @@ def lines(report: Report, *, verdict: bool = True) -> Iterator[str]:
         return
     if any(case.verdict is Verdict.IMPROVED for case in report.cases):
         yield "An improvement passes, but look at it: a fault can look like a gain. `oo-sim gate accept` takes it."
-    yield f"{summary(report)} Exit code {report.exit_code}."
-
-
-def summary(report: Report) -> str:
-    """How many cases have which verdict."""
-    counts = {verdict: sum(case.verdict is verdict for case in report.cases) for verdict in Verdict}
-    said = ", ".join(f"{count} {verdict.value}" for verdict, count in counts.items() if count)
-    return f"Gate: {said or 'hashes only'}."
+    yield f"{report.summary} Exit code {report.exit_code}."
 
 
 def junit(report: Report) -> str:
@@ -80,7 +73,7 @@ def markdown(report: Report) -> str:
     rows = [
         "## oo-sim gate",
         "",
-        summary(report),
+        report.summary,
         "",
         "| scenario | policy | verdict | difference per decision | users |",
     ]

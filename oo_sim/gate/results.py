@@ -193,13 +193,20 @@ class Report(Result):
     alt: ClassVar[str] = "each policy's difference from its baseline along the curve"
 
     @property
+    def summary(self) -> str:
+        """How many cases have which verdict."""
+        counts = {verdict: sum(case.verdict is verdict for case in self.cases) for verdict in Verdict}
+        said = ", ".join(f"{count} {verdict.value}" for verdict, count in counts.items() if count)
+        return f"Gate: {said or 'hashes only'}."
+
+    @property
     def drawable(self) -> bool:
         """Whether a case has statistics."""
         return any(case.judgement is not None for case in self.cases)
 
     def figure(self, kind: str | None = None, *, style: str = "screen", **options: Any) -> Figure:
         """The differences along the curve, with their bands and the margin; see `Result.figure`."""
-        from oo_sim.gate.drawing import picture  # noqa: PLC0415 (needs matplotlib, and this module)
+        from oo_sim.gate.drawing import picture  # noqa: PLC0415 (needs matplotlib)
 
         self._kind(kind)
         if style != "screen":

@@ -1,5 +1,7 @@
 """The run directory: manifest and Parquet tables, written whole or not at all, and read back with checks."""
 
+from pathlib import Path
+
 from oo_sim.errors import RunLogError
 from oo_sim.logs.events import EventSource, decision_batch, learning_batch, probs_kind
 from oo_sim.logs.feedback import bandit_feedback
@@ -7,7 +9,8 @@ from oo_sim.logs.files import EventTable, RunFiles
 from oo_sim.logs.hashing import content_hash
 from oo_sim.logs.manifest import LoggedPolicy, Manifest, seconds
 from oo_sim.logs.parts import PartSink
-from oo_sim.logs.reader import FATES, Learned, Log, Part, RunLog, open_log
+from oo_sim.logs.plain import PlainLog
+from oo_sim.logs.reader import FATES, Learned, Log, Part, RunLog
 from oo_sim.logs.recorder import Recorder
 from oo_sim.logs.schema import CURVES, DECISIONS, LEARNINGS, SCHEMAS, USERS
 from oo_sim.logs.served import served_tables
@@ -46,3 +49,12 @@ __all__ = [
     "served_tables",
     "users_table",
 ]
+
+
+def open_log(path: str | Path) -> Log:
+    """Open a run directory, a served export, or a plain table (one file).
+
+    Raises `RunLogError`, naming the file and what is wrong with it.
+    """
+    place = Path(path)
+    return PlainLog(place) if place.is_file() else RunLog(place)

@@ -243,16 +243,3 @@ def _by_tip(
                 decision[row] = place
                 taken.add(place)
                 break
-
-
-def open_log(path: str | Path) -> Log:
-    """Open a run directory, a served export.
-
-    Raises `RunLogError`, naming the file and what is wrong with it.
-    """
-    place = Path(path)
-    if place.is_file():
-        from oo_sim.logs.plain import PlainLog  # noqa: PLC0415 (it is made of the types above)
-
-        return PlainLog(place)
-    return RunLog(place)
