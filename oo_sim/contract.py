@@ -87,6 +87,7 @@ class Learning(NamedTuple):
     """One reward per lane to learn from, where `learn` is true.
 
     `tick` is true in the one call a round in which time moves on, and false for further rewards of that round.
+    Where a reward names no decision, `t_decided` is `t_now`, the latest decision's number: -1 before the first.
     The arrays are used again in the next round: copy what you keep.
     """
 

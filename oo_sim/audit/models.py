@@ -229,12 +229,12 @@ class Windowed(Sums):
     def kept(self, lessons: Lessons) -> tuple[Bool, I64]:
         """Lessons leave with their decisions."""
         learned, until = super().kept(lessons)
-        learned &= lessons.t_now - lessons.decided < self.window
-        until = np.where(lessons.decided >= 0, np.minimum(until, lessons.decided + self.window), until)
-        order = np.lexsort((np.arange(len(until)), lessons.decided, lessons.lane, ~learned))
+        decided = np.maximum(lessons.decided, 0)  # before the first decision: as if of it
+        learned &= lessons.t_now - decided < self.window
+        until = np.minimum(until, decided + self.window)
+        order = np.lexsort((np.arange(len(until)), decided, lessons.lane, ~learned))
         a, b = order[:-1], order[1:]
-        again = (lessons.lane[a] == lessons.lane[b]) & (lessons.decided[a] == lessons.decided[b])
-        again &= learned[a] & learned[b] & (lessons.decided[a] >= 0)
+        again = (lessons.lane[a] == lessons.lane[b]) & (decided[a] == decided[b]) & learned[a] & learned[b]
         until[a[again]] = np.minimum(until[a[again]], lessons.t_now[b[again]])
         return learned, until
 
@@ -250,7 +250,7 @@ class Restarted(Sums):
         """An epoch is that of the next decision."""
         learned, until = super().kept(lessons)
         epoch = (lessons.t_now + 1) // self.period
-        learned &= lessons.decided // self.period == epoch
+        learned &= np.maximum(lessons.decided, 0) // self.period == epoch
         return learned, np.minimum(until, (epoch + 1) * self.period - 1)
 
 

@@ -1,6 +1,8 @@
 """The matrix: hashes of what every policy does in every small world, in one file. Any bit that changes shows.
 
 A hash cannot tell what was there before, but where it differs: in which round first, for which users, in which columns.
+The first user's decisions are kept themselves, so that the first of them that differs is shown with its old values. The
+matrix of the package's own worlds also holds what statistics say of fixed outcomes (`numbers`).
 """
 
 from __future__ import annotations
@@ -14,6 +16,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from oo_sim.contract import I64, U64, Bool, Decision, Learned, Offer
 from oo_sim.engine import Block, RoundError, forks, simulate
@@ -22,6 +25,7 @@ from oo_sim.entrants import entrants
 from oo_sim.errors import GateError
 from oo_sim.experiment import lanes
 from oo_sim.gate import environment, mechanisms
+from oo_sim.gate.numbers import numbers, other
 from oo_sim.gate.results import Difference, MatrixReport
 from oo_sim.results.result import write_whole
 from oo_sim.scenario import Scenario, load, parse_spec
@@ -31,6 +35,9 @@ FILE = "matrix.json"
 COLUMNS = ("offered", "truth", "x", "probs", "chosen", "propensity", "score", "explored", "learned")
 """What is hashed apart, so that it can be said what changed."""
 _ALL = len(COLUMNS)
+_KEPT = np.dtype([("chosen", "i1"), ("score", "<f4"), ("propensity", "<f4")])
+"""What is kept of the first user's decisions; `chosen` is -1 in rounds without one."""
+_FORMAT = 2
 FAILED = "failed: "
 
 
@@ -53,6 +60,7 @@ class _Trace:
     def __init__(self, users: int) -> None:
         self.hashes: U64 = np.zeros((_ALL, users), np.uint64)
         self.rounds: list[int] = []
+        self.kept: list[tuple[int, float, float]] = []
 
     def decided(self, t: I64, offer: Offer, decision: Decision, active: Bool) -> None:
         """Take in a round's offer and decision."""
@@ -66,6 +74,8 @@ class _Trace:
         for i, parts in enumerate(columns.values()):
             mix(self.hashes[i], *(np.asarray(part)[..., :n] for part in parts), where=active[:n])
         self.rounds.append(0)
+        first = (int(decision.chosen[0]), float(decision.score[0]), float(decision.propensity[0]))
+        self.kept.append(first if active[0] else (-1, 0.0, 0.0))
 
     def learned(self, learned: Learned) -> None:
         """Take in what was learned."""
@@ -89,7 +99,8 @@ def cells(scenarios: Sequence[str | Path] = ()) -> list[Cell]:
     ]
 
 
-_SIZE = 4 * _ALL + 2 * mechanisms.USERS
+_SIZE = 4 * (_ALL + 1) + 2 * mechanisms.USERS
+_ROUND = 2 + _KEPT.itemsize
 
 
 def _check_lanes(wanted: Sequence[Cell]) -> None:
@@ -101,7 +112,7 @@ def _check_lanes(wanted: Sequence[Cell]) -> None:
 
 
 def _fingerprint(cell: Cell) -> bytes:
-    """Checks of each column (4 bytes), of each user (2) and after each round (2)."""
+    """Checks of each column and the curves (4 bytes), of each user (2) and after each round (2); then what is kept."""
     world = build(cell.scenario, cell.bank)
     (entrant,) = entrants(world, [cell.policy])
     users, rounds = cell.scenario.users, cell.scenario.rounds
@@ -109,19 +120,19 @@ def _fingerprint(cell: Cell) -> bytes:
     placed = Block(0, 0, users).lanes(cell.scenario.seed)
     tally = simulate(world, entrant.policy, placed, users, rounds, [rounds], observer=trace)
     columns = b"".join(hashlib.blake2b(row.tobytes(), digest_size=4).digest() for row in trace.hashes)
+    columns += hashlib.blake2b(np.ascontiguousarray(tally.sums).tobytes(), digest_size=4).digest()
     ends = np.concatenate([trace.hashes.view(np.int64), tally.totals.reshape(-1, users)])
     each = b"".join(
         hashlib.blake2b(np.ascontiguousarray(ends[:, i]).tobytes(), digest_size=2).digest() for i in range(users)
     )
-    return (
-        columns + each.ljust(2 * mechanisms.USERS, b"\0") + b"".join(one.to_bytes(2, "little") for one in trace.rounds)
-    )
+    checks = b"".join(one.to_bytes(2, "little") for one in trace.rounds)
+    return columns + each.ljust(2 * mechanisms.USERS, b"\0") + checks + np.array(trace.kept, _KEPT).tobytes()
 
 
 def fingerprints(wanted: Sequence[Cell], workers: int | None = None) -> dict[str, str]:
     """What every cell does, as text; on forked processes where the system can."""
     longest = max((cell.scenario.rounds for cell in wanted), default=0)
-    out = forks.shared(len(wanted), -(-(_SIZE + 2 * longest + 8) // 8)).view(np.uint8)
+    out = forks.shared(len(wanted), -(-(_SIZE + _ROUND * longest + 8) // 8)).view(np.uint8)
     failed: dict[int, str] = {}
 
     def work(i: int) -> None:
@@ -139,7 +150,7 @@ def fingerprints(wanted: Sequence[Cell], workers: int | None = None) -> dict[str
     for i in range(len(wanted)):
         if not out[i, -1]:
             work(i)
-    sizes = [_SIZE + 2 * cell.scenario.rounds for cell in wanted]
+    sizes = [_SIZE + _ROUND * cell.scenario.rounds for cell in wanted]
     return {
         cell.name: failed.get(i) or base64.b85encode(out[i, : sizes[i]].tobytes()).decode()
         for i, cell in enumerate(wanted)
@@ -182,12 +193,13 @@ def _write(path: Path, scenarios: list[str], workers: int | None, accepted: list
     if bad := [name for name, text in found.items() if text.startswith(FAILED)]:
         raise GateError(f"{bad[0]}: {found[bad[0]]}; a matrix holds no policy that fails")
     facts = {
-        "format": 1,
+        "format": _FORMAT,
         "scenarios": scenarios,
         "versions": environment.versions(),
         "settings": {cell.scenario.name: cell.scenario.content_hash()[:16] for cell in wanted},
         "accepted": accepted,
         "cells": found,
+        "numbers": {} if scenarios else numbers(),
         **({"unchecked": True} if unchecked else {}),
     }
     write_whole(path, (json.dumps(facts, indent=0, sort_keys=True) + "\n").encode(), parents=True)
@@ -215,6 +227,8 @@ def check_matrix(*, directory: Path, workers: int | None = None) -> MatrixReport
         if hashes.get(world) != recorded["settings"].get(world):
             text += "; the scenario says something else"
         found.append(Difference(name, text + (f"; recorded with {told}" if told else "")))
+    said = recorded["numbers"] and other(recorded["numbers"], numbers())
+    found += [Difference(f"numbers {name}", f"{was} before, {here} now") for name, was, here in said]
     return MatrixReport(len(now), tuple(found), time.perf_counter() - start)
 
 
@@ -225,13 +239,13 @@ def _read(path: Path) -> dict[str, Any]:
         raise GateError(f"{path}: there is no matrix; record one with `oo-sim gate record --matrix`") from None
     except (OSError, ValueError) as error:
         raise GateError(f"{path}: can't be read: {error}") from error
-    if not isinstance(facts, dict) or facts.get("format") != 1 or not isinstance(facts.get("cells"), dict):
-        raise GateError(f"{path}: is not a matrix of format 1; record it again")
+    if not isinstance(facts, dict) or facts.get("format") != _FORMAT or not isinstance(facts.get("cells"), dict):
+        raise GateError(f"{path}: is not a matrix of format {_FORMAT}; record it again")
     return facts
 
 
 def _where(before: str | None, after: str | None, rounds: int) -> str:
-    """The first round, the users and the columns that differ."""
+    """The first round, the users and the columns that differ, and the first user's first decision that does."""
     if before is None:
         return "is not recorded"
     if after is None:
@@ -242,10 +256,20 @@ def _where(before: str | None, after: str | None, rounds: int) -> str:
     if len(was) != len(now):
         return "has another number of rounds than recorded"
     differs = was != now
-    columns = [name for i, name in enumerate(COLUMNS) if differs[4 * i : 4 * i + 4].any()]
-    each = differs[4 * _ALL : _SIZE].reshape(-1, 2).any(axis=1)
-    ahead = differs[_SIZE:].reshape(-1, 2).any(axis=1)
+    columns = [name for i, name in enumerate((*COLUMNS, "curves")) if differs[4 * i : 4 * i + 4].any()]
+    each = differs[4 * (_ALL + 1) : _SIZE].reshape(-1, 2).any(axis=1)
+    ahead = differs[_SIZE : _SIZE + 2 * rounds].reshape(-1, 2).any(axis=1)
     users = np.flatnonzero(each)
     who = "no user's totals" if len(users) == 0 else f"{len(users)} users, the first user-{users[0]}"
     when = f"from round {np.argmax(ahead) + 1} on" if ahead.any() else "in what was earned"
-    return f"changed {when}, of {who}: {', '.join(columns) or 'rewards'}"
+    kept = (np.frombuffer(values.tobytes()[_SIZE + 2 * rounds :], _KEPT) for values in (was, now))
+    return f"changed {when}, of {who}: {', '.join(columns) or 'rewards'}{_shown(*kept)}"
+
+
+def _shown(was: NDArray[np.void], now: NDArray[np.void]) -> str:
+    """The first decision of user-0 that is another one, before and after; empty where there is none."""
+    for r in np.flatnonzero(was != now)[:1].tolist():
+        fields = [name for name in _KEPT.names or () if was[name][r] != now[name][r]]
+        said = ", ".join(f"{name} {was[name][r]:.9g} before, {now[name][r]:.9g} now" for name in fields)
+        return f"; user-0 in round {r}: {said}"
+    return ""

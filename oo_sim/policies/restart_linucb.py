@@ -57,7 +57,8 @@ def restart_linucb(
     def update(state: Restarted, learning: Learning, noise: F64) -> Restarted:
         if learning.tick:
             _restart(state, (learning.t_now + 1) // period)  # the epoch of the next decision
-        current = learning.learn & (learning.t_decided // period == state.epoch)
+        decided = np.maximum(learning.t_decided, 0)  # what was rewarded before the first decision is of its epoch
+        current = learning.learn & (decided // period == state.epoch)
         ridge.update(state.model, learning._replace(learn=current), noise)
         return state
 

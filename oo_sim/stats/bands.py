@@ -32,13 +32,12 @@ class Band(NamedTuple):
 
 
 def sup_t_band(curves: ArrayLike, level: float = 0.95, *, seed: Seed, samples: int = 2000) -> Band:
-    """The sup-t band of the mean of `curves` (n users, T points), by a multiplier bootstrap over users.
+    """The sup-t band of the mean of `curves` (n users, T points), by a bootstrap-t over users.
 
-    Each sample flips the signs of whole users at random (Rademacher multipliers) and takes the largest t
-    statistic along the curve, with the variance of the flipped sample; the band's width is the `level`
-    quantile of those, and never below Student's for one point. Sources: Montiel Olea and Plagborg-Moller (2019)
-    for the sup-t band; Chernozhukov, Chetverikov and Kato (2013) for multipliers; the sign-flip t test is exact
-    for symmetric data.
+    Each sample draws whole users with replacement and takes the largest |t| along the curve, with the variance of
+    the drawn sample; the band's width is the `level` quantile of those, and never below Student's for one point.
+    Sources: Montiel Olea and Plagborg-Moller (2019) for the sup-t band; Hall (1988), "Theoretical comparison of
+    bootstrap confidence intervals", for the symmetric bootstrap-t, which is right where differences are skewed.
 
     Points at which nearly all users are at 0 (`few_differ`) are left out of what the band claims: their bounds are
     nan. Elsewhere, points where users do not differ have no width. ValueError with fewer than 2 users or values that
@@ -50,7 +49,7 @@ def sup_t_band(curves: ArrayLike, level: float = 0.95, *, seed: Seed, samples: i
     centred, error, varies = _spread(array)
     claimed = ~few_differ(array, ROUNDING)
     used = varies & claimed
-    peaks = _flipped(centred[:, used], seed, samples).max(axis=1) if used.any() else np.zeros(1)
+    peaks = _resampled(centred[:, used], seed, samples).max(axis=1) if used.any() else np.zeros(1)
     critical = max(float(np.quantile(peaks, level, method="higher")), _student(n, level) if used.any() else 0.0)
     half = np.where(claimed, critical * np.where(varies, error, 0.0), np.nan)
     return Band(mean, mean - half, mean + half, critical, n)
@@ -66,10 +65,11 @@ class MaxT(NamedTuple):
 
 
 def max_t(values: ArrayLike, level: float = 0.95, *, seed: Seed, samples: int = 4000) -> MaxT:
-    """Simultaneous inference on the means of `values` (n users, P columns), by the bootstrap of `sup_t_band`.
+    """Simultaneous inference on the means of `values` (n users, P columns), by flipping the signs of whole users.
 
-    Source: Westfall and Young (1993), single-step max-t; the sign flips are exact for differences of policies that are
-    exchangeable, as those of equal policies are, at any number of users.
+    Each sample takes the largest |t| over the columns, with the variance of the flipped sample. Source: Westfall and
+    Young (1993), single-step max-t; the sign flips (Rademacher multipliers: Chernozhukov, Chetverikov and Kato 2013)
+    are exact for differences of policies that are exchangeable, as those of equal policies are, at any number of users.
     """
     check_level(level)
     array = checked_curves(values)
@@ -108,6 +108,25 @@ def _spread(array: F64) -> tuple[F64, F64, NDArray[np.bool_]]:
     centred = array - mean
     error = np.sqrt((centred**2).sum(axis=0) / (n - 1) / n)
     return centred, error, error > 1e-12 * np.maximum(np.abs(mean), 1e-280)
+
+
+def _resampled(centred: F64, seed: Seed, samples: int) -> F64:
+    """|t| (samples, T) in each of `samples` draws, with replacement, of as many users from `centred` (n, T). A draw in
+    which no two users differ says nothing at that point: 0."""
+    n, rng = len(centred), generator(seed)
+    unit = centred / np.sqrt((centred**2).mean(axis=0))
+    both = np.concatenate([unit, unit**2], axis=1)
+    found: list[F64] = []
+    step = max(1, _CHUNK // n)
+    for start in range(0, samples, step):
+        count = min(step, samples - start)
+        drawn = rng.integers(0, n, (count, n)) + n * np.arange(count)[:, None]
+        times = np.bincount(drawn.ravel(), minlength=count * n).reshape(count, n).astype(np.float64)
+        mean, square = np.split(times @ both / n, 2, axis=1)
+        variance = np.maximum(square - mean**2, 0.0) / (n - 1)
+        varies = variance > 1e-12
+        found.append(np.where(varies, np.abs(mean) / np.sqrt(np.where(varies, variance, 1.0)), 0.0))
+    return np.concatenate(found)
 
 
 def _flipped(centred: F64, seed: Seed, samples: int) -> F64:

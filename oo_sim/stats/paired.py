@@ -11,6 +11,7 @@ from scipy import special
 
 from oo_sim.stats.few import few_interval, sign_test, too_few
 from oo_sim.stats.intervals import F64, Interval, clopper_pearson, column, mean_interval
+from oo_sim.stats.skewed import skewed_interval, skewed_test
 
 _NEAR = 5.0  # users' worth of comparisons on the rarer side: with fewer, the normal approximation ends
 
@@ -46,8 +47,9 @@ def paired(
     """Compares two policies by one value per user; both vectors (n,) list the same users in order.
 
     A user whose difference is at most `tolerance` in size counts as unchanged. Where nearly all are, bounds and p-value
-    are exact (`few_interval`, `sign_test`) and follow from `largest`, the largest difference that can be. ValueError
-    when the lengths differ, a value is not finite, or there is no user.
+    are exact (`few_interval`, `sign_test`) and follow from `largest`, the largest difference that can be; else they are
+    Student's, wider by what skewness asks for (`skewed_interval`). ValueError when the lengths differ, a value is not
+    finite, or there is no user.
     """
     a, b = _pair(baseline, candidate)
     n, step = len(a), b - a
@@ -56,12 +58,12 @@ def paired(
     if few := n > 1 and too_few(gain + lose, n):
         difference = few_interval(float(step.mean()), gain, lose, n, largest, level)
     else:
-        difference = mean_interval(step, level)
+        difference = skewed_interval(step, level)
     return Paired(
         mean_interval(a, level),
         mean_interval(b, level),
         difference,
-        sign_test(gain, lose) if few else t_test(step),
+        sign_test(gain, lose) if few else skewed_test(step),
         float(step.var()) / apart if apart > 0.0 else math.nan,
         clopper_pearson(gain, n, level),
         clopper_pearson(lose, n, level),

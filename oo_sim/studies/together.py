@@ -49,9 +49,9 @@ def _held(pair: Pair, own: float, critical: float, p: float) -> Pair:
     if pair.few:
         interval = exact_interval(pair, 1 - own)
         return pair._replace(simultaneous=interval, p_together=min(1.0, pair.p_value * (1 - LEVEL) / own))
-    half = critical * pair.spread / np.sqrt(n)
+    half = max(critical * pair.spread / np.sqrt(n), pair.difference.width / 2)  # never narrower than the pair's own
     interval = Interval(estimate, float(estimate - half), float(estimate + half), n)
-    return pair._replace(simultaneous=interval, p_together=p if pair.spread > 0.0 else pair.p_value)
+    return pair._replace(simultaneous=interval, p_together=max(p, pair.p_value) if pair.spread > 0.0 else pair.p_value)
 
 
 def ranks(outcomes: Outcomes, pairs: Sequence[Pair]) -> list[Rank]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -93,7 +94,9 @@ def test_another_repositorys_scenarios_and_private_policies(tmp_path: Path, monk
     (tmp_path / "matrix_private.py").write_text(PRIVATE.replace("PRIOR", "'prior': 1.5"))
     monkeypatch.delitem(__import__("sys").modules, "matrix_private")
     report = check_matrix(directory=kept, workers=1)
-    assert [each.cell for each in report.differences] == ["own matrix_private:mine"]
+    (found,) = report.differences
+    assert found.cell == "own matrix_private:mine"
+    assert re.search(r"; user-0 in round \d+: .*score [\d.e-]+ before, [\d.e-]+ now", found.text), found.text
     with pytest.raises(GateError, match="reason: it is empty"):
         accept_matrix(reason=" ", directory=kept)
     accept_matrix(reason="a larger prior", directory=kept, workers=1)
@@ -105,7 +108,7 @@ def test_what_is_damaged_or_missing_is_refused(tmp_path: Path) -> None:
     with pytest.raises(GateError, match="there is no matrix"):
         check_matrix(directory=tmp_path)
     (tmp_path / "matrix.json").write_text("{}")
-    with pytest.raises(GateError, match="not a matrix of format 1"):
+    with pytest.raises(GateError, match="not a matrix of format 2"):
         check_matrix(directory=tmp_path)
 
 

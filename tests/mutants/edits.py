@@ -150,7 +150,7 @@ EDITS: list[Edit] = [
         "policies/restart_linucb.py",
         "tests/policies",
         ("(learning.t_now + 1) // period)", "learning.t_now // period)"),
-        ("learning.learn & (learning.t_decided // period == state.epoch)", "learning.learn"),
+        ("learning.learn & (decided // period == state.epoch)", "learning.learn"),
     ),
     *_in(
         "policies/dlinucb.py",

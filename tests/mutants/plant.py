@@ -3,8 +3,9 @@
 
     python tests/mutants/plant.py --docs docs/gate.md [FIRST LAST]
 
-Nothing is copied: a process is forked for each fault, in which the one file is read with the fault in it. Kernels run
-without a compiler. A room's own tests are asked where neither gate nor audit saw anything.
+The package is copied once, so that nobody changes it meanwhile. For each fault a process is forked, in which the one
+file is read with the fault in it; kernels run without a compiler. A room's own tests are asked where neither gate nor
+audit saw anything. `--keep` is a file of what was found, which the next run takes over.
 """
 
 from __future__ import annotations
@@ -15,8 +16,10 @@ import importlib
 import json
 import os
 import select
+import shutil
 import signal
 import sys
+import tempfile
 import time
 import traceback
 from collections.abc import Callable, Iterator
@@ -26,7 +29,6 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 ROOT = Path(__file__).parents[2]
-PACKAGE = ROOT / "oo_sim"
 SECONDS = 900.0
 _LIBRARIES = (
     "numba",
@@ -91,18 +93,23 @@ def forked(work: Callable[[], Any]) -> Any:
     return json.loads(text) if status == 0 else None
 
 
-def planted(edits: list[Any], ask: bool) -> Iterator[tuple[Any, Seen]]:
-    """Each fault in turn, and what sees it; the room's tests are asked where nothing else did."""
+def planted(edits: list[Any], ask: bool, place: Path) -> Iterator[tuple[Any, Seen]]:
+    """Each fault in turn, planted in a copy at `place`, and what sees it; the room's tests are asked where nothing else
+    did."""
+    for name in ("oo_sim", "scenarios", "tests"):
+        shutil.copytree(ROOT / name, place / name)
+    shutil.copy(ROOT / "pyproject.toml", place)
+    sys.path[:0] = [str(place / "tests"), str(place)]
     for name in _LIBRARIES:
         importlib.import_module(name)
     sound = forked(_everything)
     assert sound is not None
     assert not sound["wrong"], sound["wrong"]
     for edit in edits:
-        seen = forked(partial(_seen, edit, sound))
+        seen = forked(partial(_seen, edit, sound, place))
         seen = Seen("import fails", "import fails", "", True) if seen is None else Seen(*seen)
         if ask and not (seen.gate or seen.audit):
-            seen = seen._replace(tests=_tested(edit))
+            seen = seen._replace(tests=_tested(edit, place))
         yield edit, seen
 
 
@@ -117,12 +124,12 @@ def _everything() -> dict[str, Any]:
 
     sight = probe.look(None)
     lines, _, wrong, _ = probe.served(None)
-    return {"cells": sight.cells, "served": lines, "wrong": sight.audit or wrong}
+    return {"cells": sight.cells, "served": lines, "wrong": sight.audit or wrong, "numbers": probe.numbers()}
 
 
-def _seen(edit: Any, sound: dict[str, Any]) -> Seen:
+def _seen(edit: Any, sound: dict[str, Any], place: Path) -> Seen:
     _interpreted()
-    imported_with(PACKAGE / edit.file, edit.old, edit.new)
+    imported_with(place / "oo_sim" / edit.file, edit.old, edit.new)
     from mutants import probe
 
     stem, room = Path(edit.file).stem, edit.room
@@ -131,22 +138,24 @@ def _seen(edit: Any, sound: dict[str, Any]) -> Seen:
     if room not in ("serving", "stats", "generator"):
         sight = probe.look(sound["cells"], stem)
         gate, audit, log = sight.gate, sight.audit, sight.log
+    if not gate and room == "stats":
+        gate = probe.other_number(sound["numbers"])
     if not gate and room in ("serving", "policies", "decide"):
         _, gate, found, changed = probe.served(sound["served"])
         audit, log = audit or found, log or changed
     return Seen(gate, audit, "", log)
 
 
-def _tested(edit: Any) -> str:
+def _tested(edit: Any, place: Path) -> str:
     """Whether the room's tests see it, in a process with compiled kernels, unless the fault is in one."""
 
     def work() -> int:
         if edit.room == "kernels":
             _interpreted()
-        imported_with(PACKAGE / edit.file, edit.old, edit.new)
+        imported_with(place / "oo_sim" / edit.file, edit.old, edit.new)
         import pytest
 
-        os.chdir(ROOT)
+        os.chdir(place)
         options = ["-q", "-x", "-n0", "-p", "no:cacheprovider", "-m", "not slow and not subprocess", "--no-header"]
         return int(pytest.main([edit.tests, *options]))
 
@@ -173,22 +182,38 @@ def table(rows: list[tuple[Any, Seen]]) -> str:
     return "\n".join(lines) + "\n"
 
 
+def _key(edit: Any) -> str:
+    return f"{edit.file}: {edit.old} -> {edit.new}"
+
+
+def _kept(path: Path | None) -> dict[str, Seen]:
+    if path is None or not path.exists():
+        return {}
+    return {key: Seen(*seen) for key, seen in map(json.loads, path.read_text(encoding="utf-8").splitlines())}
+
+
 def main() -> None:
     """Plant some faults, or all, and write the table."""
-    sys.path[:0] = [str(ROOT / "tests"), str(ROOT)]
-    from mutants.edits import EDITS
+    from edits import EDITS
 
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("range", nargs="*", type=int)
     parser.add_argument("--no-tests", action="store_true", help="do not ask tests where nothing else sees a fault")
     parser.add_argument("--only", default="", help="faults in files whose path contains this")
+    parser.add_argument("--keep", type=Path, help="what was found, a line of JSON for each fault")
     parser.add_argument("--docs", type=Path, help="the page whose table is written anew")
     given = parser.parse_args()
     first, last = given.range or (0, len(EDITS))
-    rows = []
-    for edit, seen in planted([one for one in EDITS[first:last] if given.only in one.file], not given.no_tests):
-        rows.append((edit, seen))
-        print(edit.file, repr(edit.new)[:60], seen, flush=True)
+    wanted = [one for one in EDITS[first:last] if given.only in one.file]
+    known = _kept(given.keep)
+    with tempfile.TemporaryDirectory(prefix="oo-sim-mutants-") as place:
+        for edit, seen in planted([one for one in wanted if _key(one) not in known], not given.no_tests, Path(place)):
+            known[_key(edit)] = seen
+            print(edit.file, repr(edit.new)[:60], seen, flush=True)
+            if given.keep:
+                with given.keep.open("a", encoding="utf-8") as out:
+                    out.write(json.dumps([_key(edit), seen]) + "\n")
+    rows = [(one, known[_key(one)]) for one in wanted]
     if given.docs:
         page = given.docs.read_text(encoding="utf-8")
         before, after = page.partition(_BEGIN)[0], page.partition(_END)[2]

@@ -15,11 +15,16 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 USERS, ROUNDS = 3, 44
-MANY = ("plain", "expired", "punctual", "late")
+MANY = ("plain", "masks", "expired", "punctual", "late", "drift")
 """Worlds in which every policy of a turn lives; in the others it is the first that can."""
 TURNS: Sequence[tuple[str, ...]] = (
-    ("linucb", "swlinucb:window=15", "egreedy:epsilon=0.4,decay=0.05,schedule=sqrt", "thompson:samples=6,scale=0.3"),
-    ("linucb_disjoint", "dlinucb:gamma=0.9", "logistic_ts", "softmax"),
+    (
+        "linucb",
+        "swlinucb:window=15,prior=0.5",
+        "egreedy:epsilon=0.4,decay=0.05,schedule=sqrt",
+        "thompson:samples=6,scale=0.3",
+    ),
+    ("linucb_disjoint", "dlinucb:gamma=0.9,prior=2", "logistic_ts", "softmax"),
     ("restart_linucb:period=20", "bootstrap_ts", "squarecb", "oracle", "linucb:alpha=0.3,prior=0.5,features=oo7x"),
     ("linucb_hybrid:sharing=2", "thompson", "egreedy:epsilon=0.4,decay=0.05,schedule=cbrt", "random", "greedy:prior=2"),
 )
@@ -97,7 +102,8 @@ def _lived(cell: Any) -> tuple[list[str], Any]:
     sampler = Sampler(setting, block.user_ids)
     lanes = block.lanes(scenario.seed)
     tally = simulate(world, entrant.policy, lanes, USERS, ROUNDS, [ROUNDS], observer=Both())
-    hashed = hashlib.blake2b(trace.hashes.tobytes() + tally.totals.tobytes(), digest_size=6).hexdigest()
+    ends = trace.hashes.tobytes() + tally.totals.tobytes() + tally.sums.tobytes()
+    hashed = hashlib.blake2b(ends, digest_size=6).hexdigest()
     if cell.bank is not None:
         return [hashed, hashed], None
     report = sampler.audit()
@@ -134,3 +140,20 @@ def served(sound: Sequence[str] | None) -> tuple[list[str], str, str, bool]:
     differs = "" if sound is None else trace.difference(list(sound), lines) or ""
     log = sound is not None and lines[-9:] != list(sound)[-9:]
     return lines, differs and f"served: {differs}", said[0] if said else "", log
+
+
+def numbers() -> dict[str, float | None]:
+    """What statistics say of fixed outcomes."""
+    from oo_sim.gate import numbers as given
+
+    return given.numbers()
+
+
+def other_number(sound: Mapping[str, float | None]) -> str:
+    """The first number that differs."""
+    from oo_sim.gate import numbers as given
+
+    try:
+        return next((f"numbers {name}" for name, _, _ in given.other(sound, given.numbers())), "")
+    except Exception as error:
+        return f"numbers: {type(error).__name__}"

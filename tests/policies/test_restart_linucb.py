@@ -44,6 +44,15 @@ def test_a_reward_of_an_epoch_that_is_over_is_not_learned() -> None:
     assert shown(policy, state, [[1.0]]) == 0.5
 
 
+def test_rewards_before_the_first_decision_are_of_the_first_epoch() -> None:
+    policy = restart_linucb(2, 0.0, raw(1))
+    state = policy.update(policy.init(2), taught([1.0], 1.0, -1, -1), NONE)
+    assert shown(policy, state, [[1.0]]) == 0.5
+    for t in (0, 1):
+        state = policy.update(state, nothing(1, t), NONE)
+    assert shown(policy, state, [[1.0]]) == 0.0
+
+
 def test_lanes_restart_in_rounds_of_their_own() -> None:
     policy = restart_linucb(10, features=raw(1))
     now = np.array([3, 9])

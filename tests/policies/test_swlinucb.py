@@ -62,6 +62,18 @@ def test_a_second_reward_for_a_decision_replaces_the_first() -> None:
     assert (state.gram[0, 0], state.b[0, 0]) == (4.0, 2.0)
 
 
+def test_rewards_before_the_first_decision_leave_with_it() -> None:
+    """Served only: a user is rewarded for what nobody decided here. It counts as decision 0 and is forgotten with it."""
+    policy = swlinucb(2, features=raw(1))
+    state = policy.update(policy.init(2), taught([2.0], -1.0, -1, -1), NONE)
+    state = policy.update(state, taught([2.0], 1.0, -1, -1, tick=False), NONE)
+    assert (state.gram[0, 0], state.b[0, 0]) == (4.0, 2.0)
+    for t in range(3):
+        assert state.gram[0, 0] == (4.0 if t < 3 else 0.0)
+        state = policy.update(state, nothing(1, t), NONE)
+    assert (state.gram[0, 0], state.b[0, 0]) == (0.0, 0.0)
+
+
 def test_lanes_may_stand_at_rounds_of_their_own_and_jump() -> None:
     """Lane 0 goes on round by round and keeps what is in its window; lane 1 jumps beyond its window."""
     policy = swlinucb(3, features=raw(1))

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 
-from oo_sim.audit import audit_tables
+from oo_sim.audit import audit_directory, audit_tables
 from oo_sim.serving.export import export_log
 
 from .conftest import Client, serving, task
@@ -33,6 +33,30 @@ def _call(client: Client, chance: random.Random) -> None:
         client.post(f"/reward/{policy}", body)
     if chance.random() < 0.02:
         client.post(f"/reset/{user.replace(' ', '%20')}")
+
+
+def test_rewards_before_the_first_decision_are_learned_and_forgotten(tmp_path: Path) -> None:
+    """After as many decisions as a window or an epoch has, scores are those of a user who was never rewarded."""
+    policies = ("swlinucb:window=3", "restart_linucb:period=4")
+    last: dict[tuple[str, str], float] = {}
+    with serving(tmp_path / "state", policies=policies, seed=5) as client:
+        for policy in ("swlinucb", "restart_linucb"):
+            for reward in (0.5, 1.0):
+                body = {"user_id": "early", "tip_id": "x", "reward": reward, "features": {"hour_of_day": 9}}
+                client.post(f"/reward/{policy}", body)
+            for user in ("early", "never"):
+                for t in range(6):
+                    context = {"hour_of_day": 9, "day_of_week": 1}
+                    body = {"user_id": user, "candidates": [task("a", priority=2)], "context": context}
+                    score = client.post(f"/score/{policy}", body)["score"]
+                    last[policy, user] = score
+                    if t == 0:
+                        last[policy, f"{user} at first"] = score
+    for policy in ("swlinucb", "restart_linucb"):
+        assert last[policy, "early at first"] != last[policy, "never at first"]
+        assert abs(last[policy, "early"] - last[policy, "never"]) < 1e-12
+    export_log(tmp_path / "state", tmp_path / "log")
+    assert audit_directory(tmp_path / "log").clean
 
 
 def test_a_served_log_passes_the_audit(tmp_path: Path) -> None:

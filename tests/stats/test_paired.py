@@ -16,10 +16,12 @@ SEEDS = st.integers(0, 2**32 - 1)
 
 
 def test_a_case_worked_by_hand() -> None:
-    """Differences 1, 1, 0, -1: mean 1/4, variance 11/12."""
+    """Differences 1, 1, 0, -1: mean 1/4, variance 11/12, sum of cubes about the mean -9/8, so that the skewness is
+    -(9/32) / (11/16)^(3/2), times sqrt(12) / 2 without its bias."""
     result = paired([1.0, 2.0, 3.0, 4.0], [2.0, 3.0, 3.0, 3.0])
     assert result.difference.estimate == 0.25
-    half = float(scipy_stats.t.ppf(0.975, 3)) * math.sqrt(11 / 12 / 4)
+    q, skewness = float(scipy_stats.t.ppf(0.975, 3)), 9 / 32 / (11 / 16) ** 1.5 * math.sqrt(12) / 2
+    half = q * (1 + skewness**2 * (q**4 + 2 * q**2 - 3) / 72) * math.sqrt(11 / 12 / 4)
     assert result.difference.upper == pytest.approx(0.25 + half)
     assert [share.estimate for share in (result.gain, result.lose, result.same)] == [0.5, 0.25, 0.25]
     assert result.variance_kept == pytest.approx((11 / 16) / (5 / 4 + 3 / 16))
@@ -28,10 +30,18 @@ def test_a_case_worked_by_hand() -> None:
 
 
 @given(SEEDS, st.integers(2, 60))
-def test_p_value_agrees_with_scipy(seed: int, n: int) -> None:
+def test_p_value_agrees_with_scipy_and_with_the_interval(seed: int, n: int) -> None:
+    """Without skewness it is Student's; with it, the interval at level 1 - p ends at 0."""
     rng = np.random.default_rng(seed)
-    a, b = rng.normal(size=n), rng.normal(0.2, 1.0, n)
-    assert paired(a, b).p_value == pytest.approx(float(scipy_stats.ttest_rel(b, a).pvalue))
+    step = rng.normal(0.2, 1.0, n)
+    assert t_test(step) == pytest.approx(float(scipy_stats.ttest_1samp(step, 0.0).pvalue))
+    even = np.concatenate([step, 0.4 - step])
+    assert paired(0.0 * even, even).p_value == pytest.approx(t_test(even), rel=1e-6)
+    found = paired(0.0 * step, np.exp(step) - 1.3)
+    if not 1e-12 < found.p_value < 0.999:
+        return
+    edge = paired(0.0 * step, np.exp(step) - 1.3, 1.0 - found.p_value).difference
+    assert min(abs(edge.lower), abs(edge.upper)) < 1e-6 * max(abs(edge.lower), abs(edge.upper))
 
 
 @given(SEEDS, st.integers(2, 40))
