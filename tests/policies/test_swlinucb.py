@@ -63,7 +63,7 @@ def test_a_second_reward_for_a_decision_replaces_the_first() -> None:
 
 
 def test_rewards_before_the_first_decision_leave_with_it() -> None:
-    """Served only: a user is rewarded for what nobody decided here. It counts as decision 0 and is forgotten with it."""
+    """Served only: a user is rewarded for what nobody decided here. It counts as decision 0, and leaves with it."""
     policy = swlinucb(2, features=raw(1))
     state = policy.update(policy.init(2), taught([2.0], -1.0, -1, -1), NONE)
     state = policy.update(state, taught([2.0], 1.0, -1, -1, tick=False), NONE)
