@@ -194,7 +194,7 @@ def _kept(path: Path | None) -> dict[str, Seen]:
 
 def main() -> None:
     """Plant some faults, or all, and write the table."""
-    from edits import EDITS
+    every = importlib.import_module("edits").EDITS  # beside this file
 
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("range", nargs="*", type=int)
@@ -203,8 +203,8 @@ def main() -> None:
     parser.add_argument("--keep", type=Path, help="what was found, a line of JSON for each fault")
     parser.add_argument("--docs", type=Path, help="the page whose table is written anew")
     given = parser.parse_args()
-    first, last = given.range or (0, len(EDITS))
-    wanted = [one for one in EDITS[first:last] if given.only in one.file]
+    first, last = given.range or (0, len(every))
+    wanted = [one for one in every[first:last] if given.only in one.file]
     known = _kept(given.keep)
     with tempfile.TemporaryDirectory(prefix="oo-sim-mutants-") as place:
         for edit, seen in planted([one for one in wanted if _key(one) not in known], not given.no_tests, Path(place)):
