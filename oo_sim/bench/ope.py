@@ -68,10 +68,13 @@ def drawn(n: int, seed: int = 1) -> Decisions:
     return Decisions(pi, q, chosen, p[np.arange(n), chosen], rng.random(n), np.arange(n) // EACH)
 
 
-def rows(made: Decisions) -> ope.Rows:
-    """As our estimators take them."""
+def rows(made: Decisions, *, model: bool) -> ope.Rows:
+    """As our estimators take them, with or without the model's predictions."""
     at = np.arange(len(made.r)), made.chosen
-    return ope.rows(made.pi[at] / made.p, made.r, made.q[at], (made.q * made.pi).sum(axis=1), made.user)
+    w = made.pi[at] / made.p
+    if not model:
+        return ope.rows(w, made.r, user=made.user)
+    return ope.rows(w, made.r, made.q[at], np.einsum("nk,nk->n", made.q, made.pi), made.user)
 
 
 def bench(repeats: int = 7, decisions: int = 1_000_000) -> Measured:
@@ -99,7 +102,7 @@ def bench(repeats: int = 7, decisions: int = 1_000_000) -> Measured:
 
 
 def _ours(made: Decisions, estimators: list[Estimator]) -> list[float]:
-    sums = ope.sums(rows(made), estimators)
+    sums = ope.sums(rows(made, model=any(each.uses_model for each in estimators)), estimators)
     return [ope.estimate(estimator, sums).value.estimate for estimator in estimators]
 
 

@@ -92,10 +92,15 @@ class RunLog(RunFiles):
             users, last = pc.count_distinct(keys["user_id"]).as_py(), pc.max(keys["t"]).as_py()
             self.manifest = replace(self.manifest, users=users, rounds=0 if last is None else last + 1)
 
-    @property
+    @cached_property
     def policies(self) -> tuple[LoggedPolicy, ...]:
-        """The policies that decided in it; a served one stands once, with the parameters it had last."""
-        return tuple({policy.label: policy for policy in self.manifest.policies}.values())
+        """The policies that decided in it; a served one stands once, with the parameters it had last, and is left out
+        where it was mounted and never asked, unless none was."""
+        found = {policy.label: policy for policy in self.manifest.policies}
+        if self.manifest.served and len(found) > 1:
+            asked = set(pc.unique(self.decisions().table(["policy"])["policy"]).to_pylist())
+            found = {label: policy for label, policy in found.items() if label in asked} or found
+        return tuple(found.values())
 
     @cached_property
     def exported_at(self) -> float | None:

@@ -35,24 +35,27 @@ def predictable_ridge(
         at = int(np.flatnonzero((place < 0) | (place >= sizes))[0])
         raise ValueError(f"chosen: row {at} is {place[at]}, and that decision has {sizes[at]} candidates")
     _, who = np.unique(np.asarray(user), return_inverse=True)
-    turn = nth(who)
-    order = np.argsort(turn, kind="stable")
+    count = np.bincount(who)
+    rank = np.empty(len(count), np.int64)
+    rank[np.argsort(-count, kind="stable")] = np.arange(len(count))  # so that those who are left stand first
+    turn, lane = nth(who), rank[who]
+    order = np.lexsort((lane, turn))
     cuts = np.searchsorted(turn[order], np.arange(turn.max(initial=-1) + 2))
-    d, users = features.shape[1] + 1, int(who.max(initial=-1)) + 1
-    inverse = np.tile(np.eye(d) / prior, (users, 1, 1))
-    theta = np.zeros((users, d))
+    d = features.shape[1] + 1
+    inverse = np.tile(np.eye(d)[:, :, None] / prior, (1, 1, len(count)))  # users along the last axis, which is long
+    theta = np.zeros((len(count), d))
     predicted = np.empty(M)
     for start, stop in itertools.pairwise(cuts):
-        now = order[start:stop]
-        lane = who[now]
+        now, m = order[start:stop], stop - start  # one decision of each of the first m users
         flat, owner = _spread(begin[now], sizes[now])
-        predicted[flat] = theta[lane[owner], 0] + np.einsum("cd,cd->c", features[flat], theta[lane[owner], 1:])
+        predicted[flat] = theta[owner, 0] + np.einsum("cd,cd->c", features[flat], theta[owner, 1:])
         served = begin[now] + place[now]
-        v = np.concatenate([np.ones((len(now), 1)), features[served]], axis=1)
-        u = np.einsum("nde,ne->nd", inverse[lane], v)
-        gain = 1.0 / (1.0 + np.einsum("nd,nd->n", v, u))
-        theta[lane] += (gain * (reward[now] - predicted[served]))[:, None] * u
-        inverse[lane] -= gain[:, None, None] * u[:, :, None] * u[:, None, :]
+        v = np.concatenate([np.ones((1, m)), features[served].T])
+        known = inverse[:, :, :m]
+        u = np.einsum("den,en->dn", known, v)
+        gain = 1.0 / (1.0 + (v * u).sum(axis=0))
+        theta[:m] += ((gain * (reward[now] - predicted[served])) * u).T
+        known -= (gain * u)[:, None] * u
     return predicted
 
 
