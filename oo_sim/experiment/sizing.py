@@ -19,7 +19,7 @@ from oo_sim.work import Store, Unit, play
 _BASE, _TILES = 276e6, 21e6  # bytes of a process with all kernels loaded, and with what plays tiles
 _FORK = 45e6  # of what each further process has of its own
 _USER, _ROW, _PACKED = 161, 85, 32  # at work: of a user, of a row of the users table, of one that is packed to be kept
-_WRITING, _HELD = 81e6, 61  # of what writes rows to a file; of a row that stays in memory
+_WRITING, _WRITTEN, _HELD = 405, 200_000, 61  # of a row that is written, for so many at most; of one that stays
 _DISK_ROW, _PART_ROW, _KEPT_ROW = 18, 75, 20  # on disk: of a row of the users table, until they are joined, and kept
 _CANDIDATE, _DECISION = 0.6, 60  # of a logged candidate's numbers, a decision
 _CALIBRATED = 832, 100  # users and rounds of a calibration
@@ -89,7 +89,7 @@ def estimate(
     memory = _BASE + users * _USER + at_once * (_ROW + (_PACKED if resume else 0))
     memory += scenario.rounds * scenario.replicates * 14 * 8 * policies * 3  # curves
     if out is not None and rows:
-        memory += _WRITING
+        memory += min(rows, _WRITTEN) * _WRITING
     elif plan.shard is None:
         memory += rows * _HELD
     in_tiles = [_in_tiles(plan, entrant, users * scenario.rounds) for entrant in plan.taking_part]
