@@ -40,7 +40,7 @@ from oo_sim.generator.embed import embed_bank
 from oo_sim.generator.judging import judge_banks, missing
 from oo_sim.generator.mock import MockServer, Profile
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(3000)]
 KEY = "sk-real-litellm-4711"
 ALIASES = ("tip-generator", "judge", "user", "embedder")
 TASKS = [{"id": "1", "content": "call the dentist"}, {"id": "2", "content": "water the plants"}]

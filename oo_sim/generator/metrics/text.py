@@ -66,7 +66,8 @@ def self_bleu(texts: Sequence[tuple[str, ...]]) -> float | None:
         return None
     counts = [[Counter(_grams(text, n)) for text in texts] for n in range(1, _ORDER + 1)]
     highest = [_two_highest(order) for order in counts]
-    scores = [_bleu(texts, counts, highest, at) for at in range(len(texts))]
+    lengths = Counter(map(len, texts))
+    scores = [_bleu(counts, highest, at, _nearest(lengths, len(text))) for at, text in enumerate(texts)]
     return sum(scores) / len(scores)
 
 
@@ -152,13 +153,19 @@ def _two_highest(counts: Sequence[Counter[Gram]]) -> dict[Gram, tuple[int, int, 
     return best
 
 
+def _nearest(lengths: Counter[int], own: int) -> int:
+    """The length of another text that is nearest to a text's own, the shorter one of two."""
+    if lengths[own] > 1:
+        return own
+    return min((one for one in lengths if one != own), key=lambda one: (abs(one - own), one))
+
+
 def _bleu(
-    texts: Sequence[tuple[str, ...]],
     counts: Sequence[Sequence[Counter[Gram]]],
     highest: Sequence[dict[Gram, tuple[int, int, int]]],
     at: int,
+    nearest: int,
 ) -> float:
-    length = len(texts[at])
     logs = []
     for order, (counter, best) in enumerate(zip((row[at] for row in counts), highest, strict=True)):
         total = sum(counter.values())
@@ -167,8 +174,7 @@ def _bleu(
         if matched + smooth == 0:
             return 0.0
         logs.append(math.log((matched + smooth) / (total + smooth)))
-    nearest = min((len(text) for index, text in enumerate(texts) if index != at), key=lambda n: (abs(n - length), n))
-    brevity = min(0.0, 1 - nearest / length)
+    brevity = min(0.0, 1 - nearest / counts[0][at].total())
     return math.exp(brevity + sum(logs) / len(logs))
 
 
