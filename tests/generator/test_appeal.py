@@ -63,8 +63,17 @@ def test_the_hidden_taste_is_as_documented() -> None:
     assert max(worth[kind] for kind in KINDS if kind not in ("good", "paraphrase")) == worth["generic"]
 
 
+def printed(column: int) -> dict[str, float]:
+    """A column of the table in docs/llm.md: keywords, panel, fitted."""
+    page = (Path(__file__).parents[2] / "docs" / "llm.md").read_text("utf-8")
+    rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in page.splitlines() if line.startswith("|")]
+    return {row[0]: float(row[column]) for row in rows if row[0] in KINDS}
+
+
 def test_a_panel_ranks_by_meaning() -> None:
-    check_order(panel(mock_gateway(FAIR), 8), 0.25)
+    found = panel(mock_gateway(FAIR), 16)
+    check_order(found, 0.25)
+    assert found == pytest.approx(printed(2), abs=0.006)
 
 
 def test_keywords_do_not() -> None:
@@ -74,6 +83,7 @@ def test_keywords_do_not() -> None:
     }
     assert named["good"] == named["insult"] == named["shuffled"] == named["bare title"] == named["denied"] == len(TASKS)
     assert named["paraphrase"] == named["generic"] == 0
+    assert printed(1) == {kind: 0.6 if found else -0.6 for kind, found in named.items()}
 
 
 def test_a_fitted_appeal_ranks_texts_about_tasks_that_it_never_saw() -> None:
@@ -98,6 +108,7 @@ def test_a_fitted_appeal_ranks_texts_about_tasks_that_it_never_saw() -> None:
                 held = [fitted.Sample("v", text, tuple(TASKS), 10) for task, text in own if task in unknown]
                 worth[kind] += [float(value) for value in made.appeal.utilities(fitted.encode(asker, held))]
     check_order(ranked(worth), 0.6)
+    assert ranked(worth) == pytest.approx(printed(3), abs=0.006)
     y = [one.reaction for one in samples]
     assert made.appeal.held_out > made.appeal.held_out_constant + 0.1
     assert made.appeal.held_out > log_likelihood(utilities, y) - 0.05
