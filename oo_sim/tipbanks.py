@@ -25,9 +25,9 @@ from oo_sim.generator.appeal.fitted import Sample, embed_questions, encode, read
 from oo_sim.generator.appeal.keywords import about, contradicts
 from oo_sim.generator.appeal.logit import offset
 from oo_sim.generator.appeal.panel import PRIOR, Shown, ask_panel, panel_questions
-from oo_sim.generator.asking import Asker, beside
 from oo_sim.generator.bank import Bank, Record, Work, contexts_from_tasks, read_bank
 from oo_sim.generator.bank.record import OK, context_text
+from oo_sim.generator.gateway.asking import Asker, beside
 from oo_sim.scenario import Appeal, Scenario, TipsWorld
 from oo_sim.worlds import Scene, TipBank, build, scenes
 

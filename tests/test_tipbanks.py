@@ -21,8 +21,8 @@ from oo_sim.generator import Options, TipGenerator, open_gateway
 from oo_sim.generator.appeal.fitted import Sample, encode, fit_appeal, write_appeal
 from oo_sim.generator.appeal.keywords import about, contradicts
 from oo_sim.generator.appeal.logit import probabilities
-from oo_sim.generator.asking import Asker
 from oo_sim.generator.bank import Record, generate_bank, read_bank, write_bank
+from oo_sim.generator.gateway.asking import Asker
 from oo_sim.generator.mock.meaning import taste
 from oo_sim.results.summary import notes
 from oo_sim.scenario import validate

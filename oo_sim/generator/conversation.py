@@ -15,11 +15,11 @@ from oo_sim.generator.errors import (
     GenerationError,
     NoTipsError,
 )
-from oo_sim.generator.exchange import Answer, Call, Try, Usage, again, json_body, summed
+from oo_sim.generator.gateway.exchange import Answer, Call, Try, Usage, again, json_body, summed
+from oo_sim.generator.gateway.settings import Options
+from oo_sim.generator.gateway.wire import Completion, WireError, error_message, estimate, read_completion
 from oo_sim.generator.parser import MAX_CHARS, MAX_TIPS, MalformedError, Parsed, Tip, parse
 from oo_sim.generator.prompt import Message, Prompt, capped
-from oo_sim.generator.settings import Options
-from oo_sim.generator.wire import Completion, WireError, error_message, estimate, read_completion
 
 HTTP_OK = 200
 LEAST_ROOM = 256

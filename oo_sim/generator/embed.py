@@ -7,10 +7,10 @@ from collections.abc import Callable, Sequence
 from itertools import combinations
 from typing import NamedTuple
 
-from oo_sim.generator.asking import Asker, Question, Reply
 from oo_sim.generator.bank.files import Bank
 from oo_sim.generator.bank.record import Record
-from oo_sim.generator.exchange import json_body
+from oo_sim.generator.gateway.asking import Asker, Question, Reply
+from oo_sim.generator.gateway.exchange import json_body
 from oo_sim.generator.metrics.metric import Metric, Section, mean, share
 
 EMBEDDER = "embedder"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from oo_sim.errors import GeneratorInputError, OoSimError
-from oo_sim.generator.exchange import Try, Usage, summed
+from oo_sim.generator.gateway.exchange import Try, Usage, summed
 
 
 class StoppedError(OoSimError):

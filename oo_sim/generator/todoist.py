@@ -23,7 +23,7 @@ from pydantic import SecretStr, ValidationError
 
 from oo_sim.errors import GeneratorInputError
 from oo_sim.generator.context import Task, age_days
-from oo_sim.generator.exchange import MAX_WAIT
+from oo_sim.generator.gateway.exchange import MAX_WAIT
 
 TokenStatus = Literal["ok", "expired", "missing", "forbidden"]
 DEFAULT_URL = "https://api.todoist.com"

@@ -11,11 +11,11 @@ from typing import NamedTuple
 from oo_sim.errors import GeneratorInputError
 from oo_sim.generator import Gateway, Options, TipGenerator, judging, load_prompt, open_gateway
 from oo_sim.generator.appeal import fitted
-from oo_sim.generator.asking import Asker, Reply, beside, spent
 from oo_sim.generator.bank import Bank, Limits, Work, generate_bank, read_bank, read_contexts, write_bank
 from oo_sim.generator.bank import rescore as rescored
-from oo_sim.generator.cassette import RecorderTransport
 from oo_sim.generator.embed import EMBEDDER, embed_bank, embed_section
+from oo_sim.generator.gateway.asking import Asker, Reply, beside, spent
+from oo_sim.generator.gateway.cassette import RecorderTransport
 from oo_sim.generator.metrics import Metric, Section, summarise
 from oo_sim.generator.metrics.prices import read_prices
 from oo_sim.generator.parser import ParserPolicy

@@ -13,9 +13,9 @@ import httpx
 import pytest
 from pydantic import SecretStr
 
-from oo_sim.generator.client import Gateway
 from oo_sim.generator.context import GenerationContext, Task
-from oo_sim.generator.settings import Address
+from oo_sim.generator.gateway.client import Gateway
+from oo_sim.generator.gateway.settings import Address
 
 KEY = "sk-very-secret-4711"
 ADDRESS = Address("http://gateway.test", SecretStr(KEY))

@@ -16,9 +16,9 @@ from oo_sim.errors import GeneratorInputError
 from oo_sim.generator.appeal import fitted, keywords
 from oo_sim.generator.appeal.logit import CUTS, fit, log_likelihood, offset, probabilities
 from oo_sim.generator.appeal.panel import PRIOR, Shown, ask_panel
-from oo_sim.generator.asking import Asker
-from oo_sim.generator.client import Gateway, TipGenerator
 from oo_sim.generator.context import GenerationContext, Task
+from oo_sim.generator.gateway.asking import Asker
+from oo_sim.generator.gateway.client import Gateway, TipGenerator
 from oo_sim.generator.mock import Profile, mock_gateway
 from oo_sim.generator.mock.meaning import taste
 

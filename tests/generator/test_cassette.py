@@ -9,12 +9,12 @@ import httpx
 import pytest
 
 from oo_sim.errors import GeneratorInputError
-from oo_sim.generator.cassette import CassetteMissError, RecorderTransport, cassette_gateway, read_cassette
-from oo_sim.generator.client import Gateway, TipGenerator
 from oo_sim.generator.context import GenerationContext, Task
 from oo_sim.generator.errors import GenerationError
-from oo_sim.generator.live import UnusableAnswerError
-from oo_sim.generator.settings import Options
+from oo_sim.generator.gateway.cassette import CassetteMissError, RecorderTransport, cassette_gateway, read_cassette
+from oo_sim.generator.gateway.client import Gateway, TipGenerator
+from oo_sim.generator.gateway.live import UnusableAnswerError
+from oo_sim.generator.gateway.settings import Options
 
 from .conftest import ADDRESS, CONTEXT, KEY, TIPS, Script, completion
 

@@ -12,7 +12,6 @@ import pytest
 from pydantic import SecretStr
 
 from oo_sim.errors import GeneratorInputError
-from oo_sim.generator.client import AsyncTipGenerator, TipGenerator
 from oo_sim.generator.conversation import Generation
 from oo_sim.generator.errors import (
     GatewayError,
@@ -20,8 +19,9 @@ from oo_sim.generator.errors import (
     GenerationError,
     NoTipsError,
 )
-from oo_sim.generator.exchange import Usage
-from oo_sim.generator.settings import Address, Options
+from oo_sim.generator.gateway.client import AsyncTipGenerator, TipGenerator
+from oo_sim.generator.gateway.exchange import Usage
+from oo_sim.generator.gateway.settings import Address, Options
 
 from .conftest import ADDRESS, CONTEXT, KEY, TIPS, Script, completion
 

@@ -11,9 +11,9 @@ import yaml
 
 from oo_sim.generator.appeal.panel import USER
 from oo_sim.generator.embed import EMBEDDER
+from oo_sim.generator.gateway.settings import DEFAULT_KEY, DEFAULT_URL, Address, Options
 from oo_sim.generator.judging import JUDGE
 from oo_sim.generator.mock.bodies import ALIASES
-from oo_sim.generator.settings import DEFAULT_KEY, DEFAULT_URL, Address, Options
 
 ROOT = Path(__file__).parents[2]
 _VARIABLE = re.compile(r"(?<!\$)\$\{(\w+)(?::-([^}]*))?\}")

@@ -11,15 +11,15 @@ import httpx
 import pytest
 
 from oo_sim.errors import GeneratorInputError
-from oo_sim.generator.asking import Asker, spent
 from oo_sim.generator.bank import Bank, contexts_from_tasks, generate_bank
-from oo_sim.generator.client import Gateway, TipGenerator
 from oo_sim.generator.embed import cosine, embed_bank, embed_section
-from oo_sim.generator.exchange import Usage
+from oo_sim.generator.gateway.asking import Asker, spent
+from oo_sim.generator.gateway.client import Gateway, TipGenerator
+from oo_sim.generator.gateway.exchange import Usage
+from oo_sim.generator.gateway.wire import WireError, read_embeddings
 from oo_sim.generator.judging.pairs import UNREADABLE, Pair, judge_banks, judge_section, missing, read_verdict, score
 from oo_sim.generator.metrics import Metric
 from oo_sim.generator.mock import Profile, mock_gateway
-from oo_sim.generator.wire import WireError, read_embeddings
 
 from .conftest import Script, completion
 

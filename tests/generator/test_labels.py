@@ -13,9 +13,9 @@ import numpy as np
 import pytest
 
 from oo_sim.errors import GeneratorInputError
-from oo_sim.generator.asking import Asker
 from oo_sim.generator.bank import Bank
-from oo_sim.generator.client import TipGenerator
+from oo_sim.generator.gateway.asking import Asker
+from oo_sim.generator.gateway.client import TipGenerator
 from oo_sim.generator.judging import (
     Label,
     Pair,

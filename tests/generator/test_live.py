@@ -13,11 +13,11 @@ from collections.abc import Callable
 import pytest
 from pydantic import SecretStr
 
-from oo_sim.generator.client import AsyncTipGenerator, Gateway, TipGenerator
 from oo_sim.generator.conversation import Generation
 from oo_sim.generator.errors import GenerationError
-from oo_sim.generator.live import LiveTransport
-from oo_sim.generator.settings import Address, Options
+from oo_sim.generator.gateway.client import AsyncTipGenerator, Gateway, TipGenerator
+from oo_sim.generator.gateway.live import LiveTransport
+from oo_sim.generator.gateway.settings import Address, Options
 
 from .conftest import CONTEXT, KEY, TIPS, completion, read_request, serve
 

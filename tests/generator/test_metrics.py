@@ -10,7 +10,7 @@ import pytest
 from oo_sim.generator.bank import Bank, BankInfo, Record
 from oo_sim.generator.bank.record import context_text
 from oo_sim.generator.context import GenerationContext, Task
-from oo_sim.generator.exchange import Try, Usage
+from oo_sim.generator.gateway.exchange import Try, Usage
 from oo_sim.generator.metrics import Metric, summarise
 from oo_sim.generator.metrics.prices import Prices
 from oo_sim.generator.metrics.text import (

@@ -17,9 +17,10 @@ from hypothesis import strategies as st
 from oo_sim.errors import GeneratorInputError
 from oo_sim.generator.appeal.keywords import about, contradicts
 from oo_sim.generator.bank import Bank, contexts_from_tasks, generate_bank
-from oo_sim.generator.client import Gateway, TipGenerator
 from oo_sim.generator.context import GenerationContext, Task
 from oo_sim.generator.errors import GenerationError
+from oo_sim.generator.gateway.client import Gateway, TipGenerator
+from oo_sim.generator.gateway.settings import Address, Options
 from oo_sim.generator.mock import (
     MockAnswer,
     MockRequest,
@@ -34,7 +35,6 @@ from oo_sim.generator.mock import (
 from oo_sim.generator.mock.catalogue import GATEWAY_FAULTS, REPLY_FAULTS
 from oo_sim.generator.parser import MalformedError, parse
 from oo_sim.generator.prompt import default_prompt
-from oo_sim.generator.settings import Address, Options
 
 TASKS = ("Water the ferns", "Open the tax letter", "Call Ada about the roof")
 CONTEXT = GenerationContext(

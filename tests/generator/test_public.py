@@ -10,7 +10,7 @@ from oo_sim.generator import bank, mock
 NAMES = """
 Address AsyncTipGenerator Gateway GatewayError GatewayUnreachableError Generation GenerationContext GenerationError
 GeneratorInputError MAX_TIPS MalformedError NoTipsError Options Parsed Prompt Task Tip TipGenerator Try Usage age_days
-asking bank build_context cassette default_prompt embed judging load_prompt metrics mock open_gateway parse todoist
+bank build_context default_prompt embed gateway judging load_prompt metrics mock open_gateway parse todoist
 """
 
 

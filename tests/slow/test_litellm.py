@@ -34,9 +34,9 @@ from oo_sim.generator import (
     Try,
 )
 from oo_sim.generator.appeal.panel import Shown, ask_panel
-from oo_sim.generator.asking import Asker, beside, spent
 from oo_sim.generator.bank import contexts_from_tasks, generate_bank
 from oo_sim.generator.embed import embed_bank
+from oo_sim.generator.gateway.asking import Asker, beside, spent
 from oo_sim.generator.judging import judge_banks, missing
 from oo_sim.generator.mock import MockServer, Profile
 

@@ -15,8 +15,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from oo_sim.contract import REACTIONS
 from oo_sim.errors import GeneratorInputError
 from oo_sim.generator.appeal.logit import CUTS, fit, log_likelihood, probabilities
-from oo_sim.generator.asking import Asker, Progress, Question
 from oo_sim.generator.embed import EMBEDDER, cosine, embedding
+from oo_sim.generator.gateway.asking import Asker, Progress, Question
 from oo_sim.generator.metrics.metric import Metric, Section, known
 from oo_sim.generator.metrics.text import misses_the_hour, names_a_task, sentences, words
 from oo_sim.stats import mean_interval

@@ -14,9 +14,9 @@ from typing import NamedTuple
 
 from oo_sim.contract import REACTIONS
 from oo_sim.generator.appeal.logit import offset
-from oo_sim.generator.asking import Asker, Question
 from oo_sim.generator.context import GenerationContext
-from oo_sim.generator.exchange import json_body
+from oo_sim.generator.gateway.asking import Asker, Question
+from oo_sim.generator.gateway.exchange import json_body
 from oo_sim.generator.judging.pairs import read_object
 from oo_sim.generator.prompt import DAYS, capped, data_block
 

@@ -12,8 +12,8 @@ from typing import NamedTuple
 
 from oo_sim.generator.bank.files import Bank, Journal, check_same, read_bank, write_bank
 from oo_sim.generator.bank.record import OK, BankInfo, Record, Work, context_text, failed, succeeded
-from oo_sim.generator.client import AGAIN, TipGenerator
 from oo_sim.generator.errors import GenerationError, StoppedError
+from oo_sim.generator.gateway.client import AGAIN, TipGenerator
 
 Progress = Callable[[int, int], None]
 RETRIED = 64

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from oo_sim.generator.context import GenerationContext
 from oo_sim.generator.conversation import Generation
 from oo_sim.generator.errors import GatewayUnreachableError, GenerationError
-from oo_sim.generator.exchange import Try, Usage, summed
+from oo_sim.generator.gateway.exchange import Try, Usage, summed
 from oo_sim.generator.parser import Tip
 
 OK = 200

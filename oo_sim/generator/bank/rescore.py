@@ -7,9 +7,9 @@ from dataclasses import replace
 from oo_sim.generator.bank.files import Bank
 from oo_sim.generator.bank.record import OK, UNREACHABLE, Record, is_answered
 from oo_sim.generator.conversation import read_reply, task_ids
-from oo_sim.generator.exchange import Try
+from oo_sim.generator.gateway.exchange import Try
+from oo_sim.generator.gateway.settings import Options
 from oo_sim.generator.parser import MalformedError, Parsed, ParserPolicy
-from oo_sim.generator.settings import Options
 
 NOT_RECORDED = "not_recorded"
 """The failure of a generation that would have gone on where the recorded tries end: what comes then is not known."""

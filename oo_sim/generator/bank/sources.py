@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from oo_sim.errors import GeneratorInputError
 from oo_sim.generator.bank.record import Work, context_text
 from oo_sim.generator.context import GenerationContext, Task, build_context, with_overdue
-from oo_sim.generator.wire import clean
+from oo_sim.generator.gateway.wire import clean
 
 
 class _Line(BaseModel):

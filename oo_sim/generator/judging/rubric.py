@@ -12,10 +12,10 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from oo_sim.errors import GeneratorInputError
-from oo_sim.generator.asking import Asker, Question, Reply
 from oo_sim.generator.bank.files import Bank
 from oo_sim.generator.bank.record import Record
-from oo_sim.generator.exchange import json_body
+from oo_sim.generator.gateway.asking import Asker, Question, Reply
+from oo_sim.generator.gateway.exchange import json_body
 from oo_sim.generator.judging.pairs import JUDGE, read_object, tips_block
 from oo_sim.generator.metrics.metric import Section, mean, share
 from oo_sim.generator.prompt import capped, data_block

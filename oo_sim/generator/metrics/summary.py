@@ -9,7 +9,7 @@ from functools import partial
 from oo_sim.generator.bank.files import Bank
 from oo_sim.generator.bank.record import OK, Record, is_answered
 from oo_sim.generator.bank.rescore import NOT_RECORDED
-from oo_sim.generator.exchange import Try
+from oo_sim.generator.gateway.exchange import Try
 from oo_sim.generator.metrics.metric import Metric, Section, mean, over_samples, percentile, ratio, share
 from oo_sim.generator.metrics.prices import Prices, cost
 from oo_sim.generator.metrics.text import (

@@ -11,13 +11,13 @@ import re
 from statistics import NormalDist
 from typing import Any, NamedTuple
 
+from oo_sim.generator.gateway.wire import estimate
 from oo_sim.generator.mock import bodies
 from oo_sim.generator.mock.catalogue import CANARY, GATEWAY_FAULTS, REPLY_FAULTS, GatewayFault, cut, dumps
 from oo_sim.generator.mock.draws import Draws
 from oo_sim.generator.mock.models import embed, reaction, verdict
 from oo_sim.generator.mock.profile import Profile, load_profile, profile_names
 from oo_sim.generator.mock.tips import read_prompt, write_tips
-from oo_sim.generator.wire import estimate
 
 HANG_MS = 6_000_000.0
 """As long as a LiteLLM waits for a model by default: longer than any client."""

@@ -7,11 +7,11 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 from oo_sim.errors import GeneratorInputError
-from oo_sim.generator.client import DEADLINE, OCCURRENCE
+from oo_sim.generator.gateway.client import DEADLINE, OCCURRENCE
+from oo_sim.generator.gateway.settings import MAX_BYTES
 from oo_sim.generator.mock.answer import MockAnswer, MockRequest, answer
 from oo_sim.generator.mock.profile import Profile
 from oo_sim.generator.mock.transport import Occurrences
-from oo_sim.generator.settings import MAX_BYTES
 
 
 class MockServer(ThreadingHTTPServer):

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import httpx
 
-from oo_sim.generator.client import OCCURRENCE, Gateway, LostError
+from oo_sim.generator.gateway.client import OCCURRENCE, Gateway, LostError
+from oo_sim.generator.gateway.settings import Address
 from oo_sim.generator.mock.answer import MockAnswer, MockRequest, answer
 from oo_sim.generator.mock.profile import Profile, load_profile
-from oo_sim.generator.settings import Address
 
 
 class Occurrences:

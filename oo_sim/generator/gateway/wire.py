@@ -7,7 +7,7 @@ import math
 import re
 from typing import Any, NamedTuple
 
-from oo_sim.generator.exchange import Usage
+from oo_sim.generator.gateway.exchange import Usage
 
 _MAX_TOKENS = 10**12
 _MAX_NAME = 200

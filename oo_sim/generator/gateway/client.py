@@ -18,10 +18,10 @@ import httpx
 
 from oo_sim.generator.context import GenerationContext
 from oo_sim.generator.conversation import Dialogue, Generation, conversation
-from oo_sim.generator.exchange import Answer, Call
-from oo_sim.generator.live import LiveTransport, UnusableAnswerError
+from oo_sim.generator.gateway.exchange import Answer, Call
+from oo_sim.generator.gateway.live import LiveTransport, UnusableAnswerError
+from oo_sim.generator.gateway.settings import Address, Options
 from oo_sim.generator.prompt import Prompt, default_prompt
-from oo_sim.generator.settings import Address, Options
 
 OCCURRENCE = "x-oo-occurrence"
 """The request header that tells equal requests apart, for gateways that answer repeatably."""

@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 
 import httpx
 
-from oo_sim.generator.settings import MAX_BYTES
+from oo_sim.generator.gateway.settings import MAX_BYTES
 
 T = TypeVar("T")
 

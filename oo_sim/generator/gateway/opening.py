@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 from oo_sim.errors import GeneratorInputError
-from oo_sim.generator.cassette import cassette_gateway, recording_gateway
-from oo_sim.generator.client import Gateway
+from oo_sim.generator.gateway.cassette import cassette_gateway, recording_gateway
+from oo_sim.generator.gateway.client import Gateway
+from oo_sim.generator.gateway.settings import Address
 from oo_sim.generator.mock.transport import mock_gateway
-from oo_sim.generator.settings import Address
 
 DEFAULT_PROFILE = "perfect"
 

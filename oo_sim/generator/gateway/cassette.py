@@ -18,11 +18,11 @@ from typing import IO, Any, NamedTuple
 import httpx
 
 from oo_sim.errors import GeneratorInputError
-from oo_sim.generator.client import AGAIN, OCCURRENCE, AnyTransport, Gateway, LostError
 from oo_sim.generator.conversation import HTTP_OK
-from oo_sim.generator.live import LiveTransport, UnusableAnswerError
+from oo_sim.generator.gateway.client import AGAIN, OCCURRENCE, AnyTransport, Gateway, LostError
+from oo_sim.generator.gateway.live import LiveTransport, UnusableAnswerError
+from oo_sim.generator.gateway.settings import Address
 from oo_sim.generator.mock.transport import Occurrences
-from oo_sim.generator.settings import Address
 
 FORMAT = 1
 KEPT_HEADERS = (

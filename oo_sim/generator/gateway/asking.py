@@ -17,10 +17,10 @@ from pathlib import Path
 from typing import IO, Any, NamedTuple
 
 from oo_sim.errors import GeneratorInputError
-from oo_sim.generator.client import TipGenerator
 from oo_sim.generator.conversation import HTTP_OK
-from oo_sim.generator.exchange import Answer, Call, Usage, again
-from oo_sim.generator.wire import WireError, read_completion, read_embeddings
+from oo_sim.generator.gateway.client import TipGenerator
+from oo_sim.generator.gateway.exchange import Answer, Call, Usage, again
+from oo_sim.generator.gateway.wire import WireError, read_completion, read_embeddings
 
 CHAT, EMBEDDINGS = "/chat/completions", "/embeddings"
 NOT_ASKED = "not_asked"
