@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 
 from oo_sim.errors import GeneratorInputError
 from oo_sim.generator.context import GenerationContext, Task
+from oo_sim.generator.texts import read_text
 
 SHOWN_TASKS = 5
 MAX_TEXT = 200
@@ -84,13 +85,8 @@ def _shipped() -> str:
 
 
 def load_prompt(path: Path) -> Prompt:
-    """A template of one's own. Raises `PromptError`."""
-    try:
-        return parse_prompt(path.stem, path.read_text("utf-8"))
-    except OSError as error:
-        raise PromptError(f"{path}: cannot be read: {error.strerror}") from None
-    except UnicodeDecodeError:
-        raise PromptError(f"{path}: is not UTF-8 text") from None
+    """A template of one's own. Raises `GeneratorInputError`."""
+    return parse_prompt(path.stem, read_text(path))
 
 
 def parse_prompt(name: str, text: str) -> Prompt:

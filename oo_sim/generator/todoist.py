@@ -24,6 +24,7 @@ from pydantic import SecretStr, ValidationError
 from oo_sim.errors import GeneratorInputError
 from oo_sim.generator.context import Task, age_days
 from oo_sim.generator.gateway.exchange import MAX_WAIT
+from oo_sim.generator.texts import read_text
 
 TokenStatus = Literal["ok", "expired", "missing", "forbidden"]
 DEFAULT_URL = "https://api.todoist.com"
@@ -133,12 +134,7 @@ def read_export(path: Path) -> list[Todo]:
     In the CSV priority 1 is the most urgent; a date that is not ISO 8601, such as "every day", is none. Raises
     `GeneratorInputError`.
     """
-    try:
-        text = path.read_bytes().decode("utf-8-sig")
-    except OSError as error:
-        raise GeneratorInputError(f"{path}: cannot be read: {error.strerror}") from None
-    except UnicodeDecodeError:
-        raise GeneratorInputError(f"{path}: is not UTF-8 text") from None
+    text = read_text(path)
     if text.lstrip()[:1] in ("[", "{"):
         try:
             value = json.loads(text)

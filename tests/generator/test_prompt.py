@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from oo_sim.errors import GeneratorInputError
 from oo_sim.generator.context import GenerationContext, Task
 from oo_sim.generator.prompt import (
     MAX_SIGNALS,
@@ -137,7 +138,7 @@ def test_broken_templates_are_refused(text: str, says: str) -> None:
 def test_unreadable_templates_are_refused(tmp_path: Path) -> None:
     (tmp_path / "latin.txt").write_bytes(b"\xff\xfe\xe9")
     for name, says in (("none.txt", "cannot be read"), ("latin.txt", "not UTF-8")):
-        with pytest.raises(PromptError, match=says):
+        with pytest.raises(GeneratorInputError, match=says):
             load_prompt(tmp_path / name)
 
 

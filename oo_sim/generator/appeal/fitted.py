@@ -6,7 +6,7 @@ import json
 import math
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal, NamedTuple, NoReturn
+from typing import Annotated, Literal, NamedTuple, NoReturn
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +19,7 @@ from oo_sim.generator.embed import EMBEDDER, cosine, embedding
 from oo_sim.generator.gateway.asking import Asker, Progress, Question
 from oo_sim.generator.metrics.metric import Metric, Section, known
 from oo_sim.generator.metrics.text import misses_the_hour, names_a_task, sentences, words
+from oo_sim.generator.texts import invalid, read_text, write_text
 from oo_sim.stats import mean_interval
 from oo_sim.stats.intervals import F64
 
@@ -97,13 +98,9 @@ class FittedAppeal(BaseModel):
 def read_appeal(path: Path) -> FittedAppeal:
     """A fitted appeal from its file. Raises `GeneratorInputError`."""
     try:
-        return FittedAppeal.model_validate_json(path.read_bytes())
-    except OSError as error:
-        raise GeneratorInputError(f"appeal {path}: cannot be read: {error.strerror}") from None
+        return FittedAppeal.model_validate_json(read_text(path, "appeal"))
     except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(map(str, first["loc"])) or "the file"
-        raise GeneratorInputError(f"appeal {path}: {where}: {first['msg']}") from None
+        raise invalid(f"appeal {path}", error, "the file") from None
 
 
 def encode(asker: Asker, samples: Sequence[Sample], alias: str = EMBEDDER, progress: Progress | None = None) -> F64:
@@ -231,21 +228,14 @@ def read_samples(path: Path) -> list[Sample]:
 
     Raises `GeneratorInputError`, which names the line.
     """
-    try:
-        text = path.read_bytes().decode("utf-8-sig")
-    except OSError as error:
-        raise GeneratorInputError(f"{path}: cannot be read: {error.strerror}") from None
-    except UnicodeDecodeError:
-        raise GeneratorInputError(f"{path}: is not UTF-8 text") from None
+    text = read_text(path)
     samples = []
     for number, line in enumerate(text.split("\n"), 1):
         if line.strip():
             try:
                 samples.append(_Labelled.model_validate_json(line).sample())
             except ValidationError as error:
-                first = error.errors()[0]
-                where = ".".join(map(str, first["loc"])) or "the line"
-                raise GeneratorInputError(f"{path}, line {number}: {where}: {first['msg']}") from None
+                raise invalid(f"{path}, line {number}", error, "the line") from None
     return samples
 
 
@@ -275,10 +265,4 @@ def _held_out(Z: F64, y: NDArray[np.int64], fold: NDArray[np.int64], ridge: floa
 
 def write_appeal(path: Path, appeal: FittedAppeal) -> None:
     """Writes the file whole or not at all."""
-    value: dict[str, Any] = appeal.model_dump(mode="json")
-    temporary = path.with_name(f".{path.name}.tmp")
-    try:
-        temporary.write_text(json.dumps(value, indent=1) + "\n", "utf-8")
-        temporary.replace(path)
-    except OSError as error:
-        raise GeneratorInputError(f"{path}: cannot be written: {error.strerror}") from None
+    write_text(path, json.dumps(appeal.model_dump(mode="json"), indent=1) + "\n")

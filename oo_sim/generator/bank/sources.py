@@ -15,6 +15,7 @@ from oo_sim.errors import GeneratorInputError
 from oo_sim.generator.bank.record import Work, context_text
 from oo_sim.generator.context import GenerationContext, Task, build_context, with_overdue
 from oo_sim.generator.gateway.wire import clean
+from oo_sim.generator.texts import invalid, read_text
 
 
 class _Line(BaseModel):
@@ -63,12 +64,7 @@ def read_contexts(path: Path, limit: int | None = None, read_at: datetime | None
 
     Raises `GeneratorInputError`, which names the line.
     """
-    try:
-        text = path.read_bytes().decode("utf-8-sig")
-    except OSError as error:
-        raise GeneratorInputError(f"{path}: cannot be read: {error.strerror}") from None
-    except UnicodeDecodeError:
-        raise GeneratorInputError(f"{path}: is not UTF-8 text") from None
+    text = read_text(path)
     lines = [(number, line) for number, line in enumerate(text.split("\n"), 1) if line.strip()]
     if not lines:
         raise GeneratorInputError(f"{path}: holds no contexts; expected one JSON object a line")
@@ -93,9 +89,7 @@ def _context(path: Path, number: int, line: str, at: datetime) -> tuple[str, Gen
         found = _Line.model_validate(_flat(value))
         return found.user_id, found.context(at)
     except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(map(str, first["loc"])) or "the line"
-        raise GeneratorInputError(f"{path}, line {number}: {where}: {first['msg']}") from None
+        raise invalid(f"{path}, line {number}", error, "the line") from None
     except (ValueError, RecursionError) as error:
         raise GeneratorInputError(f"{path}, line {number}: is not JSON: {str(error)[:100]}") from None
 

@@ -23,6 +23,7 @@ from oo_sim.generator.gateway.client import AGAIN, OCCURRENCE, AnyTransport, Gat
 from oo_sim.generator.gateway.live import LiveTransport, UnusableAnswerError
 from oo_sim.generator.gateway.settings import Address
 from oo_sim.generator.mock.transport import Occurrences
+from oo_sim.generator.texts import read_text
 
 FORMAT = 1
 KEPT_HEADERS = (
@@ -67,12 +68,7 @@ def request_key(path: str, body: bytes) -> str:
 
 def read_cassette(path: Path) -> dict[tuple[str, int], Take]:
     """All takes by address. A last line cut off by a crash is left out. Raises `GeneratorInputError`."""
-    try:
-        text = path.read_bytes().decode()
-    except OSError as error:
-        raise GeneratorInputError(f"cassette {path}: cannot be read: {error.strerror}") from None
-    except UnicodeDecodeError:
-        raise GeneratorInputError(f"cassette {path}: is not UTF-8 text") from None
+    text = read_text(path, "cassette")
     takes: dict[tuple[str, int], Take] = {}
     for number, line in enumerate(text.split("\n")[:-1], 1):
         take = _take(path, number, line)

@@ -17,6 +17,7 @@ import numpy as np
 from oo_sim.errors import GeneratorInputError
 from oo_sim.generator.judging.pairs import Pair
 from oo_sim.generator.metrics.metric import Metric, Section, known, mean, share
+from oo_sim.generator.texts import read_text, write_text
 from oo_sim.stats import Interval, t_interval
 from oo_sim.stats.predicted import predicted_mean
 
@@ -43,12 +44,7 @@ def read_labels(path: Path) -> list[Label]:
 
     A label is ours, theirs or tie (or A, B; first, second), or a step from -2 (theirs, clearly) to 2 (ours, clearly).
     """
-    try:
-        text = path.read_bytes().decode("utf-8-sig")
-    except OSError as error:
-        raise GeneratorInputError(f"{path}: cannot be read: {error.strerror}") from None
-    except UnicodeDecodeError:
-        raise GeneratorInputError(f"{path}: is not UTF-8 text") from None
+    text = read_text(path)
     labels = [_label(path, number, row) for number, row in _rows(path, text)]
     if not labels:
         raise GeneratorInputError(f"{path}: holds no labels; expected columns {', '.join(COLUMNS[:3])}")
@@ -69,12 +65,7 @@ def write_labels(path: Path, labels: Sequence[Label]) -> None:
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow(COLUMNS)
     writer.writerows((one.position, one.user_id, names.get(one.value, steps[one.value]), one.rater) for one in labels)
-    temporary = path.with_name(f".{path.name}.tmp")
-    try:
-        temporary.write_text(out.getvalue(), "utf-8")
-        temporary.replace(path)
-    except OSError as error:
-        raise GeneratorInputError(f"{path}: cannot be written: {error.strerror}") from None
+    write_text(path, out.getvalue())
 
 
 def agreement_section(pairs: Sequence[Pair], labels: Sequence[Label], alias: str) -> Section:

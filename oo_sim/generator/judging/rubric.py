@@ -8,10 +8,8 @@ from pathlib import Path
 from string import Template
 from typing import Annotated
 
-import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from oo_sim.errors import GeneratorInputError
 from oo_sim.generator.bank.files import Bank
 from oo_sim.generator.bank.record import Record
 from oo_sim.generator.gateway.asking import Asker, Question, Reply
@@ -19,6 +17,7 @@ from oo_sim.generator.gateway.exchange import json_body
 from oo_sim.generator.judging.pairs import JUDGE, read_object, tips_block
 from oo_sim.generator.metrics.metric import Section, mean, share
 from oo_sim.generator.prompt import capped, data_block
+from oo_sim.generator.texts import read_text, read_yaml
 
 _STRICT = ConfigDict(frozen=True, extra="forbid")
 Text = Annotated[str, Field(min_length=1, max_length=1000)]
@@ -55,16 +54,7 @@ class Rubric(BaseModel):
 
 def read_rubric(path: Path) -> Rubric:
     """A rubric from a YAML file. Raises `GeneratorInputError`, which names the field."""
-    try:
-        return Rubric.model_validate(yaml.safe_load(path.read_text("utf-8")))
-    except OSError as error:
-        raise GeneratorInputError(f"rubric {path}: cannot be read: {error.strerror}") from None
-    except (UnicodeDecodeError, yaml.YAMLError, RecursionError) as error:
-        raise GeneratorInputError(f"rubric {path}: is not YAML: {' '.join(str(error).split())[:200]}") from None
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(map(str, first["loc"])) or "the file"
-        raise GeneratorInputError(f"rubric {path}: {where}: {first['msg']}") from None
+    return read_yaml(read_text(path, "rubric"), Rubric, f"rubric {path}")
 
 
 def grade_bank(

@@ -6,12 +6,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
-import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
-from oo_sim.errors import GeneratorInputError
 from oo_sim.generator.bank.record import Record
 from oo_sim.generator.metrics.metric import Metric, ratio
+from oo_sim.generator.texts import read_text, read_yaml
 
 Amount = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 _STRICT = ConfigDict(frozen=True, extra="forbid")
@@ -38,16 +37,7 @@ class Prices(BaseModel):
 
 def read_prices(path: Path) -> Prices:
     """Prices from a YAML or JSON file. Raises `GeneratorInputError`, which names the field."""
-    try:
-        return Prices.model_validate(yaml.safe_load(path.read_text("utf-8")))
-    except OSError as error:
-        raise GeneratorInputError(f"prices {path}: cannot be read: {error.strerror}") from None
-    except (UnicodeDecodeError, yaml.YAMLError, RecursionError) as error:
-        raise GeneratorInputError(f"prices {path}: is not YAML: {' '.join(str(error).split())[:200]}") from None
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(map(str, first["loc"])) or "the file"
-        raise GeneratorInputError(f"prices {path}: {where}: {first['msg']}") from None
+    return read_yaml(read_text(path, "prices"), Prices, f"prices {path}")
 
 
 def cost(records: Sequence[Record], alias: str, prices: Prices) -> Metric:

@@ -6,11 +6,11 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Annotated, Literal
 
-import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from oo_sim.errors import GeneratorInputError
 from oo_sim.generator.mock.catalogue import GATEWAY_FAULTS, REPLY_FAULTS
+from oo_sim.generator.texts import read_text, read_yaml
 
 Share = Annotated[float, Field(ge=0, le=1)]
 _STRICT = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
@@ -110,22 +110,9 @@ def load_profile(name: str) -> Profile:
         raise GeneratorInputError(
             f"fault profile {name!r}: there are {', '.join(profile_names())}; or name a .yaml file"
         )
-    try:
-        return parse_profile(name, Path(name).read_text("utf-8"))
-    except OSError as error:
-        raise GeneratorInputError(f"fault profile {name}: cannot be read: {error.strerror}") from None
-    except UnicodeDecodeError:
-        raise GeneratorInputError(f"fault profile {name}: is not UTF-8 text") from None
+    return parse_profile(name, read_text(Path(name), "fault profile"))
 
 
 def parse_profile(name: str, text: str) -> Profile:
     """The profile in a YAML text. Raises `GeneratorInputError`, which names the field."""
-    try:
-        return Profile.model_validate(yaml.safe_load(text))
-    except (yaml.YAMLError, RecursionError) as error:
-        problem = " ".join(str(error).split())[:200]
-        raise GeneratorInputError(f"fault profile {name}: is not YAML: {problem}") from None
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(map(str, first["loc"])) or "the file"
-        raise GeneratorInputError(f"fault profile {name}: {where}: {first['msg']}") from None
+    return read_yaml(text, Profile, f"fault profile {name}")
