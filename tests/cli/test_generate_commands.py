@@ -118,7 +118,7 @@ def test_judge_and_embeddings(contexts: Path, tmp_path: Path) -> None:
 def test_live_recorded_and_replayed(contexts: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LITELLM_MASTER_KEY", KEY)
     with MockServer(load_profile("typical_small_model"), key=KEY) as server:
-        thread = threading.Thread(target=server.serve_forever)
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
         thread.start()
         live = call(
             "generate",
@@ -247,7 +247,7 @@ def test_an_old_tape_is_never_silently_replayed(
 ) -> None:
     monkeypatch.setenv("LITELLM_MASTER_KEY", KEY)
     with MockServer(load_profile("perfect"), key=KEY) as server:
-        thread = threading.Thread(target=server.serve_forever)
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
         thread.start()
         command = ("generate", contexts, "--gateway", server.url, "--record", tmp_path / "tape", "--json")
         try:

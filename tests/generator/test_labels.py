@@ -35,6 +35,8 @@ from oo_sim.generator.mock import mock_gateway
 from .conftest import Script, completion
 from .test_judging import GROUNDED, SILENT, VAGUE, bank
 
+HTTP = httpx.Client(trust_env=False, verify=False)  # one for all: each makes a TLS context of its own
+
 
 def numbers(section: Section) -> dict[str, Metric]:
     """Metrics by name."""
@@ -214,7 +216,7 @@ def test_broken_rubrics_are_refused(text: str, says: str, tmp_path: Path) -> Non
 def page(banks: tuple[Bank, Bank], out: Path, rater: str = "") -> Iterator[LabelServer]:
     """The server, running."""
     with LabelServer(questions(*banks), out, rater) as server:
-        thread = threading.Thread(target=server.serve_forever)
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
         thread.start()
         try:
             yield server
@@ -225,7 +227,7 @@ def page(banks: tuple[Bank, Bank], out: Path, rater: str = "") -> Iterator[Label
 
 def told(server: LabelServer) -> dict[str, object]:
     """The data that the page holds."""
-    text = httpx.get(server.url, trust_env=False).text
+    text = HTTP.get(server.url).text
     found: dict[str, object] = json.loads(text.split("const data = ")[1].split(";\n")[0])
     return found
 
@@ -244,11 +246,10 @@ def test_sides_are_blind_and_labels_come_out_as_of_the_banks(tmp_path: Path) -> 
         assert 2 < sum(on_the_left) < 10
         assert "ours" not in json.dumps(data)
         for pair, left in zip(pairs, on_the_left, strict=True):
-            got = httpx.post(
+            got = HTTP.post(
                 server.url,
                 json={"at": pair["at"], "step": 0 if left else 4},
                 headers={"x-token": str(data["token"])},
-                trust_env=False,
             )
             assert got.status_code == 200
     labels = read_labels(out)
@@ -278,11 +279,11 @@ def test_other_pages_get_nothing(tmp_path: Path) -> None:
         token = str(told(server)["token"])
         body = {"at": 0, "step": 0}
         for headers in ({}, {"x-token": "wrong"}, {"x-token": token, "host": "evil.example"}):
-            assert httpx.post(server.url, json=body, headers=headers, trust_env=False).status_code == 403
-        assert httpx.get(server.url, headers={"host": "evil.example"}, trust_env=False).status_code == 404
-        big = httpx.post(server.url, content=b"x" * 20_000, headers={"x-token": token}, trust_env=False)
+            assert HTTP.post(server.url, json=body, headers=headers).status_code == 403
+        assert HTTP.get(server.url, headers={"host": "evil.example"}).status_code == 404
+        big = HTTP.post(server.url, content=b"x" * 20_000, headers={"x-token": token})
         assert big.status_code == 413
-        bad = httpx.post(server.url, content=b"{", headers={"x-token": token}, trust_env=False)
+        bad = HTTP.post(server.url, content=b"{", headers={"x-token": token})
         assert bad.status_code == 422
     assert not (tmp_path / "l.csv").exists()
 

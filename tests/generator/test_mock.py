@@ -286,7 +286,7 @@ def test_unknown_profiles_are_refused() -> None:
 def test_the_server_says_what_the_function_says() -> None:
     profile = load_profile("typical_small_model")
     with MockServer(profile, seed=3, key="right") as server:
-        thread = threading.Thread(target=server.serve_forever)
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
         thread.start()
         try:
             with httpx.Client(base_url=server.url, trust_env=False, headers={"Authorization": "Bearer right"}) as http:
@@ -340,7 +340,7 @@ def test_the_same_bank_over_http_as_in_process(tmp_path: Path) -> None:
     with TipGenerator(mock_gateway(profile, 5), None, options) as client:
         here = generate_bank(client, work, 3, tmp_path / "here")
     with MockServer(profile, seed=5) as server:
-        thread = threading.Thread(target=server.serve_forever)
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
         thread.start()
         try:
             with TipGenerator(Gateway.live(Address(server.url)), None, options) as client:

@@ -120,7 +120,7 @@ class _Handler(BaseHTTPRequestHandler):
 def todoist() -> Iterator[Todoist]:
     """The server, running."""
     with Todoist() as server:
-        thread = threading.Thread(target=server.serve_forever)
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
         thread.start()
         try:
             yield server

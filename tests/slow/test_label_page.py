@@ -43,7 +43,7 @@ class Typed(LabelServer):
 def test_every_pair_gets_a_label_however_fast_one_types(tmp_path: Path) -> None:
     asked = [Question(at, f"u{at}", 9, ("walk",), (f"l{at}",), (f"r{at}",), bool(at % 2)) for at in range(PAIRS)]
     with Typed(asked, tmp_path / "l.csv") as server:
-        thread = threading.Thread(target=server.serve_forever)
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
         thread.start()
         try:
             flags = ["--headless", "--no-sandbox", "--disable-gpu", f"--user-data-dir={tmp_path / 'profile'}"]

@@ -75,7 +75,7 @@ def free_port() -> int:
 def upstream(profile: Profile) -> Iterator[MockServer]:
     """The scripted model."""
     with MockServer(profile) as server:
-        thread = threading.Thread(target=server.serve_forever)
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
         thread.start()
         try:
             yield server
