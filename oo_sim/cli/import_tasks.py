@@ -51,11 +51,13 @@ def todoist(
         todos = generator.todoist.read_export(export) if export else account.tasks()
         now = datetime.now().astimezone()
         moments = [now.replace(hour=each, minute=0, second=0, microsecond=0) for each in hour or [now.hour]]
+        weekly = generator.todoist.arrivals(todos, now)
+        pace = "" if weekly is None else f", {weekly:.1f} of them a week new"
         files = {out: generator.todoist.contexts(todos, moments, titles=not no_titles)}
         if scenario is not None:
             data = oo_sim.load_scenario("llm_tips").canonical() | {
                 "name": "todoist",
-                "description": "Tasks of a Todoist account.",
+                "description": f"{len(todos)} open tasks of a Todoist account{pace}.",
             }
             data["world"] = data["world"] | {"tasks": generator.todoist.task_pool(todos, now, titles=not no_titles)}
             files[scenario] = yaml.safe_dump(data, sort_keys=False, allow_unicode=True, width=100)
@@ -64,6 +66,4 @@ def todoist(
                 path.write_text(text, "utf-8")
             except OSError as error:
                 raise GeneratorInputError(f"{path}: cannot be written: {error.strerror}") from None
-        weekly = generator.todoist.arrivals(todos, now)
-        pace = "" if weekly is None else f", {weekly:.1f} of them a week new"
         typer.echo(f"{len(todos)} tasks{pace}: {len(moments)} contexts in {out}")

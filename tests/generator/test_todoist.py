@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -300,6 +301,8 @@ def test_the_command_writes_contexts_and_a_scenario(tmp_path: Path, monkeypatch:
         assert "3 tasks" in result.stdout
         assert [work.context.hour_of_day for work in read_contexts(out)] == [8, 20]
         assert loads(scenario.read_text()).name == "todoist"
+        told = loads(scenario.read_text()).description
+        assert re.fullmatch(r"3 open tasks of a Todoist account, \d\.\d of them a week new\.", told)
         assert yaml.safe_load(scenario.read_text())["world"]["tasks"]["titles"][0] == "Task 1"
         server.status = 403
         refused = CliRunner().invoke(app, command)
