@@ -230,6 +230,8 @@ class Feedback(NamedTuple):
     missing: float  # of any reaction
     missing_by_reaction: F64  # (6,), by reaction code
     missing_by_source: F64  # (2,), of tasks, of LLM tips
+    kind: str = "a delay of its own"  # for compiled tiles, which know some delays by name
+    numbers: tuple[float, float] = (0.0, 0.0)  # and by these numbers
 
 
 class Tiles(NamedTuple):

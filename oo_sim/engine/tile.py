@@ -6,12 +6,12 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from oo_sim.contract import F64, I64, MIN_LANES, LaneForm, Lanes, Policy, Tiles, World
+from oo_sim.contract import F64, I64, MIN_LANES, Feedback, LaneForm, Lanes, Policy, Tiles, World
 from oo_sim.features import terms
 from oo_sim.kernels.compile import is_compiling
 from oo_sim.kernels.tally import SUMS, TOTALS
 from oo_sim.kernels.tile import instances, numbers
-from oo_sim.kernels.tile.writing import LANES, Form
+from oo_sim.kernels.tile.writing import DELAYS, LANES, Form
 
 _AT_ONCE = 4_000_000  # decisions, a quarter of a second's work, after which progress is reported
 
@@ -27,7 +27,7 @@ def interpreted(world: World, policy: Policy, decisions: int) -> str | None:
     reasons = (
         (isinstance(tiles, str), str(tiles)),
         (isinstance(tiles, Tiles) and tiles.of != (world.observe, world.respond), "the world has functions of its own"),
-        (world.feedback is not None, "rewards come late or not at all"),
+        (world.feedback is not None and world.feedback.kind not in DELAYS, "rewards come late in a way of their own"),
         (form is None or form.of != policy.functions, "the policy does not describe itself to tiles"),
         (terms(policy.features) is None, f"features {policy.features.name} are not built in"),
         (decisions < LEAST, f"fewer than {LEAST} decisions"),
@@ -45,7 +45,8 @@ def _form(world: World, policy: Policy) -> Form | None:
     names, form = terms(policy.features), policy.lanes
     if names is None or form is None or not isinstance(world.tile, Tiles):
         return None
-    return Form(world.tile.scene, names, form.score, form.explore, form.learn, len(form.start))
+    late = "" if world.feedback is None else world.feedback.kind
+    return Form(world.tile.scene, names, form.score, form.explore, form.learn, len(form.start), late)
 
 
 def _ready(world: World, policy: Policy) -> bool:
@@ -79,7 +80,7 @@ def played(
     assert isinstance(world.tile, Tiles)
     assert policy.lanes is not None
     play, users = instances.play(form), world.tile.make(lanes)
-    P = numbers.packed(users.numbers | _numbers(policy.lanes) | {"scale": world.scale})
+    P = numbers.packed(users.numbers | _numbers(policy.lanes) | _feedback(world.feedback) | {"scale": world.scale})
     given = (lanes.users, users.who, P, users.days, users.cdf, users.changes, policy.lanes.start)
     marks, sums = np.array(checkpoints, np.int64), np.zeros((rounds, len(SUMS)), np.int64)
     totals = np.empty((len(checkpoints), len(TOTALS), count), np.int64)
@@ -97,3 +98,15 @@ def played(
 
 def _numbers(form: LaneForm) -> dict[str, float | F64]:
     return {"policy": np.array(form.p), "samples": form.samples, "period": form.period}
+
+
+def _feedback(feedback: Feedback | None) -> dict[str, float | F64]:
+    if feedback is None:
+        return {}
+    return {
+        "window": feedback.window,
+        "delay": np.array(feedback.numbers),
+        "missing": feedback.missing,
+        "missing_by_reaction": feedback.missing_by_reaction,
+        "missing_by_source": feedback.missing_by_source,
+    }

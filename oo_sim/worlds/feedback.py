@@ -24,7 +24,20 @@ def feedback(scenario: Scenario) -> Feedback | None:
         missing.rate,
         np.array([*(missing.by_reaction.get(name, 0.0) for name in REACTIONS), 0.0]),
         np.array([missing.by_source.get(source, 0.0) for source in ("task", "llm")]),
+        *_known(spec.delay),
     )
+
+
+def _known(spec: Delay | None) -> tuple[str, tuple[float, float]]:
+    """A delay's name, and its numbers."""
+    if spec is None:
+        return "none", (0.0, 0.0)
+    if spec.geometric is not None:
+        return "geometric", (spec.geometric.mean, 0.0)
+    if spec.lognormal is not None:
+        return "lognormal", (spec.lognormal.median, spec.lognormal.sigma)
+    low, high = spec.uniform if spec.uniform is not None else (spec.constant or 0, spec.constant or 0)
+    return "uniform", (low, high)
 
 
 def _delays(spec: Delay) -> Callable[[F64, I64], None]:

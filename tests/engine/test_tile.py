@@ -41,7 +41,7 @@ TITLES = {"titles": ["tidy up"]}
 
 
 def worlds() -> dict[str, Scenario]:
-    """The shipped scenarios whose rewards arrive at once, and small ones in which much happens within few rounds."""
+    """The shipped scenarios, and small ones in which much happens within few rounds."""
     all_shipped = {name: load(name) for name in shipped()}
     due = ({"normal": {"mean": 0, "sd": 9}}, {"weights": {-3: 1, 0: 2, 4: 1}})
     odd = {"count": 5, "due_in_days": due[1], "whole_days": False}
@@ -57,7 +57,17 @@ def worlds() -> dict[str, Scenario]:
         "bernoulli": {"kind": "linear", "noise": "bernoulli", "dimension": 30, "candidates": 11},
     }
     small = {name: validate(BASE | {"name": "small", "world": world}) for name, world in made.items()}
-    return {name: each for name, each in (all_shipped | small).items() if each.feedback is None}
+    lognormal = {"lognormal": {"median": 1, "sigma": 1}}
+    missing = {"rate": 0.1, "by_reaction": {"dismiss": 0.5}, "by_source": {"llm": 0.3}}
+    tips, linear = {"world": made["changing"]}, {"world": made["gaussian"]}
+    late = {
+        "late": tips | {"feedback": {"delay": lognormal, "window": 3, "missing": missing}},
+        "late, geometric": tips | {"feedback": {"delay": {"geometric": {"mean": 2}}, "window": 4}},
+        "late, uniform": linear | {"feedback": {"delay": {"uniform": [1, 5]}, "window": 3}},
+        "missing": {"world": MIXED, "feedback": {"missing": missing}},
+    }
+    small |= {name: validate(BASE | {"name": "small"} | each) for name, each in late.items()}
+    return all_shipped | small
 
 
 WORLDS = worlds()
@@ -109,11 +119,17 @@ def plain(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 def pairs() -> list[tuple[str, str]]:
     """Every world under one policy, and every policy in a world with masks and in one of vectors."""
     by_world = [(world, "linucb") for world in WORLDS]
-    by_policy = [(world, text) for text in [*POLICIES, *VARIANTS] for world in ("one task", "gaussian")]
+    by_policy = [(world, text) for text in [*POLICIES, *VARIANTS] for world in ("one task", "gaussian", "late")]
     return [*dict.fromkeys(by_world + by_policy)]
 
 
-FEW = [("one task", "egreedy"), ("changing", "softmax"), ("backlog, normal", "linucb"), ("gaussian", "thompson")]
+FEW = [
+    ("one task", "egreedy"),
+    ("late", "restart_linucb:period=5"),
+    ("changing", "softmax"),
+    ("backlog, normal", "linucb"),
+    ("gaussian", "thompson"),
+]
 
 
 @pytest.mark.usefixtures("plain")
@@ -217,13 +233,16 @@ def test_who_changes_a_part_gets_the_loop(monkeypatch: pytest.MonkeyPatch) -> No
     lanes = Block(0, 0, 64).lanes(1)
     changed = world._replace(respond=partial(world.respond))
     phi = policy.features
+    late = build(load("late_answers"))
+    assert late.feedback is not None
+    late = late._replace(feedback=late.feedback._replace(kind="own"))
     other = FeatureMap(phi.name, phi.names, partial(phi.encode))
     for w, p, why in (
         (world, private, "the policy does not describe itself"),
         (changed, policy, "functions of its own"),
         (world, policy._replace(features=other), "the policy does not describe itself"),
         (world._replace(tile="no tiles here"), policy, "no tiles here"),
-        (build(load("late_answers")), policy, "rewards come late"),
+        (late, policy, "rewards come late"),
     ):
         assert why in str(tile.interpreted(w, p, tile.LEAST_COMPILED))
     one, two = (simulate(world, p, lanes, 64, 30, [30]) for p in (policy, private))

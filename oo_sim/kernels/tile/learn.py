@@ -12,8 +12,10 @@ from oo_sim.kernels.weighted import NEWTON_STEPS, logistic, newton
 
 from . import wide
 from .plan import (
+    DECIDED,
     GOT,
     LANES,
+    LATE,
     LEARNED,
     LEARNS_LAPLACE,
     LEARNS_RESTART,
@@ -34,10 +36,11 @@ _SIZE = D + D * (D + 1) // 2
 
 
 @inner
-def learn(S: F64, P: F64, start: F64, t: int) -> None:
-    """Learn the round's reward, of the features in X, where it is LEARNED."""
+def learn(S: F64, P: F64, start: F64, t: int, ticks: bool) -> None:
+    """Learn the reward GOT, of the features in X, where it is LEARNED; `ticks` in the one call a round in which time
+    moves on."""
     if LEARNS_RESTART:
-        _restart(S, int(P[at.PERIOD]), start, t)
+        _restart(S, int(P[at.PERIOD]), start, t, ticks)
     if LEARNS_LAPLACE:
         _learn_laplace(S)
     elif WIDE:
@@ -48,16 +51,17 @@ def learn(S: F64, P: F64, start: F64, t: int) -> None:
 
 
 @inner
-def _restart(S: F64, period: int, start: F64, t: int) -> None:
-    """Start afresh where the next decision is of another epoch, which then has nothing to learn: `restart_linucb`."""
+def _restart(S: F64, period: int, start: F64, t: int, ticks: bool) -> None:
+    """Start afresh where the next decision is of another epoch, and learn of no decision before: `restart_linucb`."""
     for i in range(LANES):
         now = int(S[NOW + i]) if PRESENT else t
+        decided = int(S[DECIDED + i]) if LATE else now
         epoch = (now + 1) // period
-        if epoch != S[STATE + _SIZE * LANES + i]:
+        if ticks and epoch != S[STATE + _SIZE * LANES + i]:
             for p in range(_SIZE):
                 S[STATE + p * LANES + i] = start[p]
             S[STATE + _SIZE * LANES + i] = epoch
-        if now // period != epoch:
+        if decided // period != S[STATE + _SIZE * LANES + i]:
             S[LEARNED + i] = 0.0
 
 

@@ -42,6 +42,11 @@ SIZES = {
     "period": 1,
     "prior": 1,
     "replicates": 1,
+    "window": 1,  # rounds in which a reward may arrive
+    "delay": 2,
+    "missing": 1,
+    "missing_by_reaction": 6,
+    "missing_by_source": 2,
 }
 """How many numbers each name stands for, in order."""
 
@@ -57,6 +62,9 @@ TIRE_TASK, TIRE_SOURCE, RECOVERS, NOVELTY, WEARS = (
 )
 HAZARD, ENOUGH, ROOT, NOISE_SD, SCALE = (_AT[n] for n in ("hazard", "enough", "root", "noise_sd", "scale"))
 POLICY, SAMPLES, PERIOD, PRIOR, REPLICATES = (_AT[n] for n in ("policy", "samples", "period", "prior", "replicates"))
+WINDOW, DELAY, MISSING, MISSING_BY_REACTION, MISSING_BY_SOURCE = (
+    _AT[n] for n in ("window", "delay", "missing", "missing_by_reaction", "missing_by_source")
+)
 
 
 def packed(given: Mapping[str, float | F64]) -> F64:

@@ -14,7 +14,7 @@ from oo_sim.kernels.compile import inner, kernel, lane
 from oo_sim.kernels.philox import LOW, _32
 from oo_sim.kernels.tile import numbers as at
 
-from . import choose, learn, offers, people, taste, vectors
+from . import choose, late, learn, offers, people, taste, vectors
 from .plan import (
     ACTIVE,
     ANSWERED,
@@ -22,6 +22,7 @@ from .plan import (
     GOT,
     HEARD,
     LANES,
+    LATE,
     LEARNED,
     LEARNS,
     NOW,
@@ -33,6 +34,7 @@ from .plan import (
     TOP,
     VECTORS,
     WORTH,
+    D,
     put_features,
 )
 
@@ -67,15 +69,15 @@ def play(
     Returns how many lanes met a score that is not finite; then nothing of this is to be used.
     """
     S, U, running = np.zeros(ROWS * LANES), np.empty(2 * LANES, np.uint64), np.zeros(4 * LANES, np.int64)
-    broken = 0
+    broken, slots = 0, int(P[at.WINDOW]) + 1 if LATE else 0
+    ring, links = np.empty(slots * (D + 2) * LANES), np.empty(slots * late.FIELDS * LANES, np.int64)
+    many, fates = np.zeros(LANES, np.int64), np.zeros(4, np.int64)
     for tile in range(first, last, LANES):
         live, mark = min(LANES, last - tile), 0
         _begin(S, U, users, start, tile, running)
-        if VECTORS:
-            vectors.begin(S, who, tile)
-        else:
-            people.begin(S, P, who, tile)
-            offers.begin(S, U, P, days, cdf, seed, replicate)
+        if LATE:
+            late.begin(links, fates)
+        _meet(S, U, P, who, days, cdf, tile, seed, replicate)
         for t in range(len(sums)):
             if VECTORS:
                 vectors.offer(S, U, P, t, seed, replicate)
@@ -89,10 +91,15 @@ def play(
             else:
                 taste.react(S, U, P, t, seed, replicate)
             _hear(S)
-            if LEARNS:
-                _take(S)
-                learn.learn(S, P, start, t)
             _count(S, P[at.SCALE], live, running, sums[t])
+            if LATE:
+                _take(S)
+                most = late.settle(S, U, P, ring, links, many, fates, live, t, seed, replicate)
+                sums[t, 10:14] += fates
+                _learn_late(S, P, start, t, ring, links, many, most)
+            elif LEARNS:
+                _take(S)
+                learn.learn(S, P, start, t, True)
             if not VECTORS:
                 people.advance(S, U, P, changes, t, seed, replicate)
             if mark < len(marks) and t + 1 == marks[mark]:
@@ -112,6 +119,27 @@ def _begin(S: F64, U: U64, users: U64, start: F64, first: int, running: I64) -> 
             S[STATE + p * LANES + i] = start[p]
     for j in range(4 * LANES):
         running[j] = 0
+
+
+@inner
+def _meet(
+    S: F64, U: U64, P: F64, who: F64, days: F64, cdf: F64, first: int, seed: np.uint64, replicate: np.uint64
+) -> None:
+    """The same users, and what is on their lists."""
+    if VECTORS:
+        vectors.begin(S, who, first)
+    else:
+        people.begin(S, P, who, first)
+        offers.begin(S, U, P, days, cdf, seed, replicate)
+
+
+@inner
+def _learn_late(S: F64, P: F64, start: F64, t: int, ring: F64, links: I64, many: I64, most: int) -> None:
+    """Learn what arrives, one reward of each lane at a time."""
+    if LEARNS:
+        for step in range(max(most, 1)):
+            late.collect(S, ring, links, many, step)
+            learn.learn(S, P, start, t, step == 0)
 
 
 @inner
@@ -170,7 +198,8 @@ def _count(S: F64, scale: float, live: int, running: I64, sums: I64) -> None:
     sums[1] += expected
     sums[2] += regret
     sums[9] += decided
-    sums[10] += heard
-    sums[12] += decided - heard
+    if not LATE:
+        sums[10] += heard
+        sums[12] += decided - heard
     for code in range(_CODES):
         sums[3 + code] += (seen >> np.int64(8 * code)) & np.int64(255)

@@ -23,6 +23,7 @@ CANDIDATE_TERMS = ("is_overdue", "task_age", "priority", "is_llm")
 SCORES = ("nothing", "truth", "mean", "upper confidence", "sample")
 EXPLORERS = ("greedy", "epsilon", "softmax", "inverse gap", "shares", "even")
 LESSONS = ("nothing", "ridge", "laplace", "restart")
+DELAYS = ("none", "geometric", "lognormal", "uniform")
 DUES = ("uniform", "normal", "weights")
 
 
@@ -58,6 +59,7 @@ class Form(NamedTuple):
     explore: str
     learn: str
     rows: int  # of a user's state
+    late: str = ""  # how long rewards take; nothing where all arrive at once
 
 
 def plan(form: Form) -> str:
@@ -99,6 +101,8 @@ def plan(form: Form) -> str:
         "LEARNS": form.learn != "nothing",
         **{f"IS_{explore.upper().replace(' ', '_')}": form.explore == explore for explore in EXPLORERS},
         **{f"LEARNS_{learn.upper()}": form.learn == learn for learn in LESSONS[1:]},
+        "LATE": bool(form.late),
+        **{f"LATE_{delay.upper()}": form.late == delay for delay in DELAYS[1:]},
         "WIDE": d > written.WIDEST,
     }
     facts.update({name: row * LANES for name, row in at.items()})
@@ -147,6 +151,7 @@ def rows(form: Form) -> dict[str, int]:
         "HEARD": 1,
         "REACTION": 1,
         "WORTH": 1,
+        "DECIDED": 1,
         "BASE": 1,
         "SLOPE": 4,
         "N_TASKS": 1,
