@@ -37,7 +37,7 @@ class Ridge:
         inverse = np.asarray(np.linalg.inv(self.A), np.float64)
         theta = self.mode(inverse)
         if self.sample:
-            theta = rng.multivariate_normal(theta, 0.25 * inverse)
+            theta = theta + 0.5 * np.linalg.cholesky(inverse) @ rng.standard_normal(len(theta))
         if not self.alpha:
             return lambda x, tip: float(theta @ x)
         return lambda x, tip: float(theta @ x + self.alpha * math.sqrt(x @ inverse @ x))
@@ -49,6 +49,32 @@ class Ridge:
     def learn(self, x: F64, tip: bool, reward: float, rng: np.random.Generator) -> None:
         self.A += np.outer(x, x)
         self.b += reward * x
+
+
+class Inverse:
+    """The same as `Ridge` by someone who knows matrices: A's inverse is kept (Sherman & Morrison 1950), and all
+    candidates are scored at once."""
+
+    def __init__(self, d: int, alpha: float = 0.0, sample: bool = False) -> None:
+        self.alpha, self.sample = alpha, sample
+        self.inverse: F64 = np.eye(d)
+        self.theta: F64 = np.zeros(d)
+
+    def scores(self, X: F64, rng: np.random.Generator) -> F64:
+        """A score for each of the candidates X (K, d)."""
+        theta = self.theta
+        if self.sample:
+            theta = theta + 0.5 * np.linalg.cholesky(self.inverse) @ rng.standard_normal(len(theta))
+        if not self.alpha:
+            return np.asarray(X @ theta)
+        return np.asarray(X @ theta + self.alpha * np.sqrt(((X @ self.inverse) * X).sum(axis=1)))
+
+    def learn(self, x: F64, reward: float) -> None:
+        """Learn the reward of the chosen candidate."""
+        v = self.inverse @ x
+        gain = 1.0 / (1.0 + x @ v)
+        self.theta = self.theta + gain * (reward - x @ self.theta) * v
+        self.inverse -= np.outer(gain * v, v)
 
 
 class Discounted(Ridge):

@@ -10,10 +10,11 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
-from oo_sim.bench.naive import NAIVE, Naive, handle, requests
+from oo_sim.bench.naive import MATRIX, NAIVE, Naive, handle, handle_in_matrices, requests
 from oo_sim.bench.private import numpy_linucb, parts_linucb
 from oo_sim.contract import Policy, World
-from oo_sim.engine import BLOCK, run_policy, tile
+from oo_sim.engine import BLOCK, Block, run_policy, tile
+from oo_sim.engine.run import loop
 from oo_sim.policies import make
 from oo_sim.scenario import Scenario, load
 from oo_sim.worlds import build
@@ -44,6 +45,8 @@ class Row(NamedTuple):
     microseconds: Spread
     naive_microseconds: Spread
     ratio: Spread
+    matrix_microseconds: Spread | None  # where there is a better handler
+    matrix_ratio: Spread | None
 
     def as_dict(self) -> dict[str, Any]:
         """Plain data for JSON."""
@@ -56,6 +59,8 @@ class Row(NamedTuple):
             "naive_microseconds": self.naive_microseconds._asdict(),
             "naive_decisions_per_second": 1e6 / self.naive_microseconds.median,
             "ratio": self.ratio._asdict(),
+            "matrix_microseconds": self.matrix_microseconds and self.matrix_microseconds._asdict(),
+            "matrix_ratio": self.matrix_ratio and self.matrix_ratio._asdict(),
         }
 
 
@@ -79,12 +84,44 @@ def _row(name: str, scenario: Scenario, world: World, policy: Policy, naive: Nai
     ours(scenario, world, policy, 1, rounds=2)
     handle(naive, stream[:50])
     mine, theirs = [], []
+    better: list[float] = []
     for _ in range(repeats):
         mine.append(ours(scenario, world, policy, 1))
         theirs.append(seconds(lambda: handle(naive, stream)) / REQUESTS)
-    ratio = Spread.of([b / a for a, b in zip(mine, theirs, strict=True)])
-    micro = Spread.of([1e6 * a for a in mine]), Spread.of([1e6 * b for b in theirs])
-    return Row(name, policy.features.d, world.arms, *micro, ratio)
+        if name in MATRIX:
+            better.append(seconds(lambda: handle_in_matrices(name, stream)) / REQUESTS)
+    return Row(
+        name,
+        policy.features.d,
+        world.arms,
+        _micro(mine),
+        _micro(theirs),
+        _ratio(theirs, mine),
+        _micro(better) if better else None,
+        _ratio(better, mine) if better else None,
+    )
+
+
+def _micro(times: Sequence[float]) -> Spread:
+    return Spread.of([1e6 * each for each in times])
+
+
+def _ratio(slow: Sequence[float], fast: Sequence[float]) -> Spread:
+    return Spread.of([a / b for a, b in zip(slow, fast, strict=True)])
+
+
+def tiles(repeats: int = 7, scenario: str = "quickstart", policy: str = "linucb") -> Spread:
+    """How many times as fast as the interpreted loop a compiled tile plays one block, measured in turns."""
+    loaded = load(scenario)
+    world, made, block = build(loaded), make(policy), Block(0, 0, BLOCK)
+    tile.compile_for(world, made)
+    given = (world, made, block.lanes(loaded.seed), BLOCK, loaded.rounds // 5, [loaded.rounds // 5])
+    loop(*given)
+    slow, fast = [], []
+    for _ in range(repeats):
+        slow.append(seconds(lambda: loop(*given)))
+        fast.append(seconds(lambda: tile.played(*given)))
+    return _ratio(slow, fast)
 
 
 def threads(repeats: int = 7, scenario: str = "quickstart", policy: str = "linucb") -> Spread:
@@ -137,4 +174,4 @@ def fresh_process(users: int, rounds: int, scenario: str = "quickstart") -> dict
     return found | {"wall_seconds": wall}
 
 
-__all__ = ["NAIVE", "Row", "Spread", "bench", "fresh_process", "ours", "seconds", "threads"]
+__all__ = ["NAIVE", "Row", "Spread", "bench", "fresh_process", "ours", "seconds", "threads", "tiles"]

@@ -74,6 +74,17 @@ NAIVE = {
 """A naive handler for each built-in policy that learns."""
 
 
+MATRIX: dict[str, Callable[[], learners.Inverse]] = {
+    "linucb": partial(learners.Inverse, 5, alpha=1.0),
+    "egreedy": partial(learners.Inverse, 7),
+    "greedy": partial(learners.Inverse, 7),
+    "softmax": partial(learners.Inverse, 7),
+    "thompson": partial(learners.Inverse, 7, sample=True),
+    "squarecb": partial(learners.Inverse, 7),
+}
+"""A better handler for those on a plain ridge regression: one user and one request at a time, in matrices."""
+
+
 def requests(count: int, K: int, seed: int = 1) -> list[Request]:
     """Ready-made requests with K candidates each, of which the last two are LLM tips where K is larger."""
     rng = np.random.default_rng(seed)
@@ -108,6 +119,28 @@ def vector(candidate: dict[str, float], hour: int, day: int, d: int) -> F64:
     if d == 7:
         x += [math.sin(2 * math.pi * day / 7), math.cos(2 * math.pi * day / 7)]
     return np.array(x)
+
+
+def matrix(candidates: list[dict[str, float]], hour: int, day: int, d: int) -> F64:
+    """The candidates' features (K, d), column by column."""
+    X = np.empty((len(candidates), d))
+    X[:, 0], X[:, 1] = math.sin(2 * math.pi * hour / 24), math.cos(2 * math.pi * hour / 24)
+    X[:, 2] = [c["is_overdue"] for c in candidates]
+    X[:, 3] = np.clip([c["task_age_days"] for c in candidates], 0.0, 30.0) / 30.0
+    X[:, 4] = (np.array([c["priority"] for c in candidates]) - 1.0) / 3.0
+    if d == 7:
+        X[:, 5], X[:, 6] = math.sin(2 * math.pi * day / 7), math.cos(2 * math.pi * day / 7)
+    return X
+
+
+def handle_in_matrices(name: str, stream: list[Request], seed: int = 1) -> int:
+    """Serve the requests one by one with the better handler of a policy; returns how many there were."""
+    rng, learner, policy = np.random.default_rng(seed), MATRIX[name](), NAIVE[name]
+    for request in stream:
+        X = matrix(request.candidates, request.hour, request.day, policy.d)
+        chosen = policy.pick(learner.scores(X, rng).tolist(), rng)
+        learner.learn(X[chosen], request.reward)
+    return len(stream)
 
 
 def handle(policy: Naive, stream: list[Request], seed: int = 1) -> int:

@@ -14,12 +14,13 @@ import numpy as np
 
 from oo_sim.bench.measure import Spread, ours, seconds
 from oo_sim.bench.naive import Request, requests, vector
+from oo_sim.engine import tile
 from oo_sim.policies import make
 from oo_sim.scenario import load
 from oo_sim.worlds import build
 
 D = 5
-Candidates = list[list[float]]
+Candidates = list[Any]
 Handler = Callable[[Candidates, float], int]
 """Chooses one of the candidates, learns its reward, and returns its index."""
 
@@ -64,12 +65,13 @@ def _obp(K: int) -> Handler:
 
 
 def _vowpal(K: int) -> Handler:
-    """One model on the candidates' features (a single step of a gradient, no inverse), explored by epsilon-greedy."""
+    """Not LinUCB: one model on the candidates' features, a single step of a gradient, explored by epsilon-greedy. What
+    it reads is text, which is made before the clock starts (`_lines`)."""
     model = import_module("vowpalwabbit").Workspace("--cb_explore_adf --epsilon 0.1 --quiet")
     rng = np.random.default_rng(1)
 
     def handle(candidates: Candidates, reward: float) -> int:
-        lines = ["| " + " ".join(f"f{j}:{value}" for j, value in enumerate(x)) for x in candidates]
+        lines = list(candidates)
         probabilities = model.predict("\n".join(lines))
         chosen = int(np.searchsorted(np.cumsum(probabilities), rng.random()).clip(max=K - 1))
         lines[chosen] = f"{chosen}:{-reward}:{probabilities[chosen]} {lines[chosen]}"
@@ -79,6 +81,15 @@ def _vowpal(K: int) -> Handler:
     return handle
 
 
+def _lines(candidates: list[list[float]]) -> list[str]:
+    """A decision in the text that Vowpal Wabbit reads."""
+    return ["| " + " ".join(f"f{j}:{value}" for j, value in enumerate(x)) for x in candidates]
+
+
+RUNS = {"vowpalwabbit": "epsilon-greedy on SGD"}
+"""What a peer runs where it is not LinUCB."""
+PREPARED: dict[str, Callable[[list[list[float]]], list[Any]]] = {"vowpalwabbit": _lines}
+"""How a peer reads candidates where it is not as vectors: made beforehand."""
 PEERS: dict[str, Callable[[int], Handler]] = {
     "coba": _coba,
     "mabwiser": _mabwiser,
@@ -112,14 +123,16 @@ def bench(repeats: int = 7, count: int = 2000, scenario: str = "quickstart", pee
     makers = {name: PEERS[name] for name in peers or PEERS}
     missing = [name for name, maker in makers.items() if not _importable(maker, world.arms)]
     here = {name: maker for name, maker in makers.items() if name not in missing}
+    tile.compile_for(world, policy)
     ours(loaded, world, policy, 1, rounds=2)
     mine: list[float] = []
     theirs: dict[str, list[float]] = {name: [] for name in here}
     for _ in range(repeats):
         mine.append(1e6 * ours(loaded, world, policy, 1))
         for name, maker in here.items():
-            handle = maker(world.arms)
-            theirs[name].append(1e6 * seconds(partial(_all, handle, stream)) / count)
+            handle, read = maker(world.arms), PREPARED.get(name, list)
+            prepared = [(read(candidates), reward) for candidates, reward in stream]
+            theirs[name].append(1e6 * seconds(partial(_all, handle, prepared)) / count)
     rivals = [
         Rival(name, Spread.of(times), Spread.of([b / a for a, b in zip(mine, times, strict=True)]))
         for name, times in theirs.items()

@@ -33,7 +33,8 @@ def bench(
     """Measure every learning policy on one core against a naive handler, two threads against one, and a fresh process.
 
     The naive handler serves one user: it inverts A once a request, builds and scores each candidate in Python, and
-    updates the ridge. Its candidates are ready-made; ours come from the whole loop: world, features, policy, draw,
+    updates the ridge. A second handler keeps the inverse (Sherman-Morrison) and scores all candidates in one matrix.
+    Their candidates are ready-made; ours come from the whole loop: world, features, policy, draw,
     learning and curves. Exit codes: 0 done, 2 usage or invalid input.
     """
     if context.invoked_subcommand is not None:
@@ -42,7 +43,7 @@ def bench(
 
     console = Console(stderr=True)
     rows = measure.bench(repeats, scenario, lambda name: console.print(f"[dim]measuring {name}[/dim]"))
-    two = measure.threads(repeats, scenario)
+    two, tiled = measure.threads(repeats, scenario), measure.tiles(repeats, scenario)
     start = measure.fresh_process(users=2, rounds=1, scenario=scenario)
     short = measure.fresh_process(users=400, rounds=500, scenario=scenario)
     long = measure.fresh_process(users=400, rounds=5000, scenario=scenario)
@@ -54,23 +55,28 @@ def bench(
     }
     if as_json:
         found = {"scenario": scenario, "rows": [row.as_dict() for row in rows], "two_threads": two._asdict()}
+        found["tile_against_loop"] = tiled._asdict()
         typer.echo(json.dumps(found | {"process": process}, indent=1))
     else:
-        _print(rows, two, process)
+        _print(rows, two, tiled, process)
 
 
-def _print(rows: list[Row], two: Spread, process: dict[str, Any]) -> None:
-    table = Table("policy", "d", "K", "µs", "million/s", "naive µs", "times faster", "min", "max")
+def _print(rows: list[Row], two: Spread, tiled: Spread, process: dict[str, Any]) -> None:
+    table = Table("policy", "d", "K", "µs", "million/s", "naive µs", "times faster", "min", "max", "matrix µs", "times")
     table.columns[0].no_wrap = True
     for row in rows:
         spread = [f"{ratio:.0f}" for ratio in row.ratio]
         ours, theirs = row.microseconds.median, row.naive_microseconds.median
         speeds = f"{ours:.3f}", f"{1 / ours:.2f}", f"{theirs:.1f}"
-        table.add_row(row.policy, str(row.d), str(row.K), *speeds, *spread)
+        better = ("", "")
+        if row.matrix_microseconds is not None and row.matrix_ratio is not None:
+            better = f"{row.matrix_microseconds.median:.1f}", f"{row.matrix_ratio.median:.0f}"
+        table.add_row(row.policy, str(row.d), str(row.K), *speeds, *spread, *better)
     console = Console()
     console.print(table)
     console.print(
-        f"Medians on one core. Two threads: {two.median:.2f} times one ({two.min:.2f}, {two.max:.2f})."
+        f"Medians on one core. Two threads: {two.median:.2f} times one ({two.min:.2f}, {two.max:.2f}). A compiled"
+        f" tile of linucb: {tiled.median:.1f} times the interpreted loop ({tiled.min:.1f}, {tiled.max:.1f})."
         f"\nA fresh process: first decisions after {process['first_decision_seconds']:.1f} s; peak memory"
         f" {process['peak_megabytes']:.0f} MB, with ten times the rounds"
         f" {process['peak_megabytes_ten_times_the_rounds']:.0f} MB.",

@@ -19,10 +19,10 @@ def peers(
     """Measure other libraries' LinUCB, as far as they are installed, in turns with ours on one core.
 
     They choose one of ten candidates and learn its reward, one user and one decision after the other, from vectors made
-    beforehand; ours is the whole loop of a run of quickstart. Nothing is installed: pip install coba mabwiser
-    vowpalwabbit does that. Exit codes: 0 done, 2 usage or invalid input.
+    beforehand, or, Vowpal Wabbit, from text; ours is the whole loop of a run of quickstart. Nothing is installed: pip
+    install coba mabwiser vowpalwabbit does that. Exit codes: 0 done, 2 usage or invalid input.
     """
-    from oo_sim.bench.peers import bench  # noqa: PLC0415 (slow to import)
+    from oo_sim.bench.peers import RUNS, bench  # noqa: PLC0415 (slow to import)
 
     found = bench(repeats, count)
     if as_json:
@@ -34,6 +34,7 @@ def peers(
     typer.echo(f"{'oo_sim':<13}{found.microseconds.median:>9.3f} µs a decision")
     for one in found.rivals:
         ratio = f"{one.ratio.median:>7,.0f} times ours ({one.ratio.min:,.0f} to {one.ratio.max:,.0f})"
-        typer.echo(f"{one.peer:<13}{one.microseconds.median:>9.1f} µs a decision {ratio}")
+        runs = f", {RUNS[one.peer]}" if one.peer in RUNS else ""
+        typer.echo(f"{one.peer:<13}{one.microseconds.median:>9.1f} µs a decision {ratio}{runs}")
     for name in found.missing:
         typer.echo(f"{name:<13} is not installed: pip install {name}")

@@ -13,7 +13,7 @@ from oo_sim.kernels.tally import SUMS, TOTALS
 from oo_sim.kernels.tile import instances, numbers
 from oo_sim.kernels.tile.writing import DELAYS, LANES, Form
 
-_AT_ONCE = 4_000_000  # decisions, a quarter of a second's work, after which progress is reported
+_AT_ONCE = 1_000_000  # decisions, after which progress is reported and Ctrl-C is heard: less than a second's work
 
 LEAST = 400_000
 """Decisions from which on compiled tiles pay: fewer take less time than it takes to load them."""

@@ -27,9 +27,10 @@ _FLAGS = ("NUMBA_BOUNDSCHECK", "NUMBA_DISABLE_JIT", "NUMBA_OPT")
 
 
 def source_hash(room: Path = _ROOM) -> str:
-    """Hash of all sources that compiled code can come from, and of the switches that change what is compiled."""
+    """Hash of all sources that compiled code can come from, and of the switches that change what is compiled; those of
+    tiles are in their instances' names."""
     digest = hashlib.blake2b(digest_size=8)
-    for path in [*sorted(room.rglob("*.py")), room.parent / "contract.py"]:
+    for path in [*sorted(room.glob("*.py")), room.parent / "contract.py"]:
         digest.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
     digest.update(repr([os.environ.get(flag) for flag in _FLAGS]).encode())
     return digest.hexdigest()

@@ -7,12 +7,13 @@ from typing import NamedTuple
 
 import numpy as np
 
-from oo_sim.contract import F64, Batch, FeatureMap, Learning, Policy
+from oo_sim.contract import F64, Batch, FeatureMap, LaneForm, Learning, Policy
 from oo_sim.features import feature_map
 from oo_sim.kernels import philox
 from oo_sim.kernels.choice import win_shares
 from oo_sim.kernels.draws import LaneDraws, hash_users
 from oo_sim.kernels.ridge import ridge_mean
+from oo_sim.kernels.tile.written import WIDEST
 from oo_sim.kernels.weighted import weighted_update
 from oo_sim.policies import checks, explore, ridge
 from oo_sim.policies.checks import fits
@@ -73,7 +74,16 @@ def bootstrap_ts(
         update,
         noise=(0, R),
         parameters={"replicates": R, "spread": spread, "features": phi.name, "prior": prior},
+        lanes=_lanes(start, ridge.rows(fresh)),
     )
+
+
+def _lanes(start: F64, fresh: F64) -> LaneForm | None:
+    """How tiles see it: the models one after the other, each theta, then A^-1. On many features, they do not."""
+    models = np.repeat(fresh[None], len(start), axis=0)
+    models[:, : start.shape[1]] = start
+    small = start.shape[1] <= WIDEST
+    return LaneForm("bootstrap", "shares", "bootstrap", models.ravel(), samples=len(start)) if small else None
 
 
 def _starts(replicates: int, d: int) -> F64:

@@ -7,12 +7,13 @@ from typing import NamedTuple
 
 import numpy as np
 
-from oo_sim.contract import F64, Batch, FeatureMap, Learning, Policy
+from oo_sim.contract import F64, Batch, FeatureMap, LaneForm, Learning, Policy
 from oo_sim.features import feature_map
 from oo_sim.kernels import gram
 from oo_sim.kernels.elementary import log
 from oo_sim.kernels.gaps import exponential
 from oo_sim.kernels.ridge import upper_confidence
+from oo_sim.kernels.tile.written import WIDEST
 from oo_sim.policies import checks, explore
 from oo_sim.policies.checks import fits
 
@@ -68,6 +69,8 @@ def dlinucb(gamma: float = 0.99, alpha: float = 1.0, features: str | FeatureMap 
         gram.add_scaled(state.b, learning.x, np.where(learning.learn, weight * learning.reward, 0.0))
         return state
 
+    start = np.zeros(phi.d * (phi.d + 2))
+    form = LaneForm("discounted", "greedy", "discounted", start, (alpha, gamma, log_gamma, prior))
     return Policy(
         "dlinucb",
         phi,
@@ -76,4 +79,5 @@ def dlinucb(gamma: float = 0.99, alpha: float = 1.0, features: str | FeatureMap 
         explore.greedy,
         update,
         parameters={"gamma": gamma, "alpha": alpha, "features": phi.name, "prior": prior},
+        lanes=form if phi.d <= WIDEST else None,
     )

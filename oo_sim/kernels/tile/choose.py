@@ -19,7 +19,9 @@ from oo_sim.kernels.tile import numbers as at
 from . import draws, wide
 from .plan import (
     BEST,
+    BOOTSTRAPS,
     CHOSEN,
+    DISCOUNTS,
     DRAWN,
     EXPECTED,
     IS_EPSILON,
@@ -30,17 +32,21 @@ from .plan import (
     IS_SOFTMAX,
     LANES,
     MASK,
+    MODEL_ROWS,
     NORMAL,
     NOW,
     PEAK,
     PLACES,
     PRESENT,
+    REPLICATES,
+    SAMPLE,
     SAMPLES_THETA,
     SCORE,
     SCORED,
     SCORES_TRUTH,
     SCRATCH,
     SOUND,
+    STATE,
     TOTAL,
     UPPER,
     WIDE,
@@ -50,6 +56,7 @@ from .plan import (
     mean,
     quadratic,
     sampled,
+    solved,
 )
 
 _16 = np.uint64(16)
@@ -61,6 +68,10 @@ def choose(S: F64, U: U64, P: F64, t: int, seed: np.uint64, replicate: np.uint64
     broken = 0
     if SAMPLES_THETA:
         _factor(S)
+    if DISCOUNTS:
+        prior = P[at.POLICY + 3]
+        for i in range(LANES):
+            solved(S, prior, i)
     if IS_SHARES:
         broken = _share(S, U, P, t, seed, replicate)
     elif SCORED:
@@ -166,11 +177,15 @@ def _sample(S: F64, U: U64, P: F64, t: int, m: int, seed: np.uint64, replicate: 
 @inner
 def _share(S: F64, U: U64, P: F64, t: int, seed: np.uint64, replicate: np.uint64) -> int:
     """The share of samples in which a candidate is the best: `choice.win_shares`."""
-    samples, broken = int(P[at.SAMPLES]), 0
+    samples, broken = REPLICATES if BOOTSTRAPS else int(P[at.SAMPLES]), 0
     for j in range(K * LANES):
         S[TOTAL + j] = 0.0
     for m in range(samples):
-        _sample(S, U, P, t, m, seed, replicate)
+        if BOOTSTRAPS:
+            for j in range(D * LANES):
+                S[SAMPLE + j] = S[STATE + m * MODEL_ROWS * LANES + j]
+        else:
+            _sample(S, U, P, t, m, seed, replicate)
         broken += _score(S, P)
         for k in range(K):
             for i in range(LANES):

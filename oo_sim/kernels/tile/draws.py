@@ -34,12 +34,18 @@ def pairs(S: F64, U: U64, t: int, address: np.uint64, seed: np.uint64, replicate
 def own_pairs(S: F64, U: U64, t: int, address: np.uint64, seed: np.uint64, replicate: np.uint64, to: int) -> None:
     """The same at the lanes' own decisions."""
     if PRESENT:
-        out, now = S[to : to + 2 * LANES], S[NOW : NOW + LANES]
-        for i in range(LANES):
-            w0, w1, w2, w3 = philox(U[i], U[LANES + i], np.uint64(now[i]), address, seed, replicate)
-            out[i], out[LANES + i] = unit(w0, w1), unit(w2, w3)
+        pairs_at(S, U, NOW, address, seed, replicate, to)
     else:
         pairs(S, U, t, address, seed, replicate, to)
+
+
+@inner
+def pairs_at(S: F64, U: U64, when: int, address: np.uint64, seed: np.uint64, replicate: np.uint64, to: int) -> None:
+    """The same at the rounds in the row `when`."""
+    out, rounds = S[to : to + 2 * LANES], S[when : when + LANES]
+    for i in range(LANES):
+        w0, w1, w2, w3 = philox(U[i], U[LANES + i], np.uint64(rounds[i]), address, seed, replicate)
+        out[i], out[LANES + i] = unit(w0, w1), unit(w2, w3)
 
 
 @inner

@@ -1,8 +1,8 @@
 """Instances of the tile: the same modules, each time on another plan.
 
 An instance is a package of its own whose path is this directory. Its modules are these files, and what they import
-`from .plan` is the instance's plan: constants to the compiler, which leaves out all that the plan switches off. An
-instance's name is a hash of its plan, and it is compiled once on a machine (`compile.cache_directory`).
+`from .plan` is the instance's plan: constants to the compiler, which leaves out all that the plan switches off. It is
+compiled once on a machine (`compile.cache_directory`).
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from types import CodeType, ModuleType
 from typing import Any, NamedTuple
 
 from oo_sim.contract import F64
-from oo_sim.kernels.compile import is_kept
+from oo_sim.kernels.compile import INSTANCE, is_kept
 from oo_sim.kernels.tile.writing import Form, plan
 
 
@@ -46,10 +46,16 @@ class _Text(InspectLoader):
         return self.source_to_code(self._text, f"<{fullname}>")
 
 
+_HERE = Path(__file__).parent
+
+
 @functools.cache
 def name_of(form: Form) -> str:
-    """The instance's name."""
-    return "of_" + hashlib.blake2b(plan(form).encode(), digest_size=8).hexdigest()
+    """The instance's name: a hash of its plan and of the files that it is made of."""
+    digest = hashlib.blake2b(plan(form).encode(), digest_size=8)
+    for path in sorted(_HERE.glob("*.py")):
+        digest.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
+    return INSTANCE + digest.hexdigest()
 
 
 def is_ready(form: Form) -> bool:
@@ -63,7 +69,7 @@ def play(form: Form) -> Callable[..., Any]:
     """`play.play` of the instance; it compiles, or is loaded, when it is first called."""
     name = f"{__package__}.{name_of(form)}"
     package = ModuleType(name)
-    package.__path__ = [str(Path(__file__).parent)]
+    package.__path__ = [str(_HERE)]
     sys.modules[name] = package
     spec = spec_from_loader(f"{name}.plan", _Text(plan(form)))
     assert spec is not None

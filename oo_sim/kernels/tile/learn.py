@@ -5,22 +5,31 @@ Each function names the kernel in `ridge.py` or `weighted.py`, or the policy, th
 
 from __future__ import annotations
 
-from oo_sim.contract import F64
+import numpy as np
+
+from oo_sim.contract import F64, U64
 from oo_sim.kernels.compile import inner
+from oo_sim.kernels.elementary import exp
+from oo_sim.kernels.philox import UPDATE
 from oo_sim.kernels.tile import numbers as at
 from oo_sim.kernels.weighted import NEWTON_STEPS, logistic, newton
 
-from . import wide
+from . import draws, wide
 from .plan import (
     DECIDED,
+    DRAWN,
     GOT,
     LANES,
     LATE,
     LEARNED,
+    LEARNS_BOOTSTRAP,
+    LEARNS_DISCOUNTED,
     LEARNS_LAPLACE,
     LEARNS_RESTART,
+    MODEL_ROWS,
     NOW,
     PRESENT,
+    REPLICATES,
     SCRATCH,
     STATE,
     WIDE,
@@ -28,21 +37,27 @@ from .plan import (
     V,
     X,
     added,
+    counted,
     learned,
     multiplied,
+    weighted,
 )
 
 _SIZE = D + D * (D + 1) // 2
 
 
 @inner
-def learn(S: F64, P: F64, start: F64, t: int, ticks: bool) -> None:
+def learn(S: F64, U: U64, P: F64, start: F64, t: int, ticks: bool, seed: np.uint64, replicate: np.uint64) -> None:
     """Learn the reward GOT, of the features in X, where it is LEARNED; `ticks` in the one call a round in which time
     moves on."""
     if LEARNS_RESTART:
         _restart(S, int(P[at.PERIOD]), start, t, ticks)
     if LEARNS_LAPLACE:
         _learn_laplace(S)
+    elif LEARNS_BOOTSTRAP:
+        _learn_twice_or_not(S, U, t, seed, replicate)
+    elif LEARNS_DISCOUNTED:
+        _learn_discounted(S, P, t, ticks)
     elif WIDE:
         wide.learn(S)
     else:
@@ -63,6 +78,39 @@ def _restart(S: F64, period: int, start: F64, t: int, ticks: bool) -> None:
             S[STATE + _SIZE * LANES + i] = epoch
         if decided // period != S[STATE + _SIZE * LANES + i]:
             S[LEARNED + i] = 0.0
+
+
+@inner
+def _learn_twice_or_not(S: F64, U: U64, t: int, seed: np.uint64, replicate: np.uint64) -> None:
+    """Each of the models counts the reward twice or not at all: `bootstrap_ts`."""
+    for block in range((REPLICATES + 1) // 2):
+        address, to = (UPDATE << np.uint64(16)) | np.uint64(block), DRAWN + 2 * block * LANES
+        if LATE:
+            draws.pairs_at(S, U, DECIDED, address, seed, replicate, to)
+        else:
+            draws.own_pairs(S, U, t, address, seed, replicate, to)
+    for j in range(REPLICATES):
+        model = j * MODEL_ROWS * LANES
+        for i in range(LANES):
+            twice = S[DRAWN + j * LANES + i] < 0.5 and S[LEARNED + i] > 0.0
+            weighted(S, model, 2.0 if twice else 0.0, i)
+
+
+@inner
+def _learn_discounted(S: F64, P: F64, t: int, ticks: bool) -> None:
+    """What was learned ages, and the reward counts as if it had aged since its decision: `dlinucb`."""
+    gamma, log_gamma, size = P[at.POLICY + 1], P[at.POLICY + 2], D * (D + 1) // 2 * LANES
+    if ticks:
+        for j in range(size):
+            S[STATE + j] *= gamma
+            S[STATE + size + j] *= gamma * gamma
+        for j in range(D * LANES):
+            S[STATE + 2 * size + j] *= gamma
+    for i in range(LANES):
+        now = S[NOW + i] if PRESENT else float(t)
+        weight = exp(log_gamma * (now - (S[DECIDED + i] if LATE else now)))
+        weight = weight if S[LEARNED + i] > 0.0 else 0.0
+        counted(S, weight, weight * S[GOT + i] if S[LEARNED + i] > 0.0 else 0.0, i)
 
 
 @inner

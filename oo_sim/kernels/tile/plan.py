@@ -42,6 +42,10 @@ TRUTH = False
 SCORED = True
 SCORES_TRUTH = False
 UPPER = True
+BOOTSTRAPS = False
+DISCOUNTS = False
+MODEL_ROWS = 20
+REPLICATES = 1
 SAMPLES_THETA = False
 LEARNS = True
 IS_GREEDY = True
@@ -53,6 +57,8 @@ IS_EVEN = False
 LEARNS_RIDGE = True
 LEARNS_LAPLACE = False
 LEARNS_RESTART = False
+LEARNS_BOOTSTRAP = False
+LEARNS_DISCOUNTED = False
 LATE = False
 LATE_GEOMETRIC = False
 LATE_LOGNORMAL = False
@@ -93,6 +99,7 @@ X = 4032
 V = 4352
 FACTOR = 4928
 SAMPLE = 4928
+SQUARED = 4928
 LEVEL = 4928
 AGE = 5568
 AGED = 6208
@@ -177,6 +184,27 @@ def quadratic(S: F64, k: int, i: int) -> Any:
     row = 0.5 * S[3968 + i] * x4
     half += row * x4
     return 2.0 * half
+
+
+@lane
+def solved(S: F64, prior: float, i: int) -> None:
+    """`gram.factorise`, and theta of `gram.discounted_moments`."""
+    pass
+
+
+@lane
+def counted(S: F64, weight: float, scale: float, i: int) -> None:
+    """`gram.add_outer` by `weight` and its square, and `gram.add_scaled` by `scale`."""
+    pass
+
+
+@lane
+def weighted(S: F64, model: int, weight: float, i: int) -> None:
+    """`weighted.weighted_update`."""
+    total, spread = 0.0, 0.0
+    gain = weight / (1.0 + weight * spread)
+    error = gain * (S[768 + i] - total)
+    error = error if weight != 0.0 else 0.0
 
 
 @lane

@@ -96,10 +96,10 @@ def play(
                 _take(S)
                 most = late.settle(S, U, P, ring, links, many, fates, live, t, seed, replicate)
                 sums[t, 10:14] += fates
-                _learn_late(S, P, start, t, ring, links, many, most)
+                _learn_late(S, U, P, start, t, ring, links, many, most, seed, replicate)
             elif LEARNS:
                 _take(S)
-                learn.learn(S, P, start, t, True)
+                learn.learn(S, U, P, start, t, True, seed, replicate)
             if not VECTORS:
                 people.advance(S, U, P, changes, t, seed, replicate)
             if mark < len(marks) and t + 1 == marks[mark]:
@@ -134,12 +134,24 @@ def _meet(
 
 
 @inner
-def _learn_late(S: F64, P: F64, start: F64, t: int, ring: F64, links: I64, many: I64, most: int) -> None:
+def _learn_late(
+    S: F64,
+    U: U64,
+    P: F64,
+    start: F64,
+    t: int,
+    ring: F64,
+    links: I64,
+    many: I64,
+    most: int,
+    seed: np.uint64,
+    replicate: np.uint64,
+) -> None:
     """Learn what arrives, one reward of each lane at a time."""
     if LEARNS:
         for step in range(max(most, 1)):
             late.collect(S, ring, links, many, step)
-            learn.learn(S, P, start, t, step == 0)
+            learn.learn(S, U, P, start, t, step == 0, seed, replicate)
 
 
 @inner

@@ -20,9 +20,9 @@ TERMS = 25
 CLOCK_TERMS = ("hour_sin", "hour_cos", "dow_sin", "dow_cos")
 CANDIDATE_TERMS = ("is_overdue", "task_age", "priority", "is_llm")
 
-SCORES = ("nothing", "truth", "mean", "upper confidence", "sample")
+SCORES = ("nothing", "truth", "mean", "upper confidence", "sample", "bootstrap", "discounted")
 EXPLORERS = ("greedy", "epsilon", "softmax", "inverse gap", "shares", "even")
-LESSONS = ("nothing", "ridge", "laplace", "restart")
+LESSONS = ("nothing", "ridge", "laplace", "restart", "bootstrap", "discounted")
 DELAYS = ("none", "geometric", "lognormal", "uniform")
 DUES = ("uniform", "normal", "weights")
 
@@ -62,6 +62,10 @@ class Form(NamedTuple):
     late: str = ""  # how long rewards take; nothing where all arrive at once
 
 
+_THROUGH_SAMPLE = ("sample", "bootstrap", "discounted")
+"""Scores whose theta stands in SAMPLE."""
+
+
 def plan(form: Form) -> str:
     """The text of the instance's plan."""
     scene, d = form.scene, len(form.features)
@@ -96,7 +100,11 @@ def plan(form: Form) -> str:
         "TRUTH": form.score == "truth" or "expected_reward" in form.features,
         "SCORED": form.score != "nothing",
         "SCORES_TRUTH": form.score == "truth",
-        "UPPER": form.score == "upper confidence",
+        "UPPER": form.score in ("upper confidence", "discounted"),
+        "BOOTSTRAPS": form.score == "bootstrap",
+        "DISCOUNTS": form.score == "discounted",
+        "MODEL_ROWS": d + d * (d + 1) // 2,
+        "REPLICATES": form.rows // max(d + d * (d + 1) // 2, 1),
         "SAMPLES_THETA": form.score == "sample",
         "LEARNS": form.learn != "nothing",
         **{f"IS_{explore.upper().replace(' ', '_')}": form.explore == explore for explore in EXPLORERS},
@@ -107,7 +115,7 @@ def plan(form: Form) -> str:
     }
     facts.update({name: row * LANES for name, row in at.items()})
     facts["LIKED"] = facts["MOVED" if scene.changes else "TASTE"]
-    facts["WEIGHTS"] = facts["SAMPLE" if form.score == "sample" else "STATE"]
+    facts["WEIGHTS"] = facts["SAMPLE" if form.score in _THROUGH_SAMPLE else "STATE"]
     facts["ROWS"] = at["ROWS"]
     lines = [_HEAD, *(f"{name} = {value}" for name, value in facts.items()), ""]
     for function in _functions(form, at):
@@ -132,9 +140,11 @@ from oo_sim.kernels.compile import lane
 def rows(form: Form) -> dict[str, int]:
     """Which row of a tile each of its parts begins in; the last, ROWS, is how many there are."""
     scene, d = form.scene, len(form.features)
-    K, triangle, samples = scene.tasks + scene.tips, d * (d + 1) // 2, form.score == "sample"
+    K, triangle, samples = scene.tasks + scene.tips, d * (d + 1) // 2, form.score in _THROUGH_SAMPLE
     tips, changes = scene.kind == "tips", scene.changes
-    drawn = max(2 * (scene.dimension + 2) + 2, d + 2, scene.tips + 1, TERMS + 2, 8 * ((scene.tasks + 3) // 4))
+    models = form.rows // max(d + triangle, 1) if form.learn == "bootstrap" else 0
+    tasks, vectors = 8 * ((scene.tasks + 3) // 4), 2 * (scene.dimension + 2) + 2
+    drawn = max(tasks, vectors, models + 1, d + 2, scene.tips + 1, TERMS + 2)
     sizes = {
         "CLOCK": 4,
         "DAY": 1,
@@ -171,6 +181,7 @@ def rows(form: Form) -> dict[str, int]:
         "V": max(d + 4, 5),
         "FACTOR": triangle if samples else 0,
         "SAMPLE": d if samples else 0,
+        "SQUARED": triangle if form.score == "discounted" else 0,
         "LEVEL": K if tips else 0,
         "AGE": K if tips else 0,
         "AGED": K if tips else 0,
@@ -206,9 +217,15 @@ def _functions(form: Form, at: dict[str, int]) -> Iterator[list[str]]:
         *(["    pass"] if not x else []),
     ]
     wide = d > written.WIDEST
-    weights, inverse = at["SAMPLE"] if form.score == "sample" else at["STATE"], at["STATE"] + d
+    weights, inverse = at["SAMPLE" if form.score in _THROUGH_SAMPLE else "STATE"], at["STATE"] + d
     yield written.mean([] if wide else x, weights)
-    yield written.quadratic([] if wide else x, inverse)
+    if form.score == "discounted":
+        yield written.discounted(x, at)
+    else:
+        yield written.quadratic([] if wide else x, inverse)
+    yield written.solved(d if form.score == "discounted" else 0, at)
+    yield written.discounted_sums(d if form.score == "discounted" else 0, at)
+    yield written.weighted(d if form.learn == "bootstrap" else 0, at)
     yield written.learned(0 if wide else d, at)
     sampled = 0 if wide or form.score != "sample" else d
     yield written.factored(sampled, at)

@@ -49,6 +49,93 @@ def quadratic(x: Sequence[str], inverse: int) -> list[str]:
     return [*lines, "    return 2.0 * half"]
 
 
+def weighted(d: int, at: dict[str, int]) -> list[str]:
+    """Count the reward GOT of the features X `weight` times, in the model whose rows begin `model` behind STATE."""
+    place = _triangle(d)
+    theta = [f"S[model + {(at['STATE'] + a) * _LANES} + i]" for a in range(d)]
+    row = {key: f"S[model + {(at['STATE'] + d + number) * _LANES} + i]" for key, number in place.items()}
+    lines = ["def weighted(S: F64, model: int, weight: float, i: int) -> None:"]
+    lines.append('    """`weighted.weighted_update`."""')
+    lines += [f"    x{a} = {_row(at['X'] + a)}" for a in range(d)]
+    for a in range(d):
+        lines.append(f"    v{a} = {row[a, 0]} * x0")
+        lines += [f"    v{a} += {row[a, b]} * x{b}" for b in range(1, d)]
+    lines.append("    total, spread = 0.0, 0.0")
+    for a in range(d):
+        lines += [f"    total += x{a} * {theta[a]}", f"    spread += x{a} * v{a}"]
+    lines += ["    gain = weight / (1.0 + weight * spread)", f"    error = gain * ({_row(at['GOT'])} - total)"]
+    lines.append("    error = error if weight != 0.0 else 0.0")
+    for a in range(d):
+        lines.append(f"    {theta[a]} += error * v{a}")
+        lines += [f"    {row[a, c]} -= gain * v{a} * v{c}" for c in range(a, d)]
+    return lines
+
+
+def solved(d: int, at: dict[str, int]) -> list[str]:
+    """The factor of V = prior I + gram into FACTOR, theta = V^-1 b into SAMPLE, and W = prior I + squared, with its
+    entries beside the diagonal doubled, into SQUARED; gram, squared and b are the state."""
+    place, lines = _triangle(d), ["def solved(S: F64, prior: float, i: int) -> None:"]
+    size = d * (d + 1) // 2
+    lines.append('    """`gram.factorise`, and theta of `gram.discounted_moments`."""')
+    for a in range(d):
+        for b in range(a, d):
+            lines.append(f"    f{a}_{b} = {_row(at['STATE'] + place[a, b])}")
+            lines += [f"    f{a}_{b} -= f{c}_{a} * f{c}_{b}" for c in range(a)]
+            lines.append(f"    f{a}_{b} = 1.0 / np.sqrt(f{a}_{b} + prior)" if a == b else f"    f{a}_{b} *= f{a}_{a}")
+            lines.append(f"    {_row(at['FACTOR'] + place[a, b])} = f{a}_{b}")
+            squared = _row(at["STATE"] + size + place[a, b])
+            value = f"{squared} + prior" if a == b else f"2.0 * {squared}"
+            lines.append(f"    {_row(at['SQUARED'] + place[a, b])} = {value}")
+    lines += [f"    z{a} = {_row(at['STATE'] + 2 * size + a)}" for a in range(d)]
+    lines += [*_forward(d), *_backward(d)]
+    return [*lines, *(f"    {_row(at['SAMPLE'] + a)} = z{a}" for a in range(d)), *(["    pass"] if not d else [])]
+
+
+def _forward(d: int) -> list[str]:
+    """z <- L^-1 z."""
+    lines = []
+    for a in range(d):
+        lines.append(f"    z{a} *= f{a}_{a}")
+        lines += [f"    z{b} -= f{a}_{b} * z{a}" for b in range(a + 1, d)]
+    return lines
+
+
+def _backward(d: int) -> list[str]:
+    """z <- L'^-1 z."""
+    lines = []
+    for a in range(d - 1, -1, -1):
+        lines += [f"    z{a} -= f{a}_{b} * z{b}" for b in range(a + 1, d)]
+        lines.append(f"    z{a} *= f{a}_{a}")
+    return lines
+
+
+def discounted(x: Sequence[str], at: dict[str, int]) -> list[str]:
+    """x' V^-1 W V^-1 x of candidate k, from what `solved` left."""
+    d, place = len(x), _triangle(len(x))
+    lines = ["def quadratic(S: F64, k: int, i: int) -> Any:"]
+    lines.append('    """x\' V^-1 W V^-1 x of candidate k: `gram.discounted_moments`."""')
+    lines += [f"    f{a}_{b} = {_row(at['FACTOR'] + place[a, b])}" for a in range(d) for b in range(a, d)]
+    lines += [f"    z{a} = {value}" for a, value in enumerate(x)]
+    lines += [*_forward(d), *_backward(d), "    variance = 0.0"]
+    for a in range(d):
+        lines += [f"    variance += {_row(at['SQUARED'] + place[a, b])} * z{a} * z{b}" for b in range(a, d)]
+    return [*lines, "    return variance"]
+
+
+def discounted_sums(d: int, at: dict[str, int]) -> list[str]:
+    """gram, squared and b with the features X counted."""
+    place, size = _triangle(d), d * (d + 1) // 2
+    lines = ["def counted(S: F64, weight: float, scale: float, i: int) -> None:"]
+    lines.append('    """`gram.add_outer` by `weight` and its square, and `gram.add_scaled` by `scale`."""')
+    lines += [f"    x{a} = {_row(at['X'] + a)}" for a in range(d)]
+    for a in range(d):
+        for c in range(a, d):
+            lines.append(f"    {_row(at['STATE'] + place[a, c])} += weight * (x{a} * x{c})")
+            lines.append(f"    {_row(at['STATE'] + size + place[a, c])} += weight * weight * (x{a} * x{c})")
+        lines.append(f"    {_row(at['STATE'] + 2 * size + a)} += scale * x{a}")
+    return [*lines, *(["    pass"] if not d else [])]
+
+
 def learned(d: int, at: dict[str, int]) -> list[str]:
     """Learn the reward GOT of the features X where LEARNED."""
     row = {key: at["STATE"] + d + place for key, place in _triangle(d).items()}
