@@ -258,6 +258,20 @@ def _reactions(d: Decisions, m: Learnings, found: Lived, there: Bool) -> Iterato
     )
 
 
+def never(scenario: Mapping[str, Any], lanes: Lanes, users: tuple[str, ...]) -> tuple[Finding, Rows]:
+    """Of lanes that no row is about: those who come within the run should have decided."""
+    comes = world_of(scenario, lanes).comes
+    finding = Finding(
+        "presence",
+        np.ones(lanes.n, np.bool_),
+        comes < int(scenario["rounds"]),
+        lambda i: "no row",
+        lambda i: f"a decision in round {comes[i] + 1}, when the user comes",
+    )
+    nothing = np.zeros(lanes.n, np.int64)
+    return finding, Rows(users, lanes.replicates, np.arange(lanes.n), nothing)
+
+
 def _name(code: int) -> str:
     return REACTIONS[code] if 0 <= code < len(REACTIONS) else "no reaction"
 

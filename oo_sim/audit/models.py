@@ -6,13 +6,12 @@ was learned, to which each lesson is added when it came, and from which it is ta
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import NamedTuple, Protocol
 
 import numpy as np
 
-from oo_sim.audit import philox
-from oo_sim.audit.arrays import F64, I64, TOLERANCE, U64, Bool
+from oo_sim.audit.arrays import F64, I64, U64, Bool
 
 _BLOCK = 2048
 """Decisions that are scored together: few enough for the caches."""
@@ -114,7 +113,7 @@ def walk(model: Model, lessons: Lessons, lane: I64, t: I64) -> Iterator[tuple[I6
             held, count = [], 0
 
 
-def _ordered(time: I64, lane: I64, lesson: I64, sign: F64) -> Events:
+def ordered(time: I64, lane: I64, lesson: I64, sign: F64) -> Events:
     """Events in groups by time; events of a lane at the same time keep their order, one in each group."""
     order = np.lexsort((np.arange(len(time)), lane, time))
     time, lane, lesson, sign = time[order], lane[order], lesson[order], sign[order]
@@ -170,7 +169,7 @@ class Sums:
         go = come[until[come] != _NEVER]
         index = np.concatenate([come, go])
         time = np.concatenate([lessons.t_now[come], until[go]])
-        return _ordered(time, lessons.lane[index], index, np.repeat([1.0, -1.0], [len(come), len(go)]))
+        return ordered(time, lessons.lane[index], index, np.repeat([1.0, -1.0], [len(come), len(go)]))
 
     def age(self, state: F64, rounds: int) -> None:
         """Nothing ages."""
@@ -184,7 +183,7 @@ class Sums:
         take, sign = events.lesson[part], events.sign[part]
         x, reward = self.vectors(lessons.x[:, take]), lessons.reward[take]
         change = np.concatenate([x[self.upper[0]] * x[self.upper[1]], reward * x, (reward != 0.0)[None]])
-        _add(state, events.lane[part], change * sign)
+        add(state, events.lane[part], change * sign)
 
     def score(self, states: F64, offered: Offered) -> Scores:
         """x' theta + alpha sqrt(x' A^-1 x)."""
@@ -211,7 +210,8 @@ class Sums:
         return np.asarray((states[-1] == 0.0) & (self.alpha == 0.0) & (not self.start[1].any()))
 
 
-def _add(state: F64, lanes: I64, change: F64) -> None:
+def add(state: F64, lanes: I64, change: F64) -> None:
+    """Add a change (numbers, lanes) to some lanes of a state."""
     if len(lanes) == state.shape[1]:
         state += change
     else:
@@ -280,7 +280,7 @@ class Discounted(Sums):
         weight = self.gamma ** (events.time[part] - lessons.decided[take]).astype(np.float64)
         outer = x[self.upper[0]] * x[self.upper[1]]
         change = [weight * outer, weight * weight * outer, weight * reward * x, (reward != 0.0)[None]]
-        _add(state, events.lane[part], np.concatenate(change) * sign)
+        add(state, events.lane[part], np.concatenate(change) * sign)
 
     def moments(self, states: F64, x: F64) -> tuple[F64, F64 | None]:
         """The mean and the variance of the weighted sums."""
@@ -314,125 +314,6 @@ class Kinds(Sums):
     def seen(self, x: F64) -> F64:
         """Candidates are scored as they are learned."""
         return self.vectors(x)
-
-
-class Sampled(Sums):
-    """Thompson sampling: theta ~ N(theta, scale^2 A^-1), from the uniforms of the decision's address (Agrawal & Goyal
-    2013). With one sample the score is x' theta, with more it is the share of samples in which a candidate wins."""
-
-    def __init__(self, start: tuple[F64, F64], scale: float, samples: int, seed: int) -> None:
-        super().__init__(start)
-        self.scale, self.samples, self.seed = scale, samples, seed
-
-    def posterior(self, states: F64) -> tuple[F64, F64]:
-        """theta (d, n) and A (d, d, n)."""
-        A = self.matrix(states)
-        L = cholesky(A)
-        return backward(L, forward(L, states[self.m : self.m + self.d])), A
-
-    def score(self, states: F64, offered: Offered) -> Scores:
-        """Under each sample's theta."""
-        theta, A = self.posterior(states)
-        d, n = theta.shape
-        L = cholesky(A)
-        identity = np.repeat(np.eye(d)[:, :, None], n, axis=2)
-        factor = cholesky(backward(L, forward(L, identity)))
-        z = philox.normals(
-            self.seed, offered.replicates, offered.users, offered.t, philox.SCORE, self.samples * d
-        ).reshape(self.samples, d, n)
-        scores = []
-        for each in z:
-            sample = theta + self.scale * np.einsum("abn,bn->an", factor, each)
-            scores.append(np.einsum("akn,an->kn", offered.x, sample))
-        return Scores(scores[0]) if self.samples == 1 else shares(scores, offered)
-
-    def blank(self, states: F64) -> Bool:
-        """Samples differ from the beginning."""
-        return np.asarray((states[-1] == 0.0) & (self.scale == 0.0))
-
-
-class Logistic(Sampled):
-    """Thompson sampling on a logistic regression (Chapelle & Li 2011, Alg. 3): a state holds A and the mode. A reward r
-    is (r + 1) / 2 of a success; theta moves to the mode of posterior times likelihood, A grows by p (1 - p) x x'."""
-
-    def events(self, lessons: Lessons) -> Events:
-        """In order, for what is learned depends on what was learned before."""
-        every = np.arange(len(lessons.lane))
-        return _ordered(lessons.t_now, lessons.lane, every, np.where(lessons.reset, 0.0, 1.0))
-
-    def learn(self, state: F64, lessons: Lessons, events: Events, part: slice) -> None:
-        """One lesson a lane; a reset starts the lane afresh."""
-        lanes, take = events.lane[part], events.lesson[part]
-        gone = events.sign[part] == 0.0
-        if gone.any():
-            state[:, lanes[gone]] = self.fresh(int(gone.sum()))
-            lanes, take = lanes[~gone], take[~gone]
-        x = lessons.x[:, take]
-        target = np.clip((lessons.reward[take] + 1.0) / 2.0, 0.0, 1.0)
-        own = state[:, lanes]
-        L, theta = cholesky(self.matrix(own)), own[self.m : self.m + self.d]
-        v = backward(L, forward(L, x))
-        start, spread = (x * theta).sum(axis=0), (x * v).sum(axis=0)
-        p = logistic(mode(start, spread, target))
-        change = [p * (1.0 - p) * x[self.upper[0]] * x[self.upper[1]], (target - p) * v, (target != 0.5)[None]]
-        state[:, lanes] = own + np.concatenate(change)
-
-    def posterior(self, states: F64) -> tuple[F64, F64]:
-        """The mode and A themselves."""
-        return states[self.m : self.m + self.d], self.matrix(states)
-
-
-class Bootstrapped(Sums):
-    """R ridge regressions that count each lesson twice or not at all, by its address; each starts at a place of its
-    own, the same for all users (Eckles & Kaptein 2014, Osband & Van Roy 2015). Scores are shares of wins."""
-
-    def __init__(self, prior: float, spread: float, replicates: int, d: int, seed: int) -> None:
-        super().__init__((prior * np.eye(d), np.zeros(d)))
-        self.seed, self.R = seed, replicates
-        ids = philox.user_words(f"replicate-{j}" for j in range(replicates))
-        zeros = np.zeros(replicates, np.int64)
-        self.starts = philox.normals(0, zeros, ids, zeros, philox.UPDATE, d).T * (spread / np.sqrt(prior))
-        self.prior = prior
-
-    def fresh(self, n: int) -> F64:
-        """R states, one under the other."""
-        parts = [np.concatenate([self.start[0][self.upper], self.prior * start, [0.0]]) for start in self.starts]
-        return np.repeat(np.concatenate(parts)[:, None], n, axis=1)
-
-    def learn(self, state: F64, lessons: Lessons, events: Events, part: slice) -> None:
-        """Each regression draws whether it counts the lesson."""
-        take, lanes = events.lesson[part], events.lane[part]
-        where = lessons.replicates[lanes], lessons.users[lanes], lessons.decided[take]
-        drawn = philox.uniforms(self.seed, *where, philox.UPDATE, self.R)
-        x, reward = lessons.x[:, take], lessons.reward[take]
-        change = np.concatenate([x[self.upper[0]] * x[self.upper[1]], reward * x, (reward != 0.0)[None]])
-        weight = np.where(drawn < 0.5, 2.0, 0.0) * events.sign[part]
-        _add(state, lanes, (weight[:, None] * change[None]).reshape(-1, len(lanes)))
-
-    def score(self, states: F64, offered: Offered) -> Scores:
-        """The shares of the R regressions in which each candidate has the highest mean."""
-        each = states.reshape(self.R, -1, states.shape[1])
-        return shares([self.moments(one, offered.x)[0] for one in each], offered)
-
-    def blank(self, states: F64) -> Bool:
-        """Starts differ."""
-        return np.zeros(states.shape[1], np.bool_)
-
-
-def shares(samples: Sequence[F64], offered: Offered) -> Scores:
-    """The share of `samples` (K, n) in which each candidate has the first of the highest scores, and its bounds."""
-    low, high, best = (np.zeros(offered.standing.shape) for _ in range(3))
-    open_ = offered.standing & ~offered.later
-    lanes = np.arange(open_.shape[1])
-    for scores in samples:
-        seen = np.where(open_, scores, -np.inf)
-        top = seen.max(axis=0)
-        near = seen >= top - TOLERANCE * np.maximum(1.0, np.abs(top))
-        best[np.argmax(seen, axis=0), lanes] += 1.0
-        high += near
-        low += near & (near.sum(axis=0) == 1)
-    M = len(samples)
-    return Scores(best / M, low / M, high / M)
 
 
 def moments(A: F64, b: F64, x: F64, variance: bool) -> tuple[F64, F64 | None]:
@@ -485,25 +366,3 @@ def backward(L: F64, y: F64) -> F64:
                 rest -= L[b, a] * out[b]
             out[a] = rest / L[a, a]
     return out
-
-
-def logistic(u: F64) -> F64:
-    """1 / (1 + e^-u)."""
-    return np.asarray(1.0 / (1.0 + np.exp(-np.clip(u, -700.0, 700.0))))
-
-
-def mode(start: F64, spread: F64, target: F64) -> F64:
-    """The root u of u - start = spread (target - logistic(u)), by bisection that Newton's steps finish: the left side
-    less the right one rises, and the root lies within `spread` of the start."""
-    low, high = start - spread, start + spread
-    u = start
-    for _ in range(60):
-        p = logistic(u)
-        gap = u - start - spread * (target - p)
-        low, high = np.where(gap < 0.0, u, low), np.where(gap >= 0.0, u, high)
-        step = u - gap / (1.0 + spread * p * (1.0 - p))
-        after = np.where((step > low) & (step < high), step, (low + high) / 2.0)
-        if np.array_equal(after, u):
-            break
-        u = after
-    return u

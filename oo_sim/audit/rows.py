@@ -87,8 +87,14 @@ def learnings(table: pa.Table, d: int, refuse: Refuse) -> Learnings:
     return _dense_learnings(refusals.keep(table, "learnings", refusals.learning_values(d), refuse), d)
 
 
+def _ordered(table: pa.Table, by: str) -> pa.Table:
+    """The rows by lane and then by a number, as simulated logs mostly have them already."""
+    order = np.lexsort((col.ints(table[by]), col.ints(table["lane"])))
+    return table if np.array_equal(order, np.arange(len(order))) else table.take(pa.array(order))
+
+
 def _dense_decisions(table: pa.Table, d: int) -> Decisions:
-    table = table.take(pa.array(np.lexsort((col.ints(table["t"]), col.ints(table["lane"])))))
+    table = _ordered(table, "t")
     count = col.lengths(table["candidates"])
     standing = np.arange(count.max(initial=1)) < count[:, None]
     raw = col.Structs(table["candidates"])
@@ -124,7 +130,7 @@ def _dense_decisions(table: pa.Table, d: int) -> Decisions:
 
 
 def _dense_learnings(table: pa.Table, d: int) -> Learnings:
-    table = table.take(pa.array(np.lexsort((col.ints(table["seq"]), col.ints(table["lane"])))))
+    table = _ordered(table, "seq")
     reset = ~refusals.is_reward(table)
     x = np.zeros((len(reset), d))
     x[~reset] = col.flat(table["x"].filter(pa.array(~reset))).reshape(int((~reset).sum()), d)

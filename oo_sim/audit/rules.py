@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from oo_sim.audit import models
+from oo_sim.audit import models, sampled
 from oo_sim.audit.arrays import F64, I64, Bool
 from oo_sim.audit.features import MAPS, derivable
 from oo_sim.audit.report import PARTS, UnusableLogError
@@ -112,9 +112,9 @@ class Rule(NamedTuple):
         start, alpha, seed = (p["prior"] * A, p["prior"] * b), p.get("alpha", 0.0), self.seed or 0
         tip = (self.names or ()).index("is_llm") if "is_llm" in (self.names or ()) else 0
         makers: dict[str, Callable[[], models.Model]] = {
-            "thompson": lambda: models.Sampled(start, p["scale"], int(p["samples"]), seed),
-            "logistic_ts": lambda: models.Logistic(start, p["scale"], int(p["samples"]), seed),
-            "bootstrap_ts": lambda: models.Bootstrapped(p["prior"], p["spread"], int(p["replicates"]), d, seed),
+            "thompson": lambda: sampled.Sampled(start, p["scale"], int(p["samples"]), seed),
+            "logistic_ts": lambda: sampled.Logistic(start, p["scale"], int(p["samples"]), seed),
+            "bootstrap_ts": lambda: sampled.Bootstrapped(p["prior"], p["spread"], int(p["replicates"]), d, seed),
             "linucb_disjoint": lambda: models.Kinds(p["prior"], alpha, d, tip, 0.0),
             "linucb_hybrid": lambda: models.Kinds(p["prior"], alpha, d, tip, p["sharing"]),
             "dlinucb": lambda: models.Discounted(start, alpha, p["gamma"]),

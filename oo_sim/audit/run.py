@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -15,7 +15,7 @@ from oo_sim.audit.evalues import ALPHA, Evidence
 from oo_sim.audit.features import derivable
 from oo_sim.audit.lanes import Lane
 from oo_sim.audit.ledger import Ledger
-from oo_sim.audit.lived import findings, picked
+from oo_sim.audit.lived import findings, never, picked
 from oo_sim.audit.philox import user_words
 from oo_sim.audit.report import Finding, Report, Rows, UnusableLogError
 from oo_sim.audit.rows import Decisions, Learnings, decisions, learnings
@@ -99,7 +99,7 @@ def _worlds(
     banked = {entry["label"] for entry in manifest.get("policies", ()) if entry.get("llm")}
     users, replicates = int(manifest.get("users") or 0), int(manifest.get("replicates") or 1)
     of_interest = picked(users, users if full else WORLD_USERS)
-    ends = range(replicates) if full else (0, replicates - 1)
+    ends = range(replicates) if full else sorted({0, replicates - 1})
 
     def keep(lane: Lane) -> bool:
         return lane.policy not in banked and lane.replicate in ends and of_interest(lane.user_id)
@@ -107,7 +107,7 @@ def _worlds(
     def forget(table: str, reason: str, rows: I64) -> None:
         """Rows that cannot be judged were counted before."""
 
-    looked: set[str] = set()
+    looked: set[Lane] = set()
     for shard in shards(decided, learned, numbers, lambda policy: 16 * _CANDIDATES, forget, keep=keep):
         rule = known.get(shard.policy) or undescribed(shard.policy)
         width = None if rule.names is None else len(rule.names)
@@ -122,10 +122,34 @@ def _worlds(
             raise UnusableLogError(f"manifest: scenario: cannot be read: {error!r:.120}") from error
         for finding, rows in found:
             ledger.add(shard.policy, rows, finding._replace(judged=finding.judged & ~lost[rows.lane]))
-        looked |= set(ids)
-    ledger.world = f"{len(looked):,} of {users:,} users, over all their rounds"
+        looked |= set(shard.lanes)
+    if not manifest.get("sampled"):
+        _absent([label for label in known if label not in banked], users, ends, keep, looked, scenario, seed, ledger)
+    ledger.world = f"{len({lane.user_id for lane in looked}):,} of {users:,} users, over all their rounds"
     for label in banked:
         ledger.note(label, "the world is not derived again: its tips come out of a bank", "world")
+
+
+def _absent(
+    labels: Iterable[str],
+    users: int,
+    replicates: Iterable[int],
+    keep: Callable[[Lane], bool],
+    looked: Collection[Lane],
+    scenario: Mapping[str, Any],
+    seed: int,
+    ledger: Ledger,
+) -> None:
+    """Names users without any row who should have decided."""
+    for label in labels:
+        every = (Lane(label, replicate, f"user-{user}") for replicate in replicates for user in range(users))
+        missing = [lane for lane in every if keep(lane) and lane not in looked]
+        if not missing:
+            continue
+        ids = tuple(lane.user_id for lane in missing)
+        lanes = Lanes(user_words(ids), np.array([lane.replicate for lane in missing], np.int64), seed)
+        finding, rows = never(scenario, lanes, ids)
+        ledger.add(label, rows, finding)
 
 
 class _Part(NamedTuple):

@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from oo_sim.audit.arrays import I32, I64
+from oo_sim.audit.arrays import I32, I64, Bool
 from oo_sim.audit.lanes import Index
 
 _REREADS = 2
@@ -50,8 +50,13 @@ def _direct(index: Index, shards: list[I32], count: int) -> Iterator[pa.Table]:
         for i in np.unique(shard[shard >= 0]).tolist():
             holds[i].append(chunk)
     for i, chunks in enumerate(holds):
-        parts = [index.read(chunk).filter(pa.array(shards[chunk] == i)) for chunk in chunks]
+        parts = [_of_shard(index, chunk, shards[chunk] == i) for chunk in chunks]
         yield pa.concat_tables(parts) if parts else index.empty()
+
+
+def _of_shard(index: Index, chunk: int, own: Bool) -> pa.Table:
+    table = index.read(chunk)
+    return table if own.all() else table.filter(pa.array(own))
 
 
 def _through_files(index: Index, shards: list[I32], count: int) -> Iterator[pa.Table]:

@@ -148,6 +148,7 @@ class Sampler:
             "users": 1 + max(int(user.removeprefix("user-")) for user in self._ids),
             "seed": self._setting.seed,
             "has_reactions": self._setting.has_reactions,
+            "sampled": True,  # the other users are not in it
             "policies": [LoggedPolicy.of(entrant.label, entrant.policy, entrant.hash).as_dict()],
         }
 

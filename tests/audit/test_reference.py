@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 
 from oo_sim.audit import philox as addressed
 from oo_sim.audit.features import MAPS, derive, plausible
-from oo_sim.audit.models import Lessons, Restarted, Sums, Windowed, mode, moments, walk
+from oo_sim.audit.models import Lessons, Restarted, Sums, Windowed, moments, walk
 from oo_sim.audit.philox import philox, user_words
+from oo_sim.audit.sampled import mode
 
 from .simulator import uniforms
 
@@ -94,16 +95,16 @@ def _one_by_one(model: Sums, lessons: Lessons, lane: int, t: int) -> tuple[NDArr
     """A and b, from a list that is kept as a person would keep it."""
     kept: list[tuple[int, int]] = []  # decision, lesson
     for i in np.flatnonzero((lessons.lane == lane) & (lessons.t_now < t)).tolist():
-        now, decided = int(lessons.t_now[i]), int(lessons.decided[i])
+        now, decided = int(lessons.t_now[i]), max(int(lessons.decided[i]), 0)  # early: as if of the first decision
         if lessons.reset[i]:
             kept = []
         elif isinstance(model, Windowed):
             if now - decided < model.window:
-                kept = [(at, j) for at, j in kept if at != decided or at < 0] + [(decided, i)]
+                kept = [(at, j) for at, j in kept if at != decided] + [(decided, i)]
         elif not isinstance(model, Restarted) or decided // model.period == (now + 1) // model.period:
             kept.append((decided, i))
     if isinstance(model, Windowed):
-        kept = [(at, j) for at, j in kept if at >= t - model.window or at < 0]
+        kept = [(at, j) for at, j in kept if at >= t - model.window]
     if isinstance(model, Restarted):
         kept = [(at, j) for at, j in kept if at // model.period == t // model.period]
     x = lessons.x[:, [j for _, j in kept]]

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 
@@ -104,6 +105,24 @@ def test_worlds_that_no_shipped_scenario_has(name: str, tmp_path: Path) -> None:
     report = log.audit()
     assert report.clean, [policy.first for policy in report.policies]
     assert sum(policy.checks["truth"].judged for policy in report.policies) > 100
+
+
+def test_a_user_without_any_row_is_named(tmp_path: Path) -> None:
+    """Whoever comes within the run decides; who would have come later has no row, and need not."""
+    world = TIPS | {"arrivals": {"over": 40}}
+    base = {"version": 1, "name": "t", "seed": 7, "policies": ["random"], "world": world}
+    log = simulated(
+        validate(base | {"users": 12, "rounds": 20}), tmp_path / "run", users=12, rounds=20, policies=["random"]
+    )
+    assert log.audit().clean
+    assert len(set(log.decisions["user_id"].to_pylist())) < 12
+    gone = log.decisions["user_id"][0].as_py()
+    log.decisions, log.learnings = (
+        table.filter(pc.not_equal(table["user_id"], gone)) for table in (log.decisions, log.learnings)
+    )
+    (found,) = log.audit().policies
+    assert found.checks["presence"].wrong == 1
+    assert (found.firsts["presence"].user_id, found.firsts["presence"].logged) == (gone, "no row")
 
 
 @pytest.fixture(scope="module")
