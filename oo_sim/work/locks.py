@@ -33,7 +33,7 @@ class Locks:
 
     def sit(self) -> None:
         """Say who works here, unless all seats are taken."""
-        if self._seat >= 0:
+        if self._seat >= 0 or fcntl is None:
             return
         for seat in range(_SEATS):
             if self._lock(seat * _SEAT):
@@ -90,7 +90,7 @@ def locks(path: Path, *, create: bool) -> Iterator[Locks]:
     try:
         found = _OPEN[_key(path.stat())]
     except (FileNotFoundError, KeyError):
-        file = os.open(path, os.O_RDWR | os.O_CLOEXEC | (os.O_CREAT if create else 0), 0o644)
+        file = os.open(path, os.O_RDWR | (os.O_CREAT if create else 0), 0o644)
         found = Locks(file)
         _OPEN[found.key] = found
     found.users += 1

@@ -62,6 +62,7 @@ def test_processes_that_know_nothing_of_this_one(made: Callable[[], Any], tmp_pa
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1800)  # on a machine that is busy, a worker takes minutes to start again
 def test_dask_with_a_worker_killed_in_the_middle(tmp_path: Path) -> None:
     pytest.importorskip("distributed")
     with executors.dask("local:2") as pool:
