@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 import oo_sim
-from oo_sim.cli.printing import Csv, Json, Latex, Markdown, check_out, draw, print_result
+from oo_sim.cli.printing import Csv, FigureStyle, Json, Latex, Markdown, Style, check_out, draw, print_result
 from oo_sim.cli.working import import_from_here
 
 app = typer.Typer(add_completion=False)
@@ -66,6 +66,7 @@ def evaluate(
         Path | None, typer.Option(metavar="FILE", help="Write the table (.csv, .tex, .md, .html, .json).")
     ] = None,
     plot: Annotated[Path | None, typer.Option(metavar="FILE", help="Draw it (.png, .pdf, .svg).")] = None,
+    style: FigureStyle = Style.screen,
 ) -> None:
     """Estimate from a log what other policies would have earned, with intervals over users; or refuse, and say why.
 
@@ -96,7 +97,7 @@ def evaluate(
         except ValueError as error:
             raise typer.BadParameter(str(error), param_hint="--out") from error
     if plot is not None and found.drawable:
-        draw(found.figure(), plot, quiet=as_json or csv or latex or markdown)
+        draw(found.figure(style=style.value), plot, quiet=as_json or csv or latex or markdown)
     if not found.answered:
         raise typer.Exit(NOTHING)
 

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 import oo_sim
-from oo_sim.cli.printing import Csv, Json, Latex, Markdown, check_out, draw, print_result, whole
+from oo_sim.cli.printing import Csv, FigureStyle, Json, Latex, Markdown, Style, check_out, draw, print_result, whole
 from oo_sim.cli.working import Dask, Elsewhere, Resume, Unchecked, Workers, continued, executor, here, watched
 
 app = typer.Typer(add_completion=False)
@@ -51,6 +51,7 @@ def sweep(
         Path | None,
         typer.Option(metavar="FILE", help="Draw reward against the parameter (.png, .pdf, .svg)."),
     ] = None,
+    style: FigureStyle = Style.screen,
 ) -> None:
     """Run a policy at each value of a parameter, all on the same users and draws, and print what each earned.
 
@@ -76,6 +77,6 @@ def sweep(
         )
     print_result(found, as_json=as_json, csv=csv, latex=latex, markdown=markdown)
     if out is not None and found.drawable:
-        draw(found.figure(), out, quiet=as_json or csv or latex or markdown)
+        draw(found.figure(style=style.value), out, quiet=as_json or csv or latex or markdown)
     if found.failures:
         raise typer.Exit(FAILED)

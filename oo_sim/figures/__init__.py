@@ -14,7 +14,8 @@ from oo_sim.figures.exploration import exploration_figure
 from oo_sim.figures.fit import fit_figure
 from oo_sim.figures.kit import png, save
 from oo_sim.figures.matrix import matrix_figure
-from oo_sim.figures.paper import WIDTHS, curves_for_paper, paper_figure
+from oo_sim.figures.paper import WIDTHS
+from oo_sim.figures.paper_kinds import curves_for_paper, paper_figure
 from oo_sim.figures.people import users_figure
 from oo_sim.figures.reactions import reactions_figure
 from oo_sim.figures.segments import segments_figure
@@ -55,7 +56,8 @@ def figure(result: Result, kind: str, *, style: str = "screen", log: bool = Fals
         return paper_figure(result, kind, style)
     if isinstance(result, Run):
         return curves_figure([result], log=log) if kind == "curves" else FIGURES[kind](result)
-    return _OTHERS[type(result)](result, kind)
+    drawn: Figure = _OTHERS[type(result)](result, kind)
+    return drawn
 
 
 def curves_of(runs: Sequence[Run], *, style: str = "screen", log: bool = False) -> Figure:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from oo_sim.figures.kit import NAME, Sheet, short_number, text_width
+from oo_sim.figures.kit import NAME, Sheet, text_width
 from oo_sim.figures.style import FONT, INK
 from oo_sim.show import plain
 from oo_sim.studies.auditing import Audit
@@ -14,13 +14,23 @@ _EDGE, _HEAD, _ROW, _CELL = 0.25, 0.75, 0.3, 1.15  # inches
 _RIGHT, _WRONG, _NONE = "#e5f0f8", "#fdae6b", "#ffffff"
 
 
+def cells(found: Audit) -> tuple[list[str], list[str], dict[tuple[str, str], tuple[str, str]]]:
+    """The policies, the checks, and for each of both what there is to say and in which colour. Raises `ValueError`
+    where nothing was checked."""
+    made = {}
+    for policy, check, count in found.counts():
+        said = f"{count.judged:,}" + (f": {count.wrong:,} wrong" if count.wrong else "")
+        made[policy.label, check] = said, _WRONG if count.wrong else _RIGHT if count.judged else _NONE
+    if not made:
+        raise ValueError("there is nothing to draw: nothing was checked")
+    policies, checks = (list(dict.fromkeys(names)) for names in zip(*made, strict=True))
+    return policies, checks, made
+
+
 def checks_figure(found: Audit) -> Figure:
     """A row per check, a column per policy: blue where all rows are right, orange where some are wrong. Raises
     `ValueError` where nothing was checked."""
-    cells = {(policy.label, check): count for policy, check, count in found.counts()}
-    if not cells:
-        raise ValueError("there is nothing to draw: nothing was checked")
-    policies, checks = (list(dict.fromkeys(names)) for names in zip(*cells, strict=True))
+    policies, checks, made = cells(found)
     names = [plain(label, NAME) for label in policies]
     left, cell = _EDGE + text_width(checks) + 0.2, max(_CELL, text_width(names) + 0.2)
     width, height = cell * len(policies), _ROW * len(checks)
@@ -29,11 +39,9 @@ def checks_figure(found: Audit) -> Figure:
     sheet.text(_EDGE, _EDGE, "Audit", title=True)
     sheet.text(_EDGE, _EDGE + 0.3, note)
     axes = sheet.axes(left, _EDGE + _HEAD + 0.25, width, height)
-    for (label, check), count in cells.items():
+    for (label, check), (said, color) in made.items():
         x, y = policies.index(label), checks.index(check)
-        color = _WRONG if count.wrong else _RIGHT if count.judged else _NONE
         axes.add_patch(Rectangle((x, y), 1, 1, facecolor=color, edgecolor="white", linewidth=2))
-        said = short_number(count.judged) + (f": {short_number(count.wrong)} wrong" if count.wrong else "")
         axes.text(x + 0.5, y + 0.5, said, ha="center", va="center", fontsize=FONT - 0.5, color=INK)
     axes.set_xlim(0, len(policies))
     axes.set_ylim(len(checks), 0)

@@ -40,12 +40,13 @@ def coefficients_figure(said: Mapping[str, Any]) -> Figure:
         box = axes.get_position()
         inset = left / figure.get_figwidth()
         axes.set_position((box.x0 + inset, box.y0, box.width - inset, box.height))
-        forest(axes, [_row(term, segment) for term in terms], zero=True)
+        forest(axes, [row(term, segment) for term in terms], zero=True)
         name_panel(axes, f"{segment['name']}, {segment['share']:.0%} of people", "")
     return figure
 
 
-def _row(term: str, segment: Mapping[str, Any]) -> ForestRow:
+def row(term: str, segment: Mapping[str, Any]) -> ForestRow:
+    """The mean of a term in a segment with its 95 % interval, marked where 0 is excluded."""
     mean, error = float(segment["mean"][term]), float(segment["mean_error"][term])
     interval = Interval(mean, mean - _Z * error, mean + _Z * error, 0)
     return ForestRow(term, interval, signed(mean, 2), interval.excludes(0.0))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -27,7 +27,7 @@ def matrix_figure(comparison: Comparison) -> Figure:
     groups = [(title, pairs) for title, pairs in comparison.by_scenario() if pairs]
     if not groups:
         raise ComparisonError("there is nothing to draw: no two policies have results")
-    orders = [_ordered(pairs) for _, pairs in groups]
+    orders = [ordered(pairs) for _, pairs in groups]
     names = text_width([plain(label, _NAME) for order in orders for label in order])
     width = 2 * _EDGE + names + 0.15 + _CELL * max(map(len, orders))
     heights = [_HEAD + names + 0.15 + _CELL * len(order) + _FOOT for order in orders]
@@ -45,7 +45,7 @@ def matrix_figure(comparison: Comparison) -> Figure:
     return sheet.figure
 
 
-def _ordered(pairs: Sequence[Pair]) -> list[str]:
+def ordered(pairs: Sequence[Pair]) -> list[str]:
     """The policies, the better ones first."""
     means: dict[str, float] = {}
     for pair in pairs:
@@ -54,7 +54,8 @@ def _ordered(pairs: Sequence[Pair]) -> list[str]:
     return sorted(means, key=lambda label: sign * means[label])[:MOST]
 
 
-def _matrix(axes: Axes, order: Sequence[str], pairs: Sequence[Pair]) -> None:
+def squares(order: Sequence[str], pairs: Sequence[Pair]) -> Iterator[tuple[tuple[int, int], float, str, bool]]:
+    """Each square: its row and column, the row's policy minus the column's, its colour, and whether it is not sure."""
     place = {label: i for i, label in enumerate(order)}
     for pair in pairs:
         if pair.baseline not in place or pair.candidate not in place:
@@ -63,14 +64,18 @@ def _matrix(axes: Axes, order: Sequence[str], pairs: Sequence[Pair]) -> None:
             difference = turn * pair.difference.estimate
             better = (difference < 0) if pair.metric == "regret" else (difference > 0)
             color = _UNSURE if not pair.sure else _BETTER if better else _WORSE
-            x, y = place[column], place[row]
-            hatch = "" if pair.sure else "////"
-            square = Rectangle((x, y), 1, 1, facecolor=color, edgecolor="#c8c8c8", hatch=hatch, linewidth=0.6)
-            axes.add_patch(square)
-            text = axes.text(x + 0.5, y + 0.5, signed(difference, 3), ha="center", va="center")
-            text.set(parse_math=False, fontsize=FONT - 1, color=INK if pair.sure else FAINT)
-            if not pair.sure:
-                text.set_bbox({"facecolor": "white", "edgecolor": "none", "pad": 1.0})
+            yield (place[row], place[column]), difference, color, not pair.sure
+
+
+def _matrix(axes: Axes, order: Sequence[str], pairs: Sequence[Pair]) -> None:
+    for (y, x), difference, color, open_ in squares(order, pairs):
+        hatch = "////" if open_ else ""
+        square = Rectangle((x, y), 1, 1, facecolor=color, edgecolor="#c8c8c8", hatch=hatch, linewidth=0.6)
+        axes.add_patch(square)
+        text = axes.text(x + 0.5, y + 0.5, signed(difference, 3), ha="center", va="center")
+        text.set(parse_math=False, fontsize=FONT - 1, color=FAINT if open_ else INK)
+        if open_:
+            text.set_bbox({"facecolor": "white", "edgecolor": "none", "pad": 1.0})
     ends = np.arange(len(order)) + 0.5
     names = [plain(label, _NAME) for label in order]
     axes.set(xlim=(0, len(order)), ylim=(len(order), 0))

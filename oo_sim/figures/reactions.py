@@ -53,24 +53,33 @@ def mixes(run: Run) -> list[Mix]:
     return found
 
 
+def mixes_of(run: Run) -> list[Mix]:
+    """The same. Raises `RunLogError` in a world without reactions."""
+    if not run.manifest.has_reactions:
+        raise RunLogError(Path(run.manifest.name), "has no reactions; they belong to worlds of kind tips")
+    return mixes(run)
+
+
+def patches() -> dict[str, Patch]:
+    """The key: how each part of a mix is filled, by its name in words."""
+    return {
+        _NAMES.get(name, name): Patch(facecolor=color, hatch=hatch, edgecolor="#555555", linewidth=0.5)
+        for name, color, hatch in zip(MIX, _COLORS, _HATCHES, strict=True)
+    }
+
+
 def reactions_figure(run: Run) -> Figure:
     """Stacked shares of decisions by reaction. Raises `RunLogError` in a world without reactions."""
-    facts = run.manifest
-    if not facts.has_reactions:
-        raise RunLogError(Path(facts.name), "has no reactions; they belong to worlds of kind tips")
-    found = mixes(run)
+    facts, found = run.manifest, mixes_of(run)
     note = f"{size(facts)}; share of decisions by reaction, in blocks of rounds that grow with the round"
     figure, panels = multiples(f"{plain(facts.name, 60)}: reactions over time", note, len(found), _SHAPE, _KEY)
     for axes, mix in zip(panels, found, strict=True):
         _panel(axes, mix)
-    parts = [
-        Patch(facecolor=c, hatch=h, edgecolor="#555555", linewidth=0.5) for c, h in zip(_COLORS, _HATCHES, strict=True)
-    ]
-    key = [_NAMES.get(name, name) for name in MIX]
+    key = patches()
     top = 1 - 0.72 / figure.get_figheight()
     figure.legend(
-        parts,
-        key,
+        list(key.values()),
+        list(key),
         loc="upper left",
         bbox_to_anchor=(0.15 / figure.get_figwidth(), top),
         ncols=6,
@@ -82,7 +91,8 @@ def reactions_figure(run: Run) -> Figure:
     return figure
 
 
-def _panel(axes: Axes, mix: Mix) -> None:
+def areas(axes: Axes, mix: Mix) -> None:
+    """A mix as areas over the rounds, one upon the other."""
     edges = np.append(1.0, mix.x) if mix.x[0] > 1 else np.append(0.8, mix.x)
     tops = np.cumsum(mix.shares, axis=0)
     below = np.vstack([np.zeros(len(mix.x)), tops[:-1]])
@@ -93,6 +103,10 @@ def _panel(axes: Axes, mix: Mix) -> None:
     axes.set_xscale("log")
     axes.set_xlim(edges[0], edges[-1])
     axes.set_ylim(0, 1)
+
+
+def _panel(axes: Axes, mix: Mix) -> None:
+    areas(axes, mix)
     axes.set_yticks([0, 0.25, 0.5, 0.75, 1], ["0", "25 %", "50 %", "75 %", "100 %"])
     name_panel(axes, plain(mix.label, 30), "round, logarithmic")
     finish(axes)

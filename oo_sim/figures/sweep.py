@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from oo_sim.contract import F64
 from oo_sim.figures.kit import Sheet, few_ticks, short_number, text_width
@@ -117,11 +118,27 @@ def _column(
     return above
 
 
+def small(axes: Axes, series: Series, level: Sequence[Point], style: Mapping[str, Look]) -> None:
+    """The upper panel of a pattern, as a paper has it."""
+    along, grid = axis(series), lines(series)
+    _x_axis(axes, along)
+    for i, (name, points) in enumerate(grid.items()):
+        x = _beside(along, along.places(points), i - (len(grid) - 1) / 2)
+        _line(axes, x, [point.reward for point in points], style[name]._replace(width=0.9), along, "", size=2.4)
+    for point in level:
+        _level(axes, point, style[point.policy]._replace(width=0.9))
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.spines[["left", "bottom"]].set_color(FAINT)
+    axes.yaxis.set_major_locator(MaxNLocator(4))
+
+
 def _level(axes: Axes, point: Point, look: Look) -> None:
     """A plain spec: it has no place along x, so it is a level line with its interval."""
     ends, reward = axes.get_xlim(), point.reward
     name = plain(point.policy, _NAME)
-    axes.plot(ends, [reward.estimate] * 2, color=look.color, linestyle=look.dashes, linewidth=1.4, label=name)
+    axes.plot(
+        ends, [reward.estimate] * 2, color=look.color, linestyle=look.dashes, linewidth=min(1.4, look.width), label=name
+    )
     if np.isfinite(reward.lower):
         axes.fill_between(ends, reward.lower, reward.upper, color=look.color, alpha=0.1, linewidth=0)
     axes.set_xlim(ends)
@@ -136,7 +153,9 @@ def _beside(along: Axis, x: F64, place: float) -> F64:
     return np.asarray(x + _BESIDE * place * spread)
 
 
-def _line(axes: Axes, x: F64, intervals: Sequence[Interval], look: Look, along: Axis, label: str) -> None:
+def _line(
+    axes: Axes, x: F64, intervals: Sequence[Interval], look: Look, along: Axis, label: str, size: float = 5.0
+) -> None:
     estimate, lower, upper = np.array([each[:3] for each in intervals]).T
     axes.plot(
         x,
@@ -145,11 +164,11 @@ def _line(axes: Axes, x: F64, intervals: Sequence[Interval], look: Look, along: 
         linestyle="" if along.words else look.dashes,
         linewidth=look.width,
         marker=look.marker,
-        markersize=5,
+        markersize=size,
         label=label,
     )
     if np.isfinite(lower).all():
-        axes.vlines(x, lower, upper, color=look.color, linewidth=1.6, alpha=0.75)
+        axes.vlines(x, lower, upper, color=look.color, linewidth=0.8 * look.width, alpha=0.75)
 
 
 def _x_axis(axes: Axes, along: Axis) -> None:

@@ -8,11 +8,16 @@ import numpy as np
 from matplotlib.ticker import MaxNLocator
 
 from oo_sim.figures.kit import BandLine, Sheet, band_panel
-from oo_sim.figures.style import FAINT, FONT
+from oo_sim.figures.paper import WIDTHS, Panel, handle, lines_in, panels_figure
+from oo_sim.figures.style import FAINT, FONT, Look
 from oo_sim.gate.judge import Judgement
+from oo_sim.results.series import Line
 from oo_sim.show.text import plain
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
     from oo_sim.gate.results import Case, Report
@@ -54,3 +59,28 @@ def _panel(sheet: Sheet, place: int, case: Case, judgement: Judgement) -> None:
     axes.axhline(-judgement.margin, color=_LOSS, linewidth=1.2, linestyle=(0, (5, 3)))
     axes.yaxis.set_major_locator(MaxNLocator(5))
     axes.set_xlabel(f"round; {judgement.difference.n:,} users", fontsize=FONT, color=FAINT, labelpad=1)
+
+
+def for_paper(report: Report, style: str) -> Figure:
+    """The same at the width of a paper's columns. Raises `ValueError` for another style, and without statistics."""
+    if style not in WIDTHS:
+        raise ValueError(f"there is no style {style!r}; there are screen, {', '.join(WIDTHS)}")
+    shown = [(case, case.judgement) for case in report.cases if case.judgement is not None]
+    if not shown:
+        raise ValueError("there is nothing to draw: no policy has statistics")
+    look = Look("#0072B2", "-", "o", 1.6)
+
+    def drawn(judgement: Judgement) -> Callable[[Axes], None]:
+        band = judgement.band
+        half = (np.asarray(band.upper) - np.asarray(band.lower)) / 2
+        line = Line("now", np.array(judgement.marks, np.float64), np.asarray(band.estimate), half)
+
+        def draw(axes: Axes) -> None:
+            lines_in([line], {"now": look})(axes)
+            axes.axhline(0.0, color="#222222", linewidth=0.6, linestyle=(0, (2, 2)))
+            axes.axhline(-judgement.margin, color=_LOSS, linewidth=0.8, linestyle=(0, (5, 3)))
+
+        return draw
+
+    panels = [Panel(case.name, "round", drawn(judgement)) for case, judgement in shown]
+    return panels_figure(panels, {"now minus baseline": handle(look)}, WIDTHS[style])

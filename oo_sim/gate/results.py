@@ -206,12 +206,10 @@ class Report(Result):
 
     def figure(self, kind: str | None = None, *, style: str = "screen", **options: Any) -> Figure:
         """The differences along the curve, with their bands and the margin; see `Result.figure`."""
-        from oo_sim.gate.drawing import picture  # noqa: PLC0415 (needs matplotlib)
+        from oo_sim.gate.drawing import for_paper, picture  # noqa: PLC0415 (needs matplotlib)
 
         self._kind(kind)
-        if style != "screen":
-            raise ValueError("a check has no figure for a paper; style must be screen")
-        return picture(self)
+        return picture(self) if style == "screen" else for_paper(self, style)
 
     def table(self) -> Tables:
         """A row per scenario and policy; what else was checked, as notes."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from typing import Any
 
 import pytest
 from matplotlib.axes import Axes
@@ -12,7 +13,8 @@ from results.made import BuildRun
 
 import oo_sim
 from oo_sim.figures import png
-from oo_sim.figures.paper import WIDTHS, curves_for_paper
+from oo_sim.figures.paper import WIDTHS
+from oo_sim.figures.paper_kinds import curves_for_paper
 from oo_sim.results.result import Result
 
 from .painted import assert_painted
@@ -65,11 +67,47 @@ def test_a_comparison(style: str) -> None:
     check(found.figure(style=style), WIDTHS[style])
 
 
+SMALL: dict[str, Any] = {"users": 40, "rounds": 25}
+POLICIES = ["egreedy:epsilon=0.2", "linucb", "random"]
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Result]:
+    """A result of each kind, as `tests/results/test_uniform.py` has them."""
+    at = tmp_path_factory.mktemp("paper")
+    run = oo_sim.run("quickstart", policies=POLICIES, events=True, out=at / "log", plot=False, **SMALL)
+    logged: dict[str, Any] = {"logged": POLICIES[0]}
+    sizes: dict[str, Any] = {"users": 9, "rounds": 9}
+    patterns = ["linucb:alpha=[0.1,0.3,1,3]", "egreedy:epsilon=[0.1,0.2],schedule=[harmonic,exponential]", "random"]
+    return {
+        "run": run,
+        "comparison": oo_sim.compare(run),
+        "sweep": oo_sim.sweep("quickstart", policies=patterns, **sizes),
+        "evaluation": oo_sim.evaluate(at / "log", policies=["softmax"], **logged),
+        "fit": oo_sim.fit(at / "log", segments=1, starts=1, terms="is_overdue,priority", **logged),
+        "audit": oo_sim.audit_log(at / "log"),
+        "tips": oo_sim.generate("llm_tips", users=3, rounds=3, out=at / "tips.parquet"),
+    }
+
+
+KINDS = {
+    "run": ("exploration", "reactions", "users", "theta"),
+    "comparison": ("difference", "matrix"),
+    "sweep": ("parameter",),
+    "evaluation": ("evaluation",),
+    "fit": ("coefficients", "calibration", "again"),
+    "audit": ("checks",),
+    "tips": ("shares",),
+}
+
+
+@pytest.mark.parametrize(("result", "kind"), [(result, kind) for result in KINDS for kind in KINDS[result]])
+def test_every_kind_of_figure_reads_at_one_column(result: str, kind: str, made: dict[str, Result]) -> None:
+    assert set(made[result].kinds) <= {*KINDS[result], "curves", "loglog", "segments"}
+    check(made[result].figure(kind, style="paper"), WIDTHS["paper"])
+
+
 def test_what_there_is_not_is_refused(build: BuildRun) -> None:
     run: Result = build()
-    with pytest.raises(
-        ValueError, match="users has no figure for a paper; curves, loglog, segments and difference have"
-    ):
-        run.figure("users", style="paper")
     with pytest.raises(ValueError, match="there is no style 'poster'; there are screen, paper, paper2"):
         run.figure(style="poster")
