@@ -151,7 +151,9 @@ class _Rows:
         row = self._table.starts[group] + np.arange(len(lane))
         rows = self._table.group(group, self._columns)
         rows = rows.append_column("lane", pa.array(lane)).append_column("row", pa.array(row))
-        return rows.filter(pa.array(lane >= 0)).cast(self._empty.schema)
+        kept = lane >= 0
+        return (rows if kept.all() else rows.filter(pa.array(kept))).cast(self._empty.schema)
 
     def _of(self, rows: pa.Table, part: int) -> pa.Table:
-        return rows.filter(pa.array(self._part[rows["lane"].to_numpy()] == part))
+        kept = self._part[rows["lane"].to_numpy()] == part
+        return rows if kept.all() else rows.filter(pa.array(kept))

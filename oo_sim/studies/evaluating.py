@@ -35,6 +35,8 @@ DEFAULT = ("dr", "ips", "snips", "dm")
 """The estimators unless others are named; the first is the headline."""
 _ROWS = 1 << 16
 """Decisions that are held at once, about."""
+_Person: TypeAlias = tuple[tuple[str, int], str]
+"""What makes users of one name one user, and that name."""
 
 
 def evaluate(
@@ -125,12 +127,12 @@ class Source(NamedTuple):
 
 def read(sources: Sequence[Source], policies: Sequence[str | Policy], asked: Asked) -> tuple[list[Target], Gathered]:
     """What the logs hold for these policies. Raises EvaluationError where a user is in two of them."""
-    codes: dict[tuple[tuple[str, int], str], tuple[int, int]] = {}  # of a user: the number, and the log it is in
+    codes: dict[_Person, tuple[int, int]] = {}  # of a user: the number, and the log it is in
     ceiling = _ceiling(sources) if asked.as_ == "replay" else math.nan
     targets, found = list[Target](), list[Gathered]()
     maps: set[str] = set()
     for place, source in enumerate(sources):
-        own: list[Target] = []
+        own, people = list[Target](), source.people
         for part in source.parts():
             if not own:
                 own = [_target(one, source, part) for one in policies]
@@ -138,7 +140,8 @@ def read(sources: Sequence[Source], policies: Sequence[str | Policy], asked: Ask
                 maps.add(", ".join(maps_of(part)[0]))
                 _refuse_targets(own, maps)
             check_rows(source.log, part)
-            user = np.array([_code(codes, sources, place, lane.user_id) for lane in part.lanes])
+            keys = [(people, lane.user_id) for lane in part.lanes]
+            user = np.array([_code(codes, sources, place, key) for key in keys])
             found.append(gathered(part, user, own, asked, source.log.manifest.seed, ceiling))
         if not own:
             raise EvaluationError(f"{source.log.path}: holds no decision of {source.label}")
@@ -154,14 +157,12 @@ def _refuse_targets(targets: Sequence[Target], maps: set[str]) -> None:
         )
 
 
-def _code(
-    codes: dict[tuple[tuple[str, int], str], tuple[int, int]], sources: Sequence[Source], place: int, user: str
-) -> int:
-    code, where = codes.setdefault((sources[place].people, user), (len(codes), place))
+def _code(codes: dict[_Person, tuple[int, int]], sources: Sequence[Source], place: int, person: _Person) -> int:
+    code, where = codes.setdefault(person, (len(codes), place))
     if where != place:
         both = f"{sources[where].log.path} and in {sources[place].log.path}"
         raise EvaluationError(
-            f"user {user} is in {both}: a user counts once, so all decisions of one must be in one log; evaluate "
+            f"user {person[1]} is in {both}: a user counts once, so all decisions of one must be in one log; evaluate "
             "each log alone, or put the decisions of each user together"
         )
     return code

@@ -175,10 +175,14 @@ class _Model:
         phi.encode(c, x)
         self._stands, sizes = c.mask, c.mask.sum(axis=0)
         self._first = np.cumsum(sizes) - sizes
-        flat = np.ascontiguousarray(x.transpose(2, 0, 1)[c.mask.T])
+        flat = np.ascontiguousarray(x.transpose(2, 0, 1)).reshape(-1, phi.d)
+        if not (whole := bool(c.mask.all())):
+            flat = flat[c.mask.T.ravel()]
+        self._whole = whole
         self._q = ope.predictable_ridge(flat, self._first, part.chosen, part.reward, user)
         self.chosen = ope.chosen_q(self._q, self._first, part.chosen)
 
     def mean(self, pi: F64) -> F64:
         """The mean of the predictions under the policy (n,)."""
-        return ope.target_q(self._q, pi.T[self._stands.T], self._first)
+        flat = pi.T.ravel() if self._whole else pi.T[self._stands.T]
+        return ope.target_q(self._q, flat, self._first)
