@@ -59,9 +59,8 @@ def allowed(studies: int) -> float:
 @pytest.mark.parametrize("users", SIZES)
 @pytest.mark.parametrize("name", PAIRS)
 def test_what_is_said_of_a_pair_holds(name: str, users: int) -> None:
-    """Bounds that are exact may hold more often; none may miss in more than 5 % (4 standard errors allowed), but for
-    bands of skewed and mostly absent users, which fall short of their level: up to 15 % are allowed, as the docs say.
-    """
+    """Bounds that are exact may hold more often; none may miss in more than 5 % (4 standard errors allowed), or in 7 %
+    for 30 users, who hardly show how skewed their differences are, as the docs say."""
     whole, rng, missed, few = population(name), np.random.default_rng([users, 1]), Counter[str](), 0
     a, b = PAIRS[name]
     curve = whole.difference(a, b).mean(axis=1)
@@ -80,8 +79,7 @@ def test_what_is_said_of_a_pair_holds(name: str, users: int) -> None:
         missed["mean"] += pair.paired.candidate.excludes(known.paired.candidate.estimate)
     shown = ", ".join(f"{what} {100 - 100 * count / STUDIES:.1f}" for what, count in missed.items())
     print(f"\n{name}, {users} users, {STUDIES} studies: {shown}; few differ in {100 * few / STUDIES:.0f} %", end="")
-    assert missed.pop("band") / STUDIES <= 0.15
-    assert max(missed.values()) / STUDIES <= allowed(STUDIES)
+    assert max(missed.values()) / STUDIES <= allowed(STUDIES) + (0.02 if users == 30 else 0.0)
 
 
 @pytest.mark.parametrize("name", PAIRS)
