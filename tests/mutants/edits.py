@@ -309,6 +309,28 @@ EDITS: list[Edit] = [
         ('"chosen", "propensity", "score", "explored")', '"chosen", "propensity", "score")'),
     ),
     *_in(
+        "generator/bank/record.py",
+        "tests/generator/test_bank.py",
+        ("return one.failure is None or not one.failure.startswith(unanswered)", "return one.failure is None"),
+    ),
+    *_in(
+        "generator/bank/files.py",
+        "tests/generator/test_bank.py",
+        ('whole = found[: found.rfind(b"\\n") + 1]', "whole = found"),
+        ("        if here != there:", "        if here == there:"),
+    ),
+    *_in(
+        "generator/bank/batch.py",
+        "tests/generator/test_bank.py",
+        ("self._tokens >= limit and more", "self._tokens > limit and more"),
+        ("        self._lost.clear()\n", ""),
+    ),
+    *_in(
+        "tipbanks.py",
+        "tests/test_tipbanks.py",
+        ("        t = at % scenario.rounds\n", "        t = at // scenario.users\n"),
+    ),
+    *_in(
         "serving/lanes.py",
         "tests/serving",
         ("np.uint64(0), hash_users", "np.uint64(1), hash_users"),

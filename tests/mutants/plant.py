@@ -135,7 +135,7 @@ def _seen(edit: Any, sound: dict[str, Any], place: Path) -> Seen:
     stem, room = Path(edit.file).stem, edit.room
     gate = audit = ""
     log = False
-    if room not in ("serving", "stats", "generator"):
+    if room not in ("serving", "stats", "generator", "tipbanks"):
         sight = probe.look(sound["cells"], stem)
         gate, audit, log = sight.gate, sight.audit, sight.log
     if not gate and room == "stats":

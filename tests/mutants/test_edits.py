@@ -12,7 +12,7 @@ import oo_sim
 from .edits import EDITS, Edit
 
 PACKAGE = Path(oo_sim.__file__).parent
-ROOMS = {"kernels", "policies", "decide", "worlds", "engine", "logs", "stats", "serving"}
+ROOMS = {"kernels", "policies", "decide", "worlds", "engine", "logs", "stats", "serving", "generator", "tipbanks"}
 
 
 def test_there_are_enough_over_every_room() -> None:
