@@ -23,20 +23,14 @@ earlier decisions of a user, so cut between users where it is used). Several est
 """
 
 from oo_sim.ope.betting import betting_interval
-from oo_sim.ope.clipped import clipped_ips, clipping
 from oo_sim.ope.diagnostics import Diagnostics, diagnostics, unsupported_mass, weight_test
-from oo_sim.ope.dm import DM, dm
-from oo_sim.ope.dr import DR, dr
-from oo_sim.ope.dros import dros, shrinking
 from oo_sim.ope.estimator import Estimate, Estimator, estimate
-from oo_sim.ope.ips import IPS, ips
+from oo_sim.ope.modelled import DM, DR, SNDR, dm, dr, dros, shrinking, sndr, switch_dr, switching
 from oo_sim.ope.replay import replay
 from oo_sim.ope.reward_model import chosen_q, predictable_ridge, target_q
-from oo_sim.ope.sndr import SNDR, sndr
-from oo_sim.ope.snips import SNIPS, snips
 from oo_sim.ope.subgaussian import subgaussian_dr, subgaussian_ips, tempering, tempering_dr
 from oo_sim.ope.sums import Rows, Sums, merge, rows, sums
-from oo_sim.ope.switch import switch_dr, switching
+from oo_sim.ope.weighted import IPS, SNIPS, clipped_ips, clipping, ips, snips
 
 ESTIMATORS = {
     e.name: e for e in (IPS, clipping(), SNIPS, DM, DR, SNDR, switching(), shrinking(), tempering(), tempering_dr())

@@ -4,9 +4,7 @@ from oo_sim.stats.bands import ROUNDING, Band, MaxT, max_t, sup_t_band
 from oo_sim.stats.few import few_differ, few_interval, sign_test, too_few
 from oo_sim.stats.intervals import Interval, clopper_pearson, mean_interval, t_interval, wilson
 from oo_sim.stats.moments import Moments, merge, merge_all, moments
-from oo_sim.stats.multiple import holm
-from oo_sim.stats.paired import Paired, improvement, paired, t_test
-from oo_sim.stats.power import detectable, users_for
+from oo_sim.stats.paired import Paired, detectable, holm, improvement, paired, t_test, users_for
 from oo_sim.stats.profiles import Profile, interquartile_mean, iqm, performance_profile
 from oo_sim.stats.resampling import Seed, generator, percentile_bounds, stratified_bootstrap
 from oo_sim.stats.sequence import confidence_sequence, mixture_scale

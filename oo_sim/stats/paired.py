@@ -143,3 +143,44 @@ def _pair(baseline: ArrayLike, candidate: ArrayLike) -> tuple[F64, F64]:
             f"{len(a)} users under the baseline, {len(b)} under the candidate; the same users, at least one, are wanted"
         )
     return a, b
+
+
+def holm(p_values: ArrayLike) -> F64:
+    """Adjusted p-values (m,), in the order given: reject those at or below alpha.
+
+    The chance of any false rejection stays below alpha, however the tests depend on each other.
+    Source: Holm (1979). ValueError when a p-value lies outside 0 to 1.
+    """
+    p = column(p_values, "p_values")
+    if len(p) and (p.min() < 0.0 or p.max() > 1.0):
+        raise ValueError(f"p_values: {p.min()} to {p.max()} given; p-values lie between 0 and 1")
+    order = np.argsort(p, kind="stable")
+    stepped = np.maximum.accumulate(p[order] * np.arange(len(p), 0, -1))
+    adjusted = np.empty_like(p)
+    adjusted[order] = np.minimum(stepped, 1.0)
+    return adjusted
+
+
+POWER = 0.8
+"""How often a difference is to be found that is there."""
+
+
+def detectable(spread: float, users: int, level: float = 0.95, power: float = POWER) -> float:
+    """The difference that a two-sided test over `users` finds with this power, where differences of users have the
+    standard deviation `spread`; nan with fewer than 2 users. Source: Cohen (1988), section 2.3, with Student's
+    quantiles in place of the normal's."""
+    if users < 2:
+        return math.nan
+    quantiles = float(special.stdtrit(users - 1, 0.5 + level / 2) + special.stdtrit(users - 1, power))
+    return quantiles * spread / math.sqrt(users)
+
+
+def users_for(difference: float, spread: float, level: float = 0.95, power: float = POWER) -> int:
+    """The fewest users with which `detectable` is at most `difference`, at least 2. ValueError unless it is above 0."""
+    if not difference > 0.0:
+        raise ValueError(f"difference: {difference} received; expected a size above 0")
+    z = float(special.ndtri(0.5 + level / 2) + special.ndtri(power))
+    users = max(2, math.ceil((z * spread / difference) ** 2))
+    while detectable(spread, users, level, power) > difference:
+        users += max(1, users // 1000)
+    return users

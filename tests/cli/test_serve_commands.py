@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from oo_sim.cli import bench_serve, serve
+from oo_sim.cli import bench, serve
 from oo_sim.serving import ServingError
 from oo_sim.serving.bench import DriveError, drive, memory, rewards, scores, started
 
@@ -81,7 +81,7 @@ def test_a_port_in_use_is_told(tmp_path: Path) -> None:
 
 def test_bench_serve_prints_rates(tmp_path: Path) -> None:
     arguments = ["--requests", "60", "--connections", "2", "--users", "10", "--dir", str(tmp_path), "--json"]
-    said = RUN.invoke(bench_serve.app, arguments)
+    said = RUN.invoke(bench.app, ["serve", *arguments])
     assert said.exit_code == 0, said.output
     calls = json.loads(said.output)["calls"]
     assert [(one["call"], one["requests"]) for one in calls] == [("score", 60), ("reward", 60)]
