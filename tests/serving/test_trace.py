@@ -1,4 +1,4 @@
-"""The fixed trace: the same again, whole, and different where the server is."""
+"""The fixed trace: the same as another process recorded it, whole, and different where the server is."""
 
 from __future__ import annotations
 
@@ -18,8 +18,7 @@ def trace() -> list[str]:
     return run_trace()
 
 
-def test_it_is_the_same_again_and_holds_everything(trace: list[str]) -> None:
-    assert difference(trace, run_trace()) is None
+def test_it_holds_everything(trace: list[str]) -> None:
     called = Counter(re.sub(r"(/[a-z]+).*", r"\1", line.partition(" ")[2]) for line in trace)
     for call in ("score", "reward", "react", "recommend", "generate", "reset"):
         assert called[f"POST /{call}"] >= 3, call

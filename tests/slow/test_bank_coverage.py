@@ -14,7 +14,7 @@ from oo_sim.generator.metrics.prices import Price, Prices
 from oo_sim.generator.parser import Tip
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(3000)]
-SEEDS, USERS, EACH, N = 300, 100, 5, 3
+SEEDS, POOLED, USERS, EACH, N = 900, 300, 100, 5, 3
 CONTEXT = context_text(GenerationContext(tasks=(Task(id="1", content="Water the ferns"),), hour_of_day=20))
 INFO = BankInfo(
     "p@1", "canary-123456", "mock", "simulated", 1, N, "faithful", False, 2, "tip-generator", 0.7, 30.0, 90.0, "00"
@@ -87,10 +87,9 @@ def measured(made: Bank) -> dict[str, tuple[float, float, float]]:
 
 
 def test_coverage_of_every_metric() -> None:
-    """300 fixed seeds, on which it was seen to hold; else a true 95 % is outside of 92 to 97 once in 13 times."""
-    banks = [bank(seed) for seed in range(SEEDS)]
-    runs = [measured(one) for one in banks]
-    large = measured(Bank(INFO, tuple(record for one in banks for record in one.records)))
+    """900 fixed seeds: by chance one of 25 true 94 % is outside of 92 to 97 once in 8 times, and it was not."""
+    runs = [measured(bank(seed)) for seed in range(SEEDS)]
+    large = measured(Bank(INFO, tuple(record for seed in range(POOLED) for record in bank(seed).records)))
     shares = {}
     for name in large:
         seen = [run[name] for run in runs if name in run]
