@@ -20,13 +20,13 @@ from oo_sim.figures.people import users_figure
 from oo_sim.figures.reactions import reactions_figure
 from oo_sim.figures.segments import segments_figure
 from oo_sim.figures.theta import theta_figure
-from oo_sim.figures.tips import shares_figure
+from oo_sim.figures.tips import appeal_figure, shares_figure
 from oo_sim.fitting import Fit
 from oo_sim.results import Run
 from oo_sim.results.result import Result
 from oo_sim.studies import Comparison, Evaluation, Sweep
 from oo_sim.studies.auditing import Audit
-from oo_sim.studies.tips import Tips
+from oo_sim.studies.tips import AppealFit, Tips
 
 FIGURES: Mapping[str, Callable[[Run], Figure]] = {
     "loglog": loglog_figure,
@@ -45,6 +45,7 @@ _OTHERS: Mapping[type[Result], Callable[[Any, str], Figure]] = {
     Fit: fit_figure,
     Sweep: lambda found, _: sweep.picture(found),
     Tips: lambda found, _: shares_figure(found),
+    AppealFit: lambda found, _: appeal_figure(found),
     Audit: lambda found, _: checks_figure(found),
 }
 """Those of other results, by kind."""

@@ -1,4 +1,4 @@
-"""The picture of tip banks: shares of generations and tips with their intervals, banks one below the other."""
+"""Pictures of tip banks: shares with their intervals, banks one below the other; and what a fitted appeal predicts."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from oo_sim.figures.kit import NAME, ForestRow, Sheet, forest, text_width
 from oo_sim.figures.style import FAINT, FONT
 from oo_sim.show import plain
 from oo_sim.stats import Interval
-from oo_sim.studies.tips import Tips, worded
+from oo_sim.studies.tips import AppealFit, Tips, worded
 
 _EDGE, _HEAD, _ROW, _FOOT, _BODY, _NUMBERS = 0.25, 0.55, 0.32, 0.65, 4.2, 0.9  # inches
 
@@ -39,4 +39,25 @@ def shares_figure(found: Tips) -> Figure:
     forest(axes, shown, zero=False)
     axes.set_xlim(-0.02, 1.02)
     axes.set_xlabel("share; 95 % over users", fontsize=FONT, color=FAINT)
+    return sheet.figure
+
+
+def appeal_figure(found: AppealFit) -> Figure:
+    """The calibration curve: mean reward seen, with 95 % intervals, against the one predicted."""
+    sheet = Sheet(_EDGE + _BODY + _NUMBERS, _EDGE + _HEAD + _BODY + _FOOT)
+    sheet.text(_EDGE, _EDGE, "Does the appeal predict? Reactions that were held out", title=True)
+    axes = sheet.axes(_NUMBERS, _EDGE + _HEAD, _BODY, _BODY)
+    predicted, seen = zip(*found.tenths, strict=True)
+    ends = [min(predicted), max(predicted)]
+    axes.plot(ends, ends, color=FAINT, linewidth=1.0, linestyle=(0, (2, 2)))
+    axes.errorbar(
+        predicted,
+        [one.estimate for one in seen],
+        [[one.estimate - one.lower for one in seen], [one.upper - one.estimate for one in seen]],
+        fmt="o-",
+        markersize=5,
+        capsize=2,
+    )
+    axes.set_xlabel("mean reward predicted, by tenths", fontsize=FONT, color=FAINT)
+    axes.set_ylabel("mean reward seen; 95 %", fontsize=FONT, color=FAINT)
     return sheet.figure

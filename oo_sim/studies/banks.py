@@ -20,7 +20,7 @@ from oo_sim.generator.metrics import Metric, Section, summarise
 from oo_sim.generator.metrics.prices import read_prices
 from oo_sim.generator.parser import ParserPolicy
 from oo_sim.scenario import Scenario, load
-from oo_sim.studies.tips import Measured, Tips
+from oo_sim.studies.tips import AppealFit, Measured, Tips
 from oo_sim.tipbanks import logged_samples, scenario_work
 
 Progress = Callable[[str, int, int | None], None]
@@ -183,7 +183,7 @@ def fit_appeal(
     seed: int = 1,
     concurrency: int = 4,
     progress: Progress = _quiet,
-) -> Tips:
+) -> AppealFit:
     """Learn what texts are worth from reactions to them, write the appeal to `out`, and return how well it predicts
     reactions that were held out.
 
@@ -201,7 +201,7 @@ def fit_appeal(
     made = fitted.fit_appeal(X, samples, embedder=embedder)
     fitted.write_appeal(out, made.appeal)
     title = f"Appeal of {len(samples)} reactions, in {out}"
-    return Tips([Measured(out.stem, title, (fitted.fit_section(made),))])
+    return AppealFit(Measured(out.stem, title, (fitted.fit_section(made),)), fitted.tenths(made))
 
 
 class Assessed(NamedTuple):

@@ -11,6 +11,7 @@ from oo_sim.generator.bank import Bank
 from oo_sim.generator.metrics import Metric, Section
 from oo_sim.results.result import Result
 from oo_sim.show import Table, Tables, plain
+from oo_sim.stats import Interval
 
 _HEADERS = ("metric", "value", "95 % interval", "of")
 
@@ -87,6 +88,23 @@ class Tips(Result):
 
     def __repr__(self) -> str:
         return f"<Tips: {', '.join(plain(part.title, 80) for part in self.parts)}>"
+
+
+class AppealFit(Tips):
+    """A fitted appeal and how well it predicts; `tenths` are the mean reward predicted, and the one seen, by tenths of
+    the utility of reactions that were held out."""
+
+    kinds: ClassVar[tuple[str, ...]] = ("calibration",)
+    alt: ClassVar[str] = "mean reward seen against the one predicted, by tenths"
+
+    def __init__(self, part: Measured, tenths: Sequence[tuple[float, Interval]]) -> None:
+        super().__init__([part])
+        self.tenths = tuple(tenths)
+
+    @property
+    def drawable(self) -> bool:
+        """Always."""
+        return True
 
 
 def _table(part: Measured) -> Table:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+import oo_sim
 from oo_sim.cli import main
 from oo_sim.generator.bank import read_contexts
 from oo_sim.generator.judging.labelling import LabelServer
@@ -68,3 +69,16 @@ def test_every_command_of_the_page(types: Callable[[str], str], tmp_path: Path) 
     assert "220 reactions of 20 users" in whole
     assert [work.context.hour_of_day for work in read_contexts(tmp_path / "contexts.jsonl")] == [8, 20]
     assert "rent" not in loads((tmp_path / "todoist.yaml").read_text()).model_dump_json()
+
+
+def test_a_fitted_appeal_is_drawn_by_tenths(tmp_path: Path) -> None:
+    people = [
+        {"user_id": f"u{at % 20}", "content": text, "reaction": said} for at, (text, said) in enumerate(REACTIONS)
+    ]
+    (tmp_path / "reactions.jsonl").write_text("".join(f"{json.dumps(one)}\n" for one in people))
+    found = oo_sim.fit_appeal(tmp_path / "reactions.jsonl", out=tmp_path / "appeal.json")
+    assert len(found.tenths) == 10
+    assert found.tenths[0][0] < -0.5 < 0.5 < found.tenths[-1][0]  # as the reactions are
+    [axes] = found.figure().axes
+    assert len(axes.lines[1].get_xdata()) == 10  # type: ignore[arg-type]
+    assert found.save(tmp_path / "calibration.png").stat().st_size > 5000

@@ -20,7 +20,7 @@ from oo_sim.generator.gateway.asking import Asker, Progress, Question
 from oo_sim.generator.metrics.metric import Metric, Section, known
 from oo_sim.generator.metrics.text import misses_the_hour, names_a_task, sentences, words
 from oo_sim.generator.texts import invalid, read_text, write_text
-from oo_sim.stats import mean_interval
+from oo_sim.stats import Interval, mean_interval
 from oo_sim.stats.intervals import F64
 
 LEAST = 200
@@ -192,16 +192,14 @@ def refuse_few(count: int, least: int = LEAST) -> NoReturn:
 
 def fit_section(made: Fit) -> Section:
     """How well the appeal predicts what it was not fitted to: likelihood, and calibration by tenths of the utility."""
-    appeal, cuts = made.appeal, made.appeal.cut_points
-    values = probabilities(made.held_out, cuts) @ np.linspace(-1.0, 1.0, len(REACTIONS))
-    rewards = made.reactions / 2.0 - 1.0
-    order = np.argsort(made.held_out, kind="stable")
-    tenths = []
-    for number, part in enumerate(np.array_split(order, 10), 1):
-        metric = Metric(
-            f"tenth {number}: mean reward", None, f"{len(part)} held out", note=f"predicted {values[part].mean():.3f}"
+    appeal = made.appeal
+    rows = [
+        known(
+            seen,
+            Metric(f"tenth {number}: mean reward", None, f"{seen.n} held out", note=f"predicted {predicted:.3f}"),
         )
-        tenths.append(known(mean_interval(rewards[part]), metric))
+        for number, (predicted, seen) in enumerate(tenths(made), 1)
+    ]
     of = f"{appeal.reactions} reactions of {appeal.users} users, held out by user"
     return Section(
         "fitted appeal",
@@ -210,17 +208,22 @@ def fit_section(made: Fit) -> Section:
                 "log-likelihood of a reaction", appeal.held_out, of, note=f"a constant: {appeal.held_out_constant:.4f}"
             ),
             Metric("ridge", appeal.ridge, "by cross-validation over users"),
-            *tenths,
+            *rows,
         ),
     )
 
 
 def calibration(made: Fit) -> float:
     """The largest distance of predicted and seen mean reward over tenths of the utility, on the scale 0 to 1."""
-    values = probabilities(made.held_out, made.appeal.cut_points) @ np.linspace(0.0, 1.0, len(REACTIONS))
-    seen = made.reactions / 4.0
+    return max(abs(predicted - seen.estimate) / 2 for predicted, seen in tenths(made))
+
+
+def tenths(made: Fit) -> list[tuple[float, Interval]]:
+    """By tenths of the utility, the lowest first: the mean reward (-1 to 1) predicted, and the one seen."""
+    values = probabilities(made.held_out, made.appeal.cut_points) @ np.linspace(-1.0, 1.0, len(REACTIONS))
+    rewards = made.reactions / 2.0 - 1.0
     order = np.argsort(made.held_out, kind="stable")
-    return max(abs(float(values[part].mean() - seen[part].mean())) for part in np.array_split(order, 10))
+    return [(float(values[part].mean()), mean_interval(rewards[part])) for part in np.array_split(order, 10)]
 
 
 def read_samples(path: Path) -> list[Sample]:
