@@ -20,7 +20,7 @@ __getattr__, _, _names = lazy_loader.attach(
         "contract": ["Policy"],
         "experiment": ["merge", "partial", "run", "status"],
         "fitting": ["fit"],
-        "logs": ["RunLogError"],
+        "logs": ["RunLogError", "open_log"],
         "page": ["report"],
         "policies": ["POLICIES"],
         "results": ["Run", "load_run"],

@@ -20,6 +20,7 @@ from oo_sim.experiment import run as run
 from oo_sim.experiment import status as status
 from oo_sim.fitting import fit as fit
 from oo_sim.logs import RunLogError as RunLogError
+from oo_sim.logs import open_log as open_log
 from oo_sim.page import report as report
 from oo_sim.policies import POLICIES as POLICIES
 from oo_sim.results import Run as Run
@@ -58,6 +59,7 @@ __all__ = [
     "load_scenario",
     "merge",
     "migrate",
+    "open_log",
     "partial",
     "report",
     "rescore",

@@ -51,7 +51,8 @@ def entrants(world: World, wanted: Sequence[str | Policy]) -> list[Entrant]:
         if key in first:
             which = "" if first[key] == each.label else f": it is {first[key]}"
             raise UnknownPolicyError(
-                f"policy {each.label} is listed twice{which}; tell the two apart by a parameter or a name"
+                f"policy {each.label} is listed twice{which}; write the one that differs as NAME:PARAMETER=VALUE, or "
+                'name a policy made in Python anew: policy._replace(name="other")'
             )
         first[key] = each.label
     return made

@@ -47,13 +47,16 @@ def validate(
 @app.command()
 def show(
     scenario: Annotated[str, typer.Argument(metavar="FILE|NAME", help="A scenario file or shipped name.")],
+    name: Annotated[str | None, typer.Option(metavar="NAME", help="Under this name: a file of your own.")] = None,
     as_json: Json = False,
 ) -> None:
     """Print a scenario with every default resolved; what is printed is a scenario file again.
 
-    Example: oo-sim scenario show quickstart
+    Example: oo-sim scenario show quickstart --name mine > mine.yaml
     """
     loaded = _load(scenario)
+    if name is not None:
+        loaded = oo_sim.scenario.validate(loaded.canonical() | {"name": name}, oo_sim.scenario.Source("--name"))
     if as_json:
         _print_json(loaded.canonical() | {"content_hash": loaded.content_hash()})
         return

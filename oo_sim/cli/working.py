@@ -45,7 +45,7 @@ Elsewhere = Annotated[
 ]
 Dask = Annotated[
     str | None,
-    typer.Option(metavar="ADDRESS|local:N", help="Do the work on Dask's workers (pip install oo-sim[dask])."),
+    typer.Option(metavar="ADDRESS|local:N", help="Do the work on Dask's workers (pip install oo-sim\\[dask])."),
 ]
 Unchecked = Annotated[
     bool,

@@ -17,9 +17,10 @@ from oo_sim.fitting.priors import linear_priors
 from oo_sim.fitting.result import Fit
 from oo_sim.fitting.scenario import Shape, yaml_of
 from oo_sim.fitting.search import MOST_ITERATIONS, MOST_SEGMENTS, Step, Told, preferred, search
-from oo_sim.logs import Log, open_log
+from oo_sim.logs import Log
 from oo_sim.policies import POLICIES
 from oo_sim.policies.registry import ALIASES
+from oo_sim.results import Run, log_of
 from oo_sim.show.progress import Hears, Wanted, watched
 
 FEWEST_USERS = 30
@@ -30,14 +31,14 @@ _RUN_USERS, _RUN_ROUNDS = 2_000, 1_000
 
 
 def fit(
-    log: str | Path | Log,
+    log: str | Path | Log | Run,
     *,
     segments: str | int = "auto",
     logged: str | None = None,
     hold_out: float = 0.25,
     starts: int = 5,
     seed: int = 0,
-    terms: str = "oo7x",
+    terms: str | Sequence[str] = "oo7x",
     anyway: bool = False,
     name: str = "fitted",
     progress: Wanted = None,
@@ -50,12 +51,13 @@ def fit(
     decisions are read; without it those of all policies of a server are, of which each user met one. All replicates of
     a simulation are read: they are more reactions of the same users. A share `hold_out` of the users, and of each
     user's last rounds, is kept back once to measure how well unseen reactions are predicted; the scenario itself is
-    fitted to all. `terms` is oo5, oo7, oo7x, or terms with commas between. With `anyway`, what looks like drift is
+    fitted to all. `terms` is oo5, oo7, oo7x, or a list of terms. With `anyway`, what looks like drift is
     fitted all the same.
     `progress` is that of `oo_sim.run`; `told` hears of each iteration, and `stage` what is done now.
     Raises FitError, with what would be right, where the log cannot tell.
     """
-    opened = open_log(log) if isinstance(log, str | Path) else log
+    opened = log_of(log)
+    terms = terms if isinstance(terms, str) else ",".join(terms)
     labels = _labels(opened, logged)
     counts = _checked(segments, hold_out, starts, opened)
     stage("reading the log")
@@ -138,7 +140,7 @@ def _labels(log: Log, logged: str | None) -> list[str]:
     if logged is None and len(labels) > 1 and not log.manifest.served:
         raise FitError(
             f"{log.path}: {len(labels)} policies decided here, for the same users with the same luck; choose one with "
-            f"--logged: {', '.join(labels)}"
+            f"--logged LABEL, in Python logged='LABEL': {', '.join(labels)}"
         )
     return labels if logged is None else [logged]
 

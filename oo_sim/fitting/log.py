@@ -96,7 +96,8 @@ def gather(log: Log, labels: Sequence[str], terms: Sequence[str]) -> Gathered:
             both = next((lane.user_id for lane in part.lanes if lane.user_id in known), None)
             if both is not None:
                 raise FitError(
-                    f"{log.path}: user {both} met several policies; choose one with --logged: {_list(labels)}"
+                    f"{log.path}: user {both} met several policies; choose one, "
+                    f"--logged LABEL or in Python logged='LABEL': {_list(labels)}"
                 )
             users = np.array([place.setdefault(lane.user_id, len(place)) for lane in part.lanes])
             found.append(_rows(part, users, terms, stride, offers))

@@ -25,7 +25,7 @@ from oo_sim.show import Tables, plain
 _Z = 1.959963984540054
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Fit(Result):
     """A scenario learned from a log: `scenario`, `people` with standard errors, and what speaks for or against it.
 
@@ -49,6 +49,10 @@ class Fit(Result):
 
     kinds: ClassVar[tuple[str, ...]] = ("coefficients", "calibration", "again")
     alt: ClassVar[str] = "means of the coefficients with their intervals, by segment"
+
+    def __repr__(self) -> str:
+        people, label = self.people, plain(self.label, 80)
+        return f"<Fit of {people.segments} segments to a log of {label}: {self.data.reactions.users} users>"
 
     @property
     def people(self) -> Population:

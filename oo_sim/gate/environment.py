@@ -64,7 +64,18 @@ def changed(recorded: Any, now: Any, path: str = "") -> str:
         keys = [*recorded, *(key for key in now if key not in recorded)]
         found = (changed(recorded.get(k), now.get(k), f"{path}.{k}" if path else str(k)) for k in keys)
         return next((each for each in found if each), "")
-    return "" if recorded == now else f"{path} was {recorded!r:.60} and is {now!r:.60}"
+    lists = isinstance(recorded, list | tuple) and isinstance(now, list | tuple)
+    if lists and len(recorded) == len(now):
+        found = (changed(one, other, f"{path}[{i}]") for i, (one, other) in enumerate(zip(recorded, now, strict=True)))
+        return next((each for each in found if each), "")
+    if lists and recorded != now:
+        return f"{path} had {len(recorded)} values and has {len(now)}"
+    return "" if recorded == now else f"{path} was {_short(recorded)} and is {_short(now)}"
+
+
+def _short(value: Any) -> str:
+    text = "absent" if value is None else repr(value)
+    return text if len(text) <= 60 else f"{text[:59]}…"
 
 
 def versions() -> dict[str, str]:

@@ -181,7 +181,7 @@ class ServedReport:
         return "identical" if self.difference is None else f"changed: {self.difference}"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Report(Result):
     """All cases of a check."""
 
@@ -191,6 +191,9 @@ class Report(Result):
 
     kinds: ClassVar[tuple[str, ...]] = ("differences",)
     alt: ClassVar[str] = "each policy's difference from its baseline along the curve"
+
+    def __repr__(self) -> str:
+        return f"<{self.summary.rstrip('.')}>"
 
     @property
     def summary(self) -> str:

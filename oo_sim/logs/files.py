@@ -57,7 +57,11 @@ class RunFiles:
 
     def _events(self, name: str) -> EventTable:
         if not self.has_events:
-            raise RunLogError(self.path, f"holds no {name}: the run was made without events; run with --events")
+            raise RunLogError(
+                self.path,
+                f"holds no {name}: the run was made without events; run again with --events, in Python with "
+                "events=True and out=DIR",
+            )
         return EventTable(self.path / f"{name}.parquet", name)
 
 

@@ -13,7 +13,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from oo_sim.logs import SCHEMAS, EventTable, Manifest, RunFiles, RunLog, RunLogError, served_tables
+from oo_sim.logs import SCHEMAS, EventTable, Log, Manifest, RunFiles, RunLog, RunLogError, open_log, served_tables
 from oo_sim.results.result import Result, renamed
 from oo_sim.results.summary import FATES, LEVEL, PolicySummary, dynamics_of, notes, size, summarise
 from oo_sim.show import Table, Tables, number, percent, plain, plus_minus
@@ -149,7 +149,9 @@ class Run(Result):
 
     def _files(self) -> RunFiles:
         if self.path is None:
-            raise RunLogError(Path(self.manifest.name), "is a run in memory, without events; give it `out`")
+            raise RunLogError(
+                Path(self.manifest.name), "is a run in memory, without events: run again with events=True and out=DIR"
+            )
         return RunFiles(self.path)
 
     def __repr__(self) -> str:
@@ -270,3 +272,18 @@ def _plain_data(value: object) -> Any:
 
 _NOTHING = Interval(math.nan, math.nan, math.nan, 0)
 _COLUMNS = tuple(_flat(PolicySummary("", 0, _NOTHING, _NOTHING, _NOTHING, 0.0, None, None, 0.0, 0, 0, 0, 0)))
+
+
+def log_of(source: str | Path | Log | Run) -> Log:
+    """The log of a directory, of a table, or of a run that was made with events; a log as it is.
+
+    Raises `RunLogError` where there is none, `TypeError` for what is none of these."""
+    if isinstance(source, Run):
+        return open_log(source.events("decisions").path.parent)
+    if isinstance(source, str | Path):
+        return open_log(source)
+    if not hasattr(source, "parts"):
+        raise TypeError(
+            f"a log is a directory, a table's path, a Run or what open_log returns, not a {type(source).__name__}"
+        )
+    return source

@@ -18,6 +18,11 @@ _BARE_NAME = re.compile(r"[A-Za-z0-9_-]+")
 
 def load(path_or_name: str | Path) -> Scenario:
     """The scenario of a file, or the shipped one of that name. Raises ScenarioError with all problems."""
+    if not isinstance(path_or_name, str | Path):
+        kind = type(path_or_name).__name__
+        raise TypeError(
+            f"a scenario is a Scenario, a file's path or a shipped name, not a {kind}; validate() reads plain data"
+        )
     path = locate(path_or_name)
     return loads(_bytes(path), str(path))
 

@@ -124,7 +124,7 @@ def _until(
 def _source(source: Source) -> Scenario | Run:
     if isinstance(source, Scenario | Run):
         return source
-    return load_run(source) if Path(source).is_dir() else load(source)
+    return load_run(source) if isinstance(source, str | Path) and Path(source).is_dir() else load(source)
 
 
 def _check(found: Sequence[Scenario | Run], metric: str, overrides: Sequence[str]) -> None:

@@ -20,8 +20,9 @@ from oo_sim.contract import FeatureMap, Policy
 from oo_sim.entrants import guarded
 from oo_sim.errors import EvaluationError
 from oo_sim.features import FEATURES, raw
-from oo_sim.logs import Log, Part, open_log
+from oo_sim.logs import Log, Part
 from oo_sim.policies import UnknownPolicyError, factory, make
+from oo_sim.results import Run, log_of
 from oo_sim.scenario import parse_spec
 from oo_sim.studies.answers import answers
 from oo_sim.studies.evaluation import Evaluation, LoggedPart
@@ -40,7 +41,7 @@ _Person: TypeAlias = tuple[tuple[str, int], str]
 
 
 def evaluate(
-    log: str | Path | Log | Sequence[str | Path | Log],
+    log: str | Path | Log | Run | Sequence[str | Path | Log | Run],
     policies: Sequence[str | Policy],
     as_: As = "frozen",
     *,
@@ -55,8 +56,8 @@ def evaluate(
 ) -> Evaluation:
     """Estimate from a log what other policies would have earned, with intervals over users, or refuse in words.
 
-    `log` is a run directory with events, a served export, or a Parquet or CSV file of the plain layout; several are
-    taken together. `as_` is the question: `frozen`, the value of the state learned from each user's log up to
+    `log` is a run with events or its directory, a served export, or a Parquet or CSV file of the plain layout; several
+    are taken together. `as_` is the question: `frozen`, the value of the state learned from each user's log up to
     `train_until`, in the later situations; `passive`, the value of following the policy for one step at each logged
     decision while it learns from what was logged; `replay`, the value of deploying the learner, over each user's first
     accepted `decisions`. `logged` names the logging policy where the log has several. `window` replaces the log's
@@ -75,7 +76,7 @@ def evaluate(
     if decisions is not None and decisions < 1:
         raise EvaluationError(f"decisions is {decisions!r}; a whole number of at least 1 is expected")
     given = [log] if isinstance(log, str | Path) or not isinstance(log, Sequence) else list(log)
-    logs = [open_log(one) if isinstance(one, str | Path) else one for one in given]
+    logs = [log_of(one) for one in given]
     if not logs:
         raise EvaluationError("there is no log to evaluate; name a run directory, an export, or a table")
     sources = [Source(one, _logged(one, logged), window) for one in logs]
@@ -173,7 +174,10 @@ def _logged(log: Log, wanted: str | None) -> str:
     if wanted is None:
         if len(known) == 1:
             return known[0]
-        raise EvaluationError(f"{log.path}: several policies logged: {', '.join(known)}; name one with --logged")
+        raise EvaluationError(
+            f"{log.path}: several policies logged: {', '.join(known)}; name one: --logged LABEL, "
+            "in Python logged='LABEL'"
+        )
     names = [label for label in known if wanted in (label, label.partition(":")[0])]
     if wanted in known or len(names) == 1:
         return wanted if wanted in known else names[0]

@@ -62,7 +62,7 @@ class LoggedPart(NamedTuple):
     without_probs: int  # decisions of which the chosen one's probability alone is known
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, repr=False)
 class Evaluation(Result):
     """What a log says about other policies. `rows` are in the order asked for, the logged policy first."""
 
@@ -81,6 +81,11 @@ class Evaluation(Result):
     alt: ClassVar[str] = (
         "estimates with their intervals beside the logged value, weights, and unsupported mass over time"
     )
+
+    def __repr__(self) -> str:
+        answered = sum(row.verdict != "refused" for row in self.rows if row.as_ != "logged")
+        asked = sum(row.as_ != "logged" for row in self.rows)
+        return f"<Evaluation ({self.as_}) of a log of {plain(self.logged, 80)}: {answered} of {asked} rows answered>"
 
     @property
     def answered(self) -> bool:

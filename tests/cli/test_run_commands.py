@@ -217,7 +217,7 @@ def test_a_closed_pipe_is_quiet(call: Call, scenarios: None, tmp_path: Path) -> 
 def test_the_public_names_are_pinned() -> None:
     names = ["POLICIES", "Policy", "Run", "RunLogError", "Scenario", "ScenarioError", "__version__"]
     calls = ["audit_log", "compare", "evaluate", "export_log", "fit", "fit_appeal", "gate", "generate", "load_run"]
-    more = ["load_scenario", "merge", "migrate", "partial", "report", "rescore", "run", "status", "sweep"]
+    more = ["load_scenario", "merge", "migrate", "open_log", "partial", "report", "rescore", "run", "status", "sweep"]
     assert sorted(oo_sim.__all__) == [*names, *calls, *more]
     assert oo_sim.load_run is load_run
     assert set(oo_sim.__all__) <= set(dir(oo_sim))

@@ -149,7 +149,7 @@ def test_the_command(
     assert oo_sim.load_scenario(out).name == "my-people"
     code, said = called(kept, "-o", out, monkeypatch=monkeypatch, capsys=capsys)
     assert code == 2
-    assert "choose one with --logged: random, egreedy" in said
+    assert "choose one with --logged LABEL, in Python logged='LABEL': random, egreedy" in said
 
 
 @pytest.mark.parametrize(
@@ -249,7 +249,7 @@ def test_replicates_are_more_reactions_of_the_same_users(tmp_path: Path) -> None
 def test_policies_of_a_server_are_taken_together_unless_they_share_a_user(kept: Path, tmp_path: Path) -> None:
     """A log of two policies whose users are the same is one of a simulation; here each user is given to one of them."""
     log = open_log(kept)
-    with pytest.raises(FitError, match="user user-0 met several policies; choose one with --logged: random, egree"):
+    with pytest.raises(FitError, match="user user-0 met several policies; choose one, --logged LABEL or in Python"):
         gather(log, ["random", "egreedy"], terms_of(TERMS))
     with pytest.raises(FitError, match="for the same users with the same luck; choose one with --logged"):
         oo_sim.fit(kept, terms=TERMS)

@@ -145,3 +145,17 @@ def test_another_kernel_of_draws_shows_in_the_streams(monkeypatch: pytest.Monkey
     monkeypatch.setattr(LaneDraws, "uniforms", lambda *given: 1.0 - uniforms(*given))
     assert "streams" in environment.differences(before, fingerprint(scenario))
     assert "scenario" not in environment.differences(before, fingerprint(scenario))
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "said"),
+    [
+        ({"a": [{"b": 1.0}, {"b": 2.0}]}, {"a": [{"b": 1.0}, {"b": 2.5}]}, "a[1].b was 2.0 and is 2.5"),
+        ({"a": [1, 2]}, {"a": [1, 2, 3]}, "a had 2 values and has 3"),
+        ({"a": {"b": 1}}, {"a": {"b": 1, "c": 0.5}}, "a.c was absent and is 0.5"),
+        ({"a": "x" * 99}, {"a": "y"}, f"a was '{'x' * 58}… and is 'y'"),
+        ({"a": [1, {"b": ()}]}, {"a": [1, {"b": ()}]}, ""),
+    ],
+)
+def test_what_changed_is_named_down_to_the_value(before: dict[str, Any], after: dict[str, Any], said: str) -> None:
+    assert environment.changed(before, after) == said

@@ -26,7 +26,7 @@ def test_what_was_written_is_read(run_directory: Path) -> None:
 
 def test_a_run_without_events_says_so(run_directory: Path) -> None:
     files = RunFiles(run_directory)
-    with pytest.raises(RunLogError, match="without events; run with --events"):
+    with pytest.raises(RunLogError, match="without events; run again with --events, in Python"):
         files.decisions()
     with pytest.raises(RunLogError, match="holds no learnings"):
         files.learnings()

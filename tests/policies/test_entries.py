@@ -99,7 +99,7 @@ OTHERS = ["linucb:alpha=2", "egreedy", "linucb:features=oo7", "linucb:nothing=1"
 def test_spellings_of_one_policy_are_one(spelling: str) -> None:
     assert policy_key(spelling) == policy_key("linucb") == canonical("linucb", {})
     if spelling != "linucb":
-        with pytest.raises(UnknownPolicyError, match=f"policy {spelling} is listed twice: it is linucb; tell"):
+        with pytest.raises(UnknownPolicyError, match=f"policy {spelling} is listed twice: it is linucb; write"):
             run("quickstart", policies=["linucb", spelling], users=2, rounds=1)
 
 

@@ -76,6 +76,9 @@ def test_a_result_is_looked_at_like_every_other(
 ) -> None:
     found = made[kind]
     assert isinstance(found, kind)
+    assert repr(found).startswith("<")
+    assert "\n" not in repr(found)
+    assert len(repr(found)) < 200
     table, frame = found.table(), found.frame()
     assert isinstance(table, Tables)
     assert str(table).strip()
@@ -100,3 +103,19 @@ def test_a_result_is_looked_at_like_every_other(
     with pytest.raises(ValueError, match=r"must end in one of \.png"):
         found.save(tmp_path / "file.doc")
     assert repr(found)
+
+
+def test_a_run_with_events_is_a_log_as_its_directory_is(made: dict[type[Result], Result], tmp_path: Path) -> None:
+    run = made[Run]
+    assert isinstance(run, Run)
+    assert oo_sim.evaluate(run, policies=["softmax"]).frame().equals(made[studies.Evaluation].frame())
+    assert oo_sim.fit(run, segments=1, starts=1, terms=["is_overdue", "priority"]).yaml == made[Fit].yaml  # type: ignore[attr-defined]
+    with pytest.raises(oo_sim.RunLogError, match="in memory, without events: run again with events=True and out=DIR"):
+        oo_sim.evaluate(oo_sim.run("quickstart", policies=["random"], users=2, rounds=2), policies=["softmax"])
+    for wrong in ({"version": 1}, 3):
+        with pytest.raises(TypeError, match="a log is a directory, a table's path, a Run or what open_log returns"):
+            oo_sim.evaluate(wrong, policies=["softmax"])  # type: ignore[arg-type]
+        with pytest.raises(TypeError, match="a scenario is a Scenario, a path or a shipped name"):
+            oo_sim.run(wrong)  # type: ignore[arg-type]
+        with pytest.raises(TypeError, match="a scenario is a Scenario, a path or a shipped name"):
+            oo_sim.compare(wrong)  # type: ignore[arg-type]

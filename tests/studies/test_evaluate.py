@@ -211,7 +211,7 @@ def test_few_users_are_refused_and_few_effective_ones_weak(tmp_path: Path) -> No
         ({"policies": ["oracle"]}, "features"),
         ({"estimators": ["magic"]}, "there is no estimator 'magic'; there are ips"),
         ({"logged": "softmax"}, "no policy 'softmax' logged; there are random, egreedy"),
-        ({"logged": None}, "several policies logged: random, egreedy; name one with --logged"),
+        ({"logged": None}, "several policies logged: random, egreedy; name one: --logged LABEL, in Python"),
         ({"decisions": 0}, "at least 1"),
     ],
 )
