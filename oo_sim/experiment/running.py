@@ -26,7 +26,7 @@ from oo_sim.scenario import Scenario
 from oo_sim.show.progress import Wanted, watched
 from oo_sim.work import Executor, Store
 
-_MANY = 2_000_000  # rows of the users table from which on a summary is made of moments, and rows stay in their file
+MANY = 2_000_000  # rows of the users table from which on a summary is made of moments, and rows stay in their file
 
 
 def run(
@@ -155,7 +155,7 @@ def _manifest(
     scenario, world, taking_part = planned.scenario, planned.world, planned.taking_part
     names = list(dict.fromkeys(e.name for e in taking_part))
     sound = [(j, e.label) for j, e in enumerate(taking_part) if j not in reduction.failures]
-    large = rows > _MANY or not planned.marks
+    large = rows > MANY or not planned.marks
     return Manifest(
         name=scenario.name,
         policies=tuple(

@@ -12,7 +12,7 @@ from oo_sim.engine.tile import LEAST, interpreted
 from oo_sim.entrants import Entrant
 from oo_sim.experiment.pace import duration
 from oo_sim.experiment.plan import Plan
-from oo_sim.experiment.running import WHOLE
+from oo_sim.experiment.running import MANY, WHOLE
 from oo_sim.experiment.working import warm_up
 from oo_sim.work import Store, Unit, play
 
@@ -21,6 +21,7 @@ _FORK = 45e6  # of what each further process has of its own
 _USER, _ROW, _PACKED = 161, 85, 32  # at work: of a user, of a row of the users table, of one that is packed to be kept
 _WRITING, _WRITTEN, _HELD = 405, 200_000, 61  # of a row that is written, for so many at most; of one that stays
 _DISK_ROW, _PART_ROW, _KEPT_ROW = 18, 75, 20  # on disk: of a row of the users table, until they are joined, and kept
+_SHOWN = 342  # of a row that is read again when the table is shown
 _CANDIDATE, _DECISION = 0.6, 60  # of a logged candidate's numbers, a decision
 _CALIBRATED = 832, 100  # users and rounds of a calibration
 """Measured on Linux over a table of sizes, which tests/slow/test_memory.py has."""
@@ -88,10 +89,9 @@ def estimate(
     at_once = users * columns
     memory = _BASE + users * _USER + at_once * (_ROW + (_PACKED if resume else 0))
     memory += scenario.rounds * scenario.replicates * 14 * 8 * policies * 3  # curves
-    if out is not None and rows:
-        memory += min(rows, _WRITTEN) * _WRITING
-    elif plan.shard is None:
-        memory += rows * _HELD
+    if plan.shard is None:  # of more rows a table is made of moments
+        memory += min(rows, _WRITTEN) * _WRITING if out is not None else rows * _HELD
+        memory += rows * _SHOWN if rows <= MANY else 0
     in_tiles = [_in_tiles(plan, entrant, users * scenario.rounds) for entrant in plan.taking_part]
     memory += (_TILES if any(in_tiles) else 0) + (_FORK * workers if workers > 1 and not all(in_tiles) else 0)
     disk: float = (rows * (_DISK_ROW + _PART_ROW) if out is not None else 0) + (rows * _KEPT_ROW if resume else 0)

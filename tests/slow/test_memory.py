@@ -31,7 +31,7 @@ sizes = {name: asked[name] for name in ("users", "rounds", "replicates") if name
 others = {name: value for name, value in asked.items() if name not in sizes}
 planned = plan("quickstart", unit=None if resume else WHOLE, sizes=sizes, **others)
 print(sizing.estimate(planned, workers=workers, out=out, resume=resume).memory, flush=True)
-oo_sim.run("quickstart", **asked, workers=workers, out=out, resume=resume, plot=False)
+oo_sim.run("quickstart", **asked, workers=workers, out=out, resume=resume, plot=False).table()
 print(Path("/proc/self/status").read_text().split("VmHWM:")[1].split()[0])
 """
 
