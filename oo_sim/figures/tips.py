@@ -45,7 +45,7 @@ def shares_figure(found: Tips) -> Figure:
 def appeal_figure(found: AppealFit) -> Figure:
     """The calibration curve: mean reward seen, with 95 % intervals, against the one predicted."""
     sheet = Sheet(_EDGE + _BODY + _NUMBERS, _EDGE + _HEAD + _BODY + _FOOT)
-    sheet.text(_EDGE, _EDGE, "Does the appeal predict? Reactions that were held out", title=True)
+    sheet.text(_EDGE, _EDGE, "Does it predict? Reactions held out", title=True)
     axes = sheet.axes(_NUMBERS, _EDGE + _HEAD, _BODY, _BODY)
     predicted, seen = zip(*found.tenths, strict=True)
     ends = [min(predicted), max(predicted)]
