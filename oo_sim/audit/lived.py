@@ -245,7 +245,7 @@ def _reactions(d: Decisions, m: Learnings, found: Lived, there: Bool) -> Iterato
             judged & found.sure[at],
             (now != m.t_now) | (follows & before),
             lambda i: f"learned at t_now {m.t_now[i]}",
-            lambda i: f"t_now {now[i]}, oldest decision first" if due[i] >= 0 else "never heard of",
+            lambda i: f"t_now {now[i]}, oldest decision first" if due[i] >= 0 else "never reported",
         ),
         True,
     )

@@ -54,9 +54,7 @@ def record(
         int | None, typer.Option(metavar="N", help="Store so many users, instead of what the power takes.")
     ] = None,
     rounds: Annotated[int | None, typer.Option(metavar="N", help="Instead of the file's decisions per user.")] = None,
-    power: Annotated[
-        float, typer.Option(metavar="P", help="The chance to fail a loss of the margin that is wanted.")
-    ] = gate.POWER,
+    power: Annotated[float, typer.Option(metavar="P", help="How often a loss of the margin must fail.")] = gate.POWER,
     margin: Annotated[
         float | None,
         typer.Option(metavar="M", help="The loss per decision that counts. Default: 1 % of oracle minus random."),

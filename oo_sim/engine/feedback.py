@@ -1,7 +1,7 @@
-"""When rewards are heard of: at once, late, or never. Every decision is rewarded, pending, expired or never heard of.
+"""When rewards are reported: at once, late, or never. Every decision is rewarded, pending, expired or never reported.
 
 A reward that comes late is learned when it arrives, with the features of the decision that it belongs to. One that has
-not arrived after `window` rounds is expired. A reaction that is not reported is never heard of, like none at all.
+not arrived after `window` rounds is expired. A reaction that is not reported counts as none at all.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from oo_sim.kernels.draws import LaneDraws
 
 
 class Counts(NamedTuple):
-    """What became of decisions in a round: rewarded, expired, never heard of; and how many are pending after it."""
+    """What became of decisions in a round: rewarded, expired, never reported; and how many are pending after it."""
 
     rewarded: int
     expired: int
@@ -39,7 +39,7 @@ class Ledger(Protocol):
 
 
 class Immediate:
-    """Every reaction is heard of at once. The first `count` lanes count."""
+    """Every reaction is reported at once. The first `count` lanes count."""
 
     def __init__(self, d: int, n: int, count: int) -> None:
         self._x, self._count, self._counts = np.empty((d, n)), count, Counts(0, 0, 0, 0)
@@ -90,7 +90,7 @@ class Delayed:
     def _store(
         self, t: int, now: I64, offer: Offer, decision: Decision, response: Response, active: Bool
     ) -> tuple[int, int]:
-        """Put the round's decisions into their slot of the ring: how many expired there, how many stay unheard of."""
+        """Put the round's decisions into their slot of the ring: how many expired there, how many stay unreported."""
         slot = t % len(self._due)
         expired = _number(self._due[slot, : self._count] != pending.EMPTY)
         uniform = self._draws.uniforms(philox.FEEDBACK, now, 2)

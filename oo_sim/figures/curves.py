@@ -60,7 +60,7 @@ def _draw_run(figure: Figure, run: Run, *, bottom: float, log: bool) -> None:
     _title(figure, manifest, _AXIS / width, (bottom + _PANEL_HEIGHT) / height)
     style = looks(manifest.policies)
     draw_lines(left, reward_lines(manifest, run.curves, run.users), style)
-    left.update_datalim([(1.0, 0.0)], updatey=False)  # a logarithmic axis wants a place, also where nobody decided
+    left.update_datalim([(1.0, 0.0)], updatey=False)  # a logarithmic axis requires a place, also where nobody decided
     left.set_xscale("log")
     there = "; mean over users there in a round" if dynamics_of(manifest).presence else ""
     there += "; band: 95 % over users" if manifest.users > 1 else ""

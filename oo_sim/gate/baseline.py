@@ -151,7 +151,7 @@ def read(path: Path) -> Baseline:
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(map(str, first["loc"]))
-        raise GateError(f"{plain(path)}: is no baseline: {where or 'the file'}: {plain(first['msg'])}") from error
+        raise GateError(f"{plain(path)}: is not a baseline: {where or 'the file'}: {plain(first['msg'])}") from error
     except OSError as error:
         raise GateError(f"{plain(path)}: can't be read: {error.strerror or error}") from error
     return _checked(path, facts)

@@ -14,7 +14,7 @@ _MARKS = {Verdict.IDENTICAL: "pass", Verdict.EQUIVALENT: "CHANGED", Verdict.IMPR
 
 
 def lines(report: Report, *, verdict: bool = True) -> Iterator[str]:
-    """Every case and its layers, then the verdict on all where it is wanted."""
+    """Every case and its layers, then the verdict on all, where it is asked for."""
     for case in report.cases:
         yield f"{_MARKS.get(case.verdict, 'FAIL')}  {case.name}: {case.verdict.value} ({case.seconds:.1f} s)"
         for layer in case.layers:
@@ -94,7 +94,7 @@ def markdown(report: Report) -> str:
 
 
 def github_annotations(report: Report) -> list[str]:
-    """Workflow commands for what wants a look, gravest first, at most `MOST_ANNOTATIONS`."""
+    """Workflow commands for what requires a look, gravest first, at most `MOST_ANNOTATIONS`."""
     found = [_annotation(case) for case in report.alarming]
     cells = () if report.matrix is None else report.matrix.differences
     changed = [(each.cell, each.text) for each in cells]

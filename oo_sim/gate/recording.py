@@ -103,7 +103,7 @@ def record(
 
 def _check(users: int | None, power: float, margin: float | None) -> None:
     if users is not None and users < LEAST_USERS:
-        raise GateError(f"users: {users} given; statistics over users want at least {LEAST_USERS}")
+        raise GateError(f"users: {users} given; statistics over users require at least {LEAST_USERS}")
     if not 0.5 <= power < 1.0:
         raise GateError(f"power: {power} given; it lies between 0.5 and 1, such as {POWER}")
     if margin is not None and not 0.0 < margin < float("inf"):

@@ -140,7 +140,7 @@ def _pair(baseline: ArrayLike, candidate: ArrayLike) -> tuple[F64, F64]:
     a, b = column(baseline, "baseline"), column(candidate, "candidate")
     if len(a) != len(b) or len(a) == 0:
         raise ValueError(
-            f"{len(a)} users under the baseline, {len(b)} under the candidate; the same users, at least one, are wanted"
+            f"{len(a)} users under the baseline, {len(b)} under the candidate; expected the same users, at least one"
         )
     return a, b
 

@@ -75,8 +75,8 @@ def choose(outcomes: Outcomes, wanted: Sequence[str] | None, reference: str | No
     base = _only(outcomes, reference) if reference is not None else None
     if len({*known, *([base] if base else [])}) < 2:
         raise ComparisonError(
-            f"{plain(outcomes.name)}: {plain(', '.join(known), 200) or 'no policy'} alone can't be compared; two "
-            "policies of one scenario are wanted"
+            f"{plain(outcomes.name)}: {plain(', '.join(known), 200) or 'no policy'} alone can't be compared; "
+            "expected two policies of one scenario"
         )
     able = [label for label in known if label in outcomes.values]
     if base is None:

@@ -108,7 +108,7 @@ class Store:
                 raise WorkError(f"{self.directory}: is not a work directory, and not empty; name a new one") from None
             return {}
         except (OSError, ValueError) as error:
-            raise WorkError(f"{path}: cannot be read: {error}; delete it if the units beside it are wanted") from error
+            raise WorkError(f"{path}: cannot be read: {error}; delete it to go on with the units beside it") from error
         if not isinstance(found, dict) or not {"scenario", "versions", "asked"} <= set(found):
             raise WorkError(f"{path}: does not describe a work directory")
         return found

@@ -13,7 +13,7 @@ from oo_sim.scenario import Delay, Scenario
 
 
 def feedback(scenario: Scenario) -> Feedback | None:
-    """How the scenario's users report; None where every reaction is heard of at once."""
+    """How the scenario's users report; None where every reaction is reported at once."""
     spec = scenario.feedback
     if spec is None:
         return None

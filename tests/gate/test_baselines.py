@@ -115,7 +115,7 @@ def test_a_scenario_without_anything_to_earn_wants_a_margin(tmp_path: Path) -> N
 
 
 DAMAGES: dict[str, Callable[[Path], object]] = {
-    "is no baseline": lambda path: path.write_text("{"),
+    "is not a baseline": lambda path: path.write_text("{"),
     "looks": lambda path: change(path, looks=[5, "many"]),
     "says": lambda path: change(path, looks=[64, 81]),
     "Extra inputs": lambda path: change(path, more=1),

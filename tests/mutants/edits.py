@@ -228,7 +228,7 @@ EDITS: list[Edit] = [
         ("exp(-_LN2 / spec.half_life)", "exp(-1.0 / spec.half_life)"),
     ),
     *_in(
-        "worlds/presence.py",
+        "worlds/dynamics.py",
         "tests/worlds",
         ("(presence.comes <= t) & ~presence.gone", "(presence.comes < t) & ~presence.gone"),
         ("presence.bad >= spec.bad_reactions", "presence.bad > spec.bad_reactions"),

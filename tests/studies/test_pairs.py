@@ -96,7 +96,7 @@ def test_all_pairs_earlier_one_the_baseline_or_all_against_a_reference() -> None
 
 @pytest.mark.parametrize("choice", [{"policies": ["a"]}, {"policies": ["a"], "reference": "a"}, {"policies": []}])
 def test_fewer_than_two_policies_are_refused(choice: dict[str, Any]) -> None:
-    with pytest.raises(ComparisonError, match="two policies of one scenario are wanted"):
+    with pytest.raises(ComparisonError, match="expected two policies of one scenario"):
         compared(made(LEVELS), **choice)
 
 
