@@ -271,5 +271,5 @@ def _shown(was: NDArray[np.void], now: NDArray[np.void]) -> str:
     for r in np.flatnonzero(was != now)[:1].tolist():
         fields = [name for name in _KEPT.names or () if was[name][r] != now[name][r]]
         said = ", ".join(f"{name} {was[name][r]:.9g} before, {now[name][r]:.9g} now" for name in fields)
-        return f"; user-0 in round {r}: {said}"
+        return f"; user-0 in round {r + 1}: {said}"
     return ""

@@ -132,6 +132,8 @@ def test_what_differs_in_an_environment_is_named() -> None:
     }
     said = environment.changed(environment.settings(scenario), environment.settings(seeded))
     assert said == "seed was 1 and is 2"
+    before, now = ({"world": {"segments": [{"name": "a"}, {"weight": weight}]}} for weight in (1.0, 2.0))
+    assert environment.changed(before, now) == "world.segments[1].weight was 1.0 and is 2.0"
     longer = scenario.with_(rounds=21)
     assert environment.differences(fingerprint(scenario), fingerprint(longer))[0] == "scenario"
 
