@@ -48,8 +48,9 @@ def cells(near: str = "") -> Iterator[Any]:
     found = []
     for i, name in enumerate(mechanisms.WORLDS):
         scenario = mechanisms.scenario(name).with_(users=USERS, rounds=ROUNDS)
-        lives = [spec for spec in TURNS[i % 4] if spec in mechanisms.policies(name)]
-        found += [Cell(scenario, spec, mechanisms.bank(name)) for spec in lives[: 5 if name in MANY else 1]]
+        turn = sum(TURNS, ()) if name == "masks" else TURNS[i % 4]
+        lives = [spec for spec in turn if spec in mechanisms.policies(name)]
+        found += [Cell(scenario, spec, mechanisms.bank(name)) for spec in (lives if name in MANY else lives[:1])]
     yield from sorted(found, key=lambda cell: not near or near not in cell.name)
 
 
