@@ -24,6 +24,7 @@ from oo_sim.logs import Log, Part
 from oo_sim.policies import UnknownPolicyError, factory, make
 from oo_sim.results import Run, log_of
 from oo_sim.scenario import parse_spec
+from oo_sim.show.progress import Hears, Wanted, watched
 from oo_sim.studies.answers import answers
 from oo_sim.studies.evaluation import Evaluation, LoggedPart
 from oo_sim.studies.gathered import Asked, Gathered, gathered, merged
@@ -53,6 +54,7 @@ def evaluate(
     anytime: bool = False,
     assume_iid: bool = False,
     level: float = 0.95,
+    progress: Wanted = None,
 ) -> Evaluation:
     """Estimate from a log what other policies would have earned, with intervals over users, or refuse in words.
 
@@ -63,6 +65,7 @@ def evaluate(
     accepted `decisions`. `logged` names the logging policy where the log has several. `window` replaces the log's
     reward window: rounds when simulated, seconds when served. Where what was offered depended on what was served,
     `replay` requires `assume_iid`. `anytime` adds betting intervals, for rewards of -1 to 1.
+    `progress` is that of `oo_sim.run`.
 
     Raises EvaluationError, UnknownPolicyError, SpecError and RunLogError, each with what would be right; what the log
     cannot answer is not an error but a row whose verdict is `refused`.
@@ -84,7 +87,8 @@ def evaluate(
     served = any(one.manifest.served and (window is None and one.manifest.window is None) for one in logs)
     names = _estimators(estimators)
     asked = Asked(as_, train_until, names, level, anytime, decisions, own and not assume_iid, served)
-    targets, found = read(sources, policies, asked)
+    with watched("evaluate", progress) as hears:
+        targets, found = read(sources, policies, asked, hears)
     rows, health = answers(found, [target.label for target in targets], asked)
     return Evaluation(
         paths=[str(one.path) for one in logs],
@@ -126,12 +130,16 @@ class Source(NamedTuple):
         return (json.dumps(manifest.scenario.get("world"), sort_keys=True), manifest.seed) if simulated else ("", 0)
 
 
-def read(sources: Sequence[Source], policies: Sequence[str | Policy], asked: Asked) -> tuple[list[Target], Gathered]:
+def read(
+    sources: Sequence[Source], policies: Sequence[str | Policy], asked: Asked, hears: Hears | None = None
+) -> tuple[list[Target], Gathered]:
     """What the logs hold for these policies. Raises EvaluationError where a user is in two of them."""
     codes: dict[_Person, tuple[int, int]] = {}  # of a user: the number, and the log it is in
     ceiling = _ceiling(sources) if asked.as_ == "replay" else math.nan
     targets, found = list[Target](), list[Gathered]()
     maps: set[str] = set()
+    facts = [source.log.manifest for source in sources]
+    done, total = 0, max(sum(each.users * each.rounds * each.replicates for each in facts), 1)
     for place, source in enumerate(sources):
         own, people = list[Target](), source.people
         for part in source.parts():
@@ -144,6 +152,9 @@ def read(sources: Sequence[Source], policies: Sequence[str | Policy], asked: Ask
             keys = [(people, lane.user_id) for lane in part.lanes]
             user = np.array([_code(codes, sources, place, key) for key in keys])
             found.append(gathered(part, user, own, asked, source.log.manifest.seed, ceiling))
+            done += len(part.t)
+            if hears is not None:
+                hears(str(source.log.path), min(done, total), total)  # users who left have fewer decisions
         if not own:
             raise EvaluationError(f"{source.log.path}: holds no decision of {source.label}")
     return targets, merged(found)
