@@ -8,14 +8,19 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
-from rich.table import Table
 
-from oo_sim.cli.printing import Json, print_json, whole
+from oo_sim.cli.printing import Json, print_json, print_rich, whole
+from oo_sim.show import Table, Tables
 
 if TYPE_CHECKING:
     from oo_sim.bench.measure import Row, Spread
 
 app = typer.Typer(add_completion=False)
+
+_HEADERS = (
+    *("policy", "d", "K", "µs", "million/s", "naive µs", "times\nfaster", "min", "max"),
+    *("matrix\nµs", "times\nfaster"),
+)
 
 
 @app.callback(invoke_without_command=True)
@@ -57,26 +62,23 @@ def bench(
 
 
 def _print(rows: list[Row], two: Spread, tiled: Spread, process: dict[str, Any]) -> None:
-    table = Table("policy", "d", "K", "µs", "million/s", "naive µs", "times faster", "min", "max", "matrix µs", "times")
-    table.columns[0].no_wrap = True
+    cells = []
     for row in rows:
         spread = [f"{ratio:.0f}" for ratio in row.ratio]
         ours, theirs = row.microseconds.median, row.naive_microseconds.median
-        speeds = f"{ours:.3f}", f"{1 / ours:.2f}", f"{theirs:.1f}"
         better = ("", "")
         if row.matrix_microseconds is not None and row.matrix_ratio is not None:
             better = f"{row.matrix_microseconds.median:.1f}", f"{row.matrix_ratio.median:.0f}"
-        table.add_row(row.policy, str(row.d), str(row.K), *speeds, *spread, *better)
-    console = Console()
-    console.print(table)
-    console.print(
+        speeds = f"{ours:.3f}", f"{1 / ours:.2f}", f"{theirs:.1f}"
+        cells.append((row.policy, str(row.d), str(row.K), *speeds, *spread, *better))
+    notes = (
         f"Medians on one core. Two threads: {two.median:.2f} times one ({two.min:.2f}, {two.max:.2f}). A compiled"
-        f" tile of linucb: {tiled.median:.1f} times the interpreted loop ({tiled.min:.1f}, {tiled.max:.1f})."
-        f"\nA fresh process: first decisions after {process['first_decision_seconds']:.1f} s; peak memory"
+        f" tile of linucb: {tiled.median:.1f} times the interpreted loop ({tiled.min:.1f}, {tiled.max:.1f}).",
+        f"A fresh process: first decisions after {process['first_decision_seconds']:.1f} s; peak memory"
         f" {process['peak_megabytes']:.0f} MB, with ten times the rounds"
         f" {process['peak_megabytes_ten_times_the_rounds']:.0f} MB.",
-        highlight=False,
     )
+    print_rich(Tables([Table(_HEADERS, cells)], notes=notes))
 
 
 @app.command()

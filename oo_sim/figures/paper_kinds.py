@@ -36,7 +36,7 @@ from oo_sim.show import plain, signed
 from oo_sim.studies import Comparison, Evaluation, Sweep
 from oo_sim.studies.again import again
 from oo_sim.studies.auditing import Audit
-from oo_sim.studies.tips import Tips
+from oo_sim.studies.tips import AppealFit, Tips
 
 _LINES = ("curves", "loglog", "segments", "exploration")
 
@@ -229,6 +229,22 @@ def _shares(found: Tips, width: float) -> Figure:
     return forest_figure(rows, "share; 95 % over users", width, zero=False)
 
 
+def _appeal(found: AppealFit, width: float) -> Figure:
+    predicted = np.array([one for one, _ in found.tenths])
+    seen = [each for _, each in found.tenths]
+
+    def draw(axes: Axes) -> None:
+        ends = [predicted.min(), predicted.max()]
+        axes.plot(ends, ends, color=FAINT, linewidth=0.7, linestyle=(0, (2, 2)))
+        axes.vlines(predicted, [one.lower for one in seen], [one.upper for one in seen], color="#0072B2", linewidth=0.9)
+        axes.plot(predicted, [one.estimate for one in seen], "o-", color="#0072B2", markersize=2.4, linewidth=0.9)
+        finish(axes)
+        axes.xaxis.set_major_formatter(ScalarFormatter())
+        axes.xaxis.set_major_locator(MaxNLocator(4))
+
+    return panels_figure([Panel("mean reward seen, by tenth of", "predicted", draw)], {}, width)
+
+
 def _checks(found: Audit, width: float) -> Figure:
     policies, checks, cells = audit.cells(found)
     squares = {(checks.index(c), policies.index(p)): Square(*each) for (p, c), each in cells.items()}
@@ -247,5 +263,6 @@ _KINDS: Mapping[tuple[type[Result], str], Callable[[Any, float], Figure]] = {
     (Fit, "calibration"): _calibration,
     (Fit, "again"): _again,
     (Tips, "shares"): _shares,
+    (AppealFit, "calibration"): _appeal,
     (Audit, "checks"): _checks,
 }

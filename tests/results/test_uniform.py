@@ -10,16 +10,19 @@ from typing import Any
 
 import pandas as pd
 import pytest
+from matplotlib.figure import Figure
 
 import oo_sim
 from oo_sim import gate, studies
 from oo_sim.fitting import Fit
 from oo_sim.gate import Report
+from oo_sim.generator.metrics import Metric, Section
 from oo_sim.results import Run
 from oo_sim.results.result import WRITTEN, Result
 from oo_sim.show import Tables
+from oo_sim.stats import Interval
 from oo_sim.studies.auditing import Audit
-from oo_sim.studies.tips import Tips
+from oo_sim.studies.tips import AppealFit, Measured, Tips
 
 POLICY = "egreedy:epsilon=0.2"
 
@@ -54,6 +57,10 @@ MADE: dict[type[Result], Callable[[Path], Result]] = {
     Report: checked,
     Audit: lambda at: oo_sim.audit_log(log(at)),
     Tips: lambda at: oo_sim.generate("llm_tips", users=2, rounds=3, out=at / "tips.parquet"),
+    AppealFit: lambda at: AppealFit(
+        Measured("appeal", "An appeal", (Section("fitted appeal", (Metric("ridge", 1.0, "by cross-validation"),)),)),
+        [(0.1 * i, Interval(0.1 * i, 0.1 * i - 0.2, 0.1 * i + 0.2, 30)) for i in range(10)],
+    ),
 }
 
 
@@ -96,6 +103,8 @@ def test_a_result_is_looked_at_like_every_other(
     cell = found._repr_html_()  # draws the first figure
     assert "<table" in cell
     assert html.escape(found.alt) in cell
+    if isinstance(found, AppealFit):
+        assert isinstance(found.figure(style="paper"), Figure)
     for ending in {*WRITTEN} - {".html"}:
         path = found.save(tmp_path / f"file{ending}")
         assert path == tmp_path / f"file{ending}"
