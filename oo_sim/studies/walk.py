@@ -204,7 +204,9 @@ def situation(candidates: Candidates, rows: I64) -> Candidates:
 
 
 def copied(state: State) -> State:
-    """A copy of a state's arrays."""
+    """A copy of a state's arrays; a state is an array, or a tuple, named tuple or dict of states."""
+    if isinstance(state, dict):
+        return {name: copied(each) for name, each in state.items()}
     if isinstance(state, tuple):
         return _like(state, [copied(each) for each in state])
     return state.copy()
@@ -212,6 +214,8 @@ def copied(state: State) -> State:
 
 def taken(state: State, lanes: I64) -> State:
     """Some lanes of a state, in memory of their own."""
+    if isinstance(state, dict):
+        return {name: taken(each, lanes) for name, each in state.items()}
     if isinstance(state, tuple):
         return _like(state, [taken(each, lanes) for each in state])
     return np.ascontiguousarray(state[..., lanes])
@@ -219,7 +223,10 @@ def taken(state: State, lanes: I64) -> State:
 
 def put(state: State, lanes: I64, values: State) -> None:
     """Write some lanes of a state."""
-    if isinstance(state, tuple):
+    if isinstance(state, dict):
+        for name, each in state.items():
+            put(each, lanes, values[name])
+    elif isinstance(state, tuple):
         for each, value in zip(state, values, strict=True):
             put(each, lanes, value)
     else:
