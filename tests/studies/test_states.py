@@ -9,6 +9,8 @@ import numpy as np
 import pytest
 
 from oo_sim.contract import F64
+from oo_sim.policies import make
+from oo_sim.serving.lanes import Packing, pack
 from oo_sim.studies.walk import copied, put, taken
 
 
@@ -40,3 +42,13 @@ def test_lanes_are_copied_taken_and_written_in_every_kind_of_state(kind: str) ->
     assert first(state).tolist() == [[0.0, -1.0, 2.0, 3.0, -1.0, 5.0], [6.0, -1.0, 8.0, 9.0, -1.0, 11.0]]
     assert first(kept).tolist() == np.arange(12.0).reshape(2, 6).tolist()
     assert first(some).tolist() == [[4.0, 1.0], [10.0, 7.0]]
+
+
+@pytest.mark.parametrize("kind", STATES)
+def test_a_server_packs_and_unpacks_every_kind_of_state(kind: str) -> None:
+    made, first = STATES[kind]
+    policy = make("linucb")._replace(init=lambda lanes: made(np.zeros((3, lanes))))
+    state = made(np.repeat(np.arange(3.0)[:, None], 2, axis=1))
+    again = Packing(policy).unpack(pack(state))
+    assert type(again) is type(state)
+    assert first(again).tolist() == first(state).tolist()
