@@ -115,7 +115,7 @@ class Packing:
 def _arrays(state: State) -> Iterator[NDArray[Any]]:
     """The arrays of a state, which is an array, or a tuple or dict of states."""
     if isinstance(state, tuple | dict):
-        for part in state.values() if isinstance(state, dict) else state:
+        for part in [state[key] for key in sorted(state)] if isinstance(state, dict) else state:
             yield from _arrays(part)
     else:
         yield state
@@ -124,8 +124,8 @@ def _arrays(state: State) -> Iterator[NDArray[Any]]:
 def _filled(like: State, data: memoryview) -> tuple[State, memoryview]:
     """A state shaped like another, with both lanes read from the bytes, and the bytes that are left."""
     if isinstance(like, dict):
-        filled, data = _filled(tuple(like.values()), data)
-        return dict(zip(like, filled, strict=True)), data
+        filled, data = _filled(tuple(like[key] for key in sorted(like)), data)  # whatever order an update gives them
+        return dict(zip(sorted(like), filled, strict=True)), data
     if not isinstance(like, tuple):
         lane = like[..., 0]
         values = np.frombuffer(data, like.dtype, lane.size).reshape(lane.shape)

@@ -52,3 +52,10 @@ def test_a_server_packs_and_unpacks_every_kind_of_state(kind: str) -> None:
     again = Packing(policy).unpack(pack(state))
     assert type(again) is type(state)
     assert first(again).tolist() == first(state).tolist()
+
+
+def test_a_dict_may_change_the_order_of_its_names() -> None:
+    policy = make("linucb")._replace(init=lambda lanes: {"b": np.zeros((2, lanes)), "a": np.zeros((1, lanes))})
+    state = {"a": np.full((1, 2), 5.0), "b": np.full((2, 2), 7.0)}
+    again = Packing(policy).unpack(pack(state))
+    assert (again["a"].tolist(), again["b"].tolist()) == ([[5.0, 5.0]], [[7.0, 7.0], [7.0, 7.0]])
