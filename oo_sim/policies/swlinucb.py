@@ -7,11 +7,12 @@ from typing import NamedTuple
 
 import numpy as np
 
-from oo_sim.contract import F64, I64, Batch, FeatureMap, Learning, Policy
+from oo_sim.contract import F64, I64, Batch, FeatureMap, LaneForm, Learning, Policy
 from oo_sim.features import feature_map
 from oo_sim.kernels import window as ring
 from oo_sim.kernels.gram import gram_moments
 from oo_sim.kernels.ridge import upper_confidence
+from oo_sim.kernels.tile.written import WIDEST
 from oo_sim.policies import checks, explore
 from oo_sim.policies.checks import fits
 
@@ -64,12 +65,15 @@ def swlinucb(window: int = 100, alpha: float = 1.0, features: str | FeatureMap =
         fits(state.b.shape, learning.x)
         if learning.tick:
             _slide(state, learning.t_now)
-        decided = np.maximum(learning.t_decided, 0)  # what was rewarded before the first decision leaves with it
+        decided = learning.t_decided
         learn, slot = learning.learn & (learning.t_now - decided < window), decided % window
         ring.leave(state.kept, slot, np.where(learn, decided, -1), state.gram, state.b)
         ring.enter(state.kept, slot, learning.x, learning.reward, decided, learn, state.gram, state.b)
         return state
 
+    size = phi.d * (phi.d + 3) // 2
+    start = np.concatenate([np.zeros(size), np.full(window * (phi.d + 2), -1.0)])
+    form = LaneForm("window", "greedy", "window", start, (alpha, prior))
     return Policy(
         "swlinucb",
         phi,
@@ -78,6 +82,7 @@ def swlinucb(window: int = 100, alpha: float = 1.0, features: str | FeatureMap =
         explore.greedy,
         update,
         parameters={"window": window, "alpha": alpha, "features": phi.name, "prior": prior},
+        lanes=form if phi.d <= WIDEST else None,
     )
 
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from oo_sim.contract import F64, Lanes
 from oo_sim.kernels.elementary import exp
-from oo_sim.kernels.tile import people
+from oo_sim.kernels.tile import numbers as at
 from oo_sim.kernels.tile.instances import Users
 from oo_sim.kernels.tile.writing import Scene
 from oo_sim.scenario import TERMS, Drift, Due, Span, TipsWorld, WalkClock
@@ -79,7 +79,7 @@ def tiled(spec: TipsWorld, lanes: Lanes) -> Users:
 def _who(spec: TipsWorld, lanes: Lanes, preferred: F64) -> tuple[F64, F64]:
     """The users, and how they change, as `kernels.tile.people` has them."""
     if not dynamics.is_dynamic(spec):
-        return np.concatenate([preferred, np.zeros((1, lanes.n))]), np.zeros((0, people.NAMED + len(TERMS)))
+        return np.concatenate([preferred, np.zeros((1, lanes.n))]), np.zeros((0, at.NAMED + len(TERMS)))
     state = dynamics.start(spec, lanes, preferred)
     changes = state.drifting.changes if state.drifting is not None else []
     comes = np.zeros(lanes.n) if state.presence is None else state.presence.comes.astype(np.float64)
@@ -87,13 +87,13 @@ def _who(spec: TipsWorld, lanes: Lanes, preferred: F64) -> tuple[F64, F64]:
     for change in changes:
         rows += [change.concerned.astype(np.float64)[None, :], change.target]
     table = [[_kind(c.spec), *_when(c), *_days(c.spec), *c.named[:, 0].astype(np.float64)] for c in changes]
-    return np.concatenate(rows), np.array(table, np.float64).reshape(len(changes), people.NAMED + len(TERMS))
+    return np.concatenate(rows), np.array(table, np.float64).reshape(len(changes), at.NAMED + len(TERMS))
 
 
 def _kind(spec: Drift) -> int:
     if spec.random_walk is not None:
-        return people.WALK
-    return people.ABRUPT if spec.abrupt is not None else people.GRADUAL if spec.gradual is not None else people.PERIODIC
+        return at.WALK
+    return at.ABRUPT if spec.abrupt is not None else at.GRADUAL if spec.gradual is not None else at.PERIODIC
 
 
 def _when(change: Change) -> tuple[float, float]:

@@ -6,6 +6,7 @@ sources. What a compiler makes of them is seen on a few, which between them have
 
 from __future__ import annotations
 
+import shutil
 import sys
 from collections.abc import Iterator
 from functools import partial
@@ -32,12 +33,18 @@ from .test_identity import CHANGING, MIXED
 VARIANTS = [
     *("linucb:features=oo7", "linucb:features=oo7x", "linucb:alpha=0,prior=0.1", "thompson:samples=3"),
     *(f"egreedy:decay=0.2,epsilon=0.5,schedule={schedule}" for schedule in ("harmonic", "sqrt", "cbrt", "exponential")),
-    *("squarecb:exponent=0", "softmax:temperature=2", "restart_linucb:period=5", "logistic_ts:samples=2"),
+    *(
+        "squarecb:exponent=0",
+        "softmax:temperature=2",
+        "restart_linucb:period=5",
+        "swlinucb:window=3",
+        "logistic_ts:samples=2",
+    ),
     *("egreedy:features=oo7x", "thompson:features=oo5"),
 ]
-NOT_YET = {"linucb_disjoint", "linucb_hybrid", "swlinucb"}
+NOT_YET = {"linucb_disjoint", "linucb_hybrid"}
 """Policies that the loop plays."""
-NOT_WIDE = {"bootstrap_ts", "dlinucb"}
+NOT_WIDE = {"bootstrap_ts", "dlinucb", "swlinucb"}
 """And those that it plays where there are many features."""
 BASE = {"version": 1, "users": 1, "rounds": 1, "policies": ["random"]}
 TITLES = {"titles": ["tidy up"]}
@@ -280,6 +287,16 @@ def test_a_score_that_is_not_finite_is_left_to_the_loop(monkeypatch: pytest.Monk
     tally = simulate(world, broken, lanes, 64, 3, [3], None, heard.append)
     np.testing.assert_array_equal(tally.sums, loop(world, policy, lanes, 64, 3, [3]).sums)
     assert heard == [1, 2, 3]
+
+
+def test_an_edited_stage_makes_another_instance(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(instances, "_HERE", shutil.copytree(instances._HERE, tmp_path / "tile"))
+    names = {instances.name_of.__wrapped__(writing.EXAMPLE)}
+    for stage in sorted((tmp_path / "tile").glob("*.py")):
+        stage.write_text(stage.read_text(encoding="utf-8") + "# edited\n", encoding="utf-8")
+        name = instances.name_of.__wrapped__(writing.EXAMPLE)
+        assert name not in names, stage
+        names.add(name)
 
 
 def test_what_is_written_out_is_what_its_writer_writes() -> None:

@@ -45,6 +45,7 @@ from .plan import (
     SCORED,
     SCORES_TRUTH,
     SCRATCH,
+    SLIDES,
     SOUND,
     STATE,
     TOTAL,
@@ -52,6 +53,7 @@ from .plan import (
     WIDE,
     D,
     K,
+    decomposed,
     factored,
     mean,
     quadratic,
@@ -68,6 +70,10 @@ def choose(S: F64, U: U64, P: F64, t: int, seed: np.uint64, replicate: np.uint64
     broken = 0
     if SAMPLES_THETA:
         _factor(S)
+    if SLIDES:
+        prior = P[at.POLICY + 1]
+        for i in range(LANES):
+            decomposed(S, prior, i)
     if DISCOUNTS:
         prior = P[at.POLICY + 3]
         for i in range(LANES):

@@ -19,6 +19,7 @@ from .plan import (
     DECIDED,
     DRAWN,
     GOT,
+    KEPT,
     LANES,
     LATE,
     LEARNED,
@@ -26,6 +27,7 @@ from .plan import (
     LEARNS_DISCOUNTED,
     LEARNS_LAPLACE,
     LEARNS_RESTART,
+    LEARNS_WINDOW,
     MODEL_ROWS,
     NOW,
     PRESENT,
@@ -33,12 +35,15 @@ from .plan import (
     SCRATCH,
     STATE,
     WIDE,
+    WINDOW,
     D,
     V,
     X,
     added,
     counted,
+    entered,
     learned,
+    left,
     multiplied,
     weighted,
 )
@@ -58,6 +63,8 @@ def learn(S: F64, U: U64, P: F64, start: F64, t: int, ticks: bool, seed: np.uint
         _learn_twice_or_not(S, U, t, seed, replicate)
     elif LEARNS_DISCOUNTED:
         _learn_discounted(S, P, t, ticks)
+    elif LEARNS_WINDOW:
+        _learn_window(S, t, ticks)
     elif WIDE:
         wide.learn(S)
     else:
@@ -111,6 +118,50 @@ def _learn_discounted(S: F64, P: F64, t: int, ticks: bool) -> None:
         weight = exp(log_gamma * (now - (S[DECIDED + i] if LATE else now)))
         weight = weight if S[LEARNED + i] > 0.0 else 0.0
         counted(S, weight, weight * S[GOT + i] if S[LEARNED + i] > 0.0 else 0.0, i)
+
+
+@inner
+def _learn_window(S: F64, t: int, ticks: bool) -> None:
+    """The oldest decision leaves as time moves on, and a new one takes its own slot: `swlinucb`."""
+    slot, limit = SCRATCH, SCRATCH + LANES
+    if ticks:
+        for i in range(LANES):
+            now = int(S[NOW + i]) if PRESENT else t
+            S[slot + i], S[limit + i] = now % WINDOW, now - WINDOW
+        _leave(S, slot, limit)
+    for i in range(LANES):
+        now = int(S[NOW + i]) if PRESENT else t
+        decided = int(S[DECIDED + i]) if LATE else now
+        S[LEARNED + i] = S[LEARNED + i] if now - decided < WINDOW else 0.0
+        S[slot + i], S[limit + i] = decided % WINDOW, decided if S[LEARNED + i] > 0.0 else -1.0
+    _leave(S, slot, limit)
+    for i in range(LANES):
+        if S[LEARNED + i] > 0.0:
+            at_slot = KEPT + np.int64(S[slot + i]) * (D + 2) * LANES + i
+            for a in range(D):
+                S[at_slot + a * LANES] = S[X + a * LANES + i]
+            S[at_slot + D * LANES] = S[GOT + i]
+            S[at_slot + (D + 1) * LANES] = S[DECIDED + i] if LATE else (S[NOW + i] if PRESENT else float(t))
+    for i in range(LANES):
+        on = S[LEARNED + i] > 0.0
+        entered(S, 1.0 if on else 0.0, S[GOT + i] if on else 0.0, i)
+
+
+@inner
+def _leave(S: F64, slot: int, limit: int) -> None:
+    """Empty slots that hold a decision up to a number, and take it off the sums: `window.leave`."""
+    weight, scale = SCRATCH + 2 * LANES, SCRATCH + 3 * LANES
+    for i in range(LANES):
+        at_slot = KEPT + np.int64(S[slot + i]) * (D + 2) * LANES + i
+        number = S[at_slot + (D + 1) * LANES]
+        gone = number >= 0.0 and number <= S[limit + i]
+        S[at_slot + (D + 1) * LANES] = -1.0 if gone else number
+        S[weight + i] = -1.0 if gone else 0.0
+        for a in range(D):
+            S[V + a * LANES + i] = S[at_slot + a * LANES]
+        S[scale + i] = S[at_slot + D * LANES] * S[weight + i]
+    for i in range(LANES):
+        left(S, S[weight + i], S[scale + i], i)
 
 
 @inner

@@ -66,6 +66,12 @@ WINDOW, DELAY, MISSING, MISSING_BY_REACTION, MISSING_BY_SOURCE = (
     _AT[n] for n in ("window", "delay", "missing", "missing_by_reaction", "missing_by_source")
 )
 
+TERMS = 25
+ABRUPT, GRADUAL, PERIODIC, WALK = range(4)
+KIND, WHEN, ON_DAYS, NAMED = 0, 1, 3, 10
+"""Columns of a change: its kind, the round of an abrupt one, the first and last of a gradual one or the rows that a
+walk moves (2), the weekdays of a periodic one (7), the terms that it names (25)."""
+
 
 def packed(given: Mapping[str, float | F64]) -> F64:
     """The numbers by name, in one array; 0 for those that are not given. Raises ValueError for one of another size."""

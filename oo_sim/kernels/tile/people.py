@@ -14,6 +14,7 @@ from oo_sim.kernels.compile import inner, scalar
 from oo_sim.kernels.encode import AGE_LIMIT
 from oo_sim.kernels.philox import DRIFT, PRESENCE
 from oo_sim.kernels.tile import numbers as at
+from oo_sim.kernels.tile.numbers import ABRUPT, KIND, NAMED, ON_DAYS, PERIODIC, TERMS, WALK, WHEN
 
 from . import draws
 from .plan import (
@@ -56,11 +57,6 @@ from .plan import (
     WANDERS,
 )
 
-TERMS = 25
-ABRUPT, GRADUAL, PERIODIC, WALK = range(4)
-KIND, WHEN, ON_DAYS, NAMED = 0, 1, 3, 10
-"""Columns of a change: its kind, the round of an abrupt one, the first and last of a gradual one or the rows that a
-walk moves (2), the weekdays of a periodic one (7), the terms that it names (25)."""
 _16, _DONE = np.uint64(16), 4.0
 
 

@@ -44,6 +44,8 @@ SCORES_TRUTH = False
 UPPER = True
 BOOTSTRAPS = False
 DISCOUNTS = False
+SLIDES = False
+WINDOW = 0
 MODEL_ROWS = 20
 REPLICATES = 1
 SAMPLES_THETA = False
@@ -59,6 +61,7 @@ LEARNS_LAPLACE = False
 LEARNS_RESTART = False
 LEARNS_BOOTSTRAP = False
 LEARNS_DISCOUNTED = False
+LEARNS_WINDOW = False
 LATE = False
 LATE_GEOMETRIC = False
 LATE_LOGNORMAL = False
@@ -125,6 +128,7 @@ NORMAL = 14400
 ROWS = 252
 LIKED = 11072
 WEIGHTS = 2752
+KEPT = 4032
 
 
 @lane
@@ -184,6 +188,24 @@ def quadratic(S: F64, k: int, i: int) -> Any:
     row = 0.5 * S[3968 + i] * x4
     half += row * x4
     return 2.0 * half
+
+
+@lane
+def decomposed(S: F64, prior: float, i: int) -> None:
+    """`gram.factorise`."""
+    pass
+
+
+@lane
+def entered(S: F64, weight: float, scale: float, i: int) -> None:
+    """`gram.add_outer` by `weight`, and `gram.add_scaled` by `scale`."""
+    pass
+
+
+@lane
+def left(S: F64, weight: float, scale: float, i: int) -> None:
+    """`gram.add_outer` by `weight`, and `gram.add_scaled` by `scale`."""
+    pass
 
 
 @lane

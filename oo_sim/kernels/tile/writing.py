@@ -14,15 +14,15 @@ from pathlib import Path
 from typing import NamedTuple
 
 from oo_sim.kernels.tile import written
+from oo_sim.kernels.tile.numbers import TERMS
 
 LANES = 64
-TERMS = 25
 CLOCK_TERMS = ("hour_sin", "hour_cos", "dow_sin", "dow_cos")
 CANDIDATE_TERMS = ("is_overdue", "task_age", "priority", "is_llm")
 
-SCORES = ("nothing", "truth", "mean", "upper confidence", "sample", "bootstrap", "discounted")
+SCORES = ("nothing", "truth", "mean", "upper confidence", "sample", "bootstrap", "discounted", "window")
 EXPLORERS = ("greedy", "epsilon", "softmax", "inverse gap", "shares", "even")
-LESSONS = ("nothing", "ridge", "laplace", "restart", "bootstrap", "discounted")
+LESSONS = ("nothing", "ridge", "laplace", "restart", "bootstrap", "discounted", "window")
 DELAYS = ("none", "geometric", "lognormal", "uniform")
 DUES = ("uniform", "normal", "weights")
 
@@ -62,7 +62,7 @@ class Form(NamedTuple):
     late: str = ""  # how long rewards take; nothing where all arrive at once
 
 
-_THROUGH_SAMPLE = ("sample", "bootstrap", "discounted")
+_THROUGH_SAMPLE = ("sample", "bootstrap", "discounted", "window")
 """Scores whose theta stands in SAMPLE."""
 
 
@@ -100,9 +100,11 @@ def plan(form: Form) -> str:
         "TRUTH": form.score == "truth" or "expected_reward" in form.features,
         "SCORED": form.score != "nothing",
         "SCORES_TRUTH": form.score == "truth",
-        "UPPER": form.score in ("upper confidence", "discounted"),
+        "UPPER": form.score in ("upper confidence", "discounted", "window"),
         "BOOTSTRAPS": form.score == "bootstrap",
         "DISCOUNTS": form.score == "discounted",
+        "SLIDES": form.score == "window",
+        "WINDOW": (form.rows - d - d * (d + 1) // 2) // (d + 2),
         "MODEL_ROWS": d + d * (d + 1) // 2,
         "REPLICATES": form.rows // max(d + d * (d + 1) // 2, 1),
         "SAMPLES_THETA": form.score == "sample",
@@ -116,6 +118,7 @@ def plan(form: Form) -> str:
     facts.update({name: row * LANES for name, row in at.items()})
     facts["LIKED"] = facts["MOVED" if scene.changes else "TASTE"]
     facts["WEIGHTS"] = facts["SAMPLE" if form.score in _THROUGH_SAMPLE else "STATE"]
+    facts["KEPT"] = facts["STATE"] + (d + d * (d + 1) // 2) * LANES
     facts["ROWS"] = at["ROWS"]
     lines = [_HEAD, *(f"{name} = {value}" for name, value in facts.items()), ""]
     for function in _functions(form, at):
@@ -218,11 +221,16 @@ def _functions(form: Form, at: dict[str, int]) -> Iterator[list[str]]:
     ]
     wide = d > written.WIDEST
     weights, inverse = at["SAMPLE" if form.score in _THROUGH_SAMPLE else "STATE"], at["STATE"] + d
-    yield written.mean([] if wide else x, weights)
-    if form.score == "discounted":
-        yield written.discounted(x, at)
+    if form.score == "window":
+        yield written.forgotten(x, at, "mean")
+        yield written.forgotten(x, at, "quadratic")
     else:
-        yield written.quadratic([] if wide else x, inverse)
+        yield written.mean([] if wide else x, weights)
+        yield written.discounted(x, at) if form.score == "discounted" else written.quadratic([] if wide else x, inverse)
+    window = d if form.score == "window" else 0
+    yield written.factored_sums(window, at)
+    yield written.window_sums(window, at, "entered", "X")
+    yield written.window_sums(window, at, "left", "V")
     yield written.solved(d if form.score == "discounted" else 0, at)
     yield written.discounted_sums(d if form.score == "discounted" else 0, at)
     yield written.weighted(d if form.learn == "bootstrap" else 0, at)

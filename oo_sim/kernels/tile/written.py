@@ -71,6 +71,44 @@ def weighted(d: int, at: dict[str, int]) -> list[str]:
     return lines
 
 
+def factored_sums(d: int, at: dict[str, int]) -> list[str]:
+    """The factor of V = prior I + gram into FACTOR, and L^-1 b into SAMPLE; gram and b are the state's first rows."""
+    place, size = _triangle(d), d * (d + 1) // 2
+    lines = ["def decomposed(S: F64, prior: float, i: int) -> None:", '    """`gram.factorise`."""']
+    for a in range(d):
+        for b in range(a, d):
+            lines.append(f"    f{a}_{b} = {_row(at['STATE'] + place[a, b])}")
+            lines += [f"    f{a}_{b} -= f{c}_{a} * f{c}_{b}" for c in range(a)]
+            lines.append(f"    f{a}_{b} = 1.0 / np.sqrt(f{a}_{b} + prior)" if a == b else f"    f{a}_{b} *= f{a}_{a}")
+            lines.append(f"    {_row(at['FACTOR'] + place[a, b])} = f{a}_{b}")
+    lines += [f"    z{a} = {_row(at['STATE'] + size + a)}" for a in range(d)]
+    lines += [*_forward(d), *(f"    {_row(at['SAMPLE'] + a)} = z{a}" for a in range(d))]
+    return [*lines, *(["    pass"] if not d else [])]
+
+
+def forgotten(x: Sequence[str], at: dict[str, int], name: str) -> list[str]:
+    """x' V^-1 b, the mean, or x' V^-1 x, of candidate k, from what `decomposed` left: a compiler sees that both begin
+    alike."""
+    d, place = len(x), _triangle(len(x))
+    lines = [f"def {name}(S: F64, k: int, i: int) -> Any:", '    """`gram.gram_moments` of candidate k."""']
+    lines += [f"    f{a}_{b} = {_row(at['FACTOR'] + place[a, b])}" for a in range(d) for b in range(a, d)]
+    lines += [*(f"    z{a} = {value}" for a, value in enumerate(x)), *_forward(d), "    total = 0.0"]
+    lines += [f"    total += z{a} * {_row(at['SAMPLE'] + a) if name == 'mean' else f'z{a}'}" for a in range(d)]
+    return [*lines, "    return total"]
+
+
+def window_sums(d: int, at: dict[str, int], name: str, rows: str) -> list[str]:
+    """gram and b with the features in `rows` counted."""
+    place, size = _triangle(d), d * (d + 1) // 2
+    lines = [f"def {name}(S: F64, weight: float, scale: float, i: int) -> None:"]
+    lines.append('    """`gram.add_outer` by `weight`, and `gram.add_scaled` by `scale`."""')
+    lines += [f"    x{a} = {_row(at[rows] + a)}" for a in range(d)]
+    for a in range(d):
+        lines += [f"    {_row(at['STATE'] + place[a, c])} += weight * (x{a} * x{c})" for c in range(a, d)]
+        lines.append(f"    {_row(at['STATE'] + size + a)} += scale * x{a}")
+    return [*lines, *(["    pass"] if not d else [])]
+
+
 def solved(d: int, at: dict[str, int]) -> list[str]:
     """The factor of V = prior I + gram into FACTOR, theta = V^-1 b into SAMPLE, and W = prior I + squared, with its
     entries beside the diagonal doubled, into SQUARED; gram, squared and b are the state."""
