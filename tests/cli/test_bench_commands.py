@@ -14,6 +14,7 @@ from typer.testing import CliRunner
 from oo_sim.bench.ope import ESTIMATORS
 from oo_sim.bench.peers import PEERS
 from oo_sim.cli import bench
+from oo_sim.engine import tile
 
 RUN = CliRunner()
 SMALL = ["peers", "--repeats", "1", "--decisions", "4"]
@@ -33,6 +34,12 @@ class FirstLearner:
 
     def learn(self, *told: Any) -> None:
         self.told.append(told)
+
+
+@pytest.fixture(autouse=True)
+def _no_tiles(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing is compiled for what takes a moment."""
+    monkeypatch.setattr(tile, "compile_for", lambda world, policy: None)
 
 
 def without(monkeypatch: pytest.MonkeyPatch, *names: str) -> None:
