@@ -124,7 +124,7 @@ def test_a_run_with_events_is_a_log_as_its_directory_is(made: dict[type[Result],
     for wrong in ({"version": 1}, 3):
         with pytest.raises(TypeError, match="a log is a directory, a table's path, a Run or what open_log returns"):
             oo_sim.evaluate(wrong, policies=["softmax"])  # type: ignore[arg-type]
-        with pytest.raises(TypeError, match="a scenario is a Scenario, a path or a shipped name"):
+        with pytest.raises(TypeError, match="a scenario is a Scenario, a file's path or a shipped name"):
             oo_sim.run(wrong)  # type: ignore[arg-type]
-        with pytest.raises(TypeError, match="a scenario is a Scenario, a path or a shipped name"):
+        with pytest.raises(TypeError, match="a scenario is a Scenario, a file's path or a shipped name"):
             oo_sim.compare(wrong)  # type: ignore[arg-type]
