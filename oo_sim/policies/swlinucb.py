@@ -65,7 +65,7 @@ def swlinucb(window: int = 100, alpha: float = 1.0, features: str | FeatureMap =
         fits(state.b.shape, learning.x)
         if learning.tick:
             _slide(state, learning.t_now)
-        decided = learning.t_decided
+        decided = np.maximum(learning.t_decided, 0)  # what was rewarded before the first decision leaves with it
         learn, slot = learning.learn & (learning.t_now - decided < window), decided % window
         ring.leave(state.kept, slot, np.where(learn, decided, -1), state.gram, state.b)
         ring.enter(state.kept, slot, learning.x, learning.reward, decided, learn, state.gram, state.b)
