@@ -233,6 +233,7 @@ def _prose(text: str) -> str:
 
 def api_reference() -> str:
     """The Python interface, from its docstrings: what is called, which policy to take, what policies and worlds are."""
+    costs = json.loads((HERE / "costs.json").read_text(encoding="utf-8"))
     lines = ["# Python interface", "", "Written by `python docs/reference.py` from the docstrings.", ""]
     lines += ["## Calls", ""]
     for room, names in _CALLS.items():
@@ -241,11 +242,17 @@ def api_reference() -> str:
     lines += [
         "## Which policy?",
         "",
-        "| policy | take it | model per user | bytes per user | paper |",
-        "|---|---|---|---|---|",
+        f"Time is CPU time per decision, as a multiple of linucb's {costs['microseconds']:.1f} µs: `quickstart` with "
+        f"{costs['users']:,} users and {costs['rounds']} rounds in one process, the least of {costs['turns']} turns. "
+        "It is that of the whole loop, the world and the tallies included; the policies alone differ by more. A "
+        "difference of 0.2 may be the machine. `python docs/costs.py` measures it; `docs/costs.json` has the ranges.",
+        "",
+        "| policy | take it | model per user | bytes per user | time | paper |",
+        "|---|---|---|---|---|---|",
     ]
     for name, entry in POLICIES.items():
-        lines.append(f"| `{name}` | {entry.when} | {entry.model} | {_state_bytes(entry.factory()):,} | {entry.paper} |")
+        size, time = _state_bytes(entry.factory()), costs["ratio"][name]
+        lines.append(f"| `{name}` | {entry.when} | {entry.model} | {size:,} | {time:.1f} | {entry.paper} |")
     lines += ["", "## Policies", ""]
     for name, entry in POLICIES.items():
         lines += _documented(entry.factory, name)

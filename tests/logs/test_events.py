@@ -175,7 +175,7 @@ def test_a_hundred_thousand_decisions_take_no_python_loop() -> None:
     # A loop over rows does about 5,000 a second and the batches over 200,000: 30,000 tells them apart.
     candidates, decision = lanes(512, 0, K=10, d=7)
     users = pa.array([f"user-{i}" for i in range(512)])
-    start = time.perf_counter()
+    start = time.process_time()
     for t in range(20):
         decision_batch(
             SOURCE,
@@ -186,4 +186,4 @@ def test_a_hundred_thousand_decisions_take_no_python_loop() -> None:
             expected=decision.probs,
             best=decision.score,
         )
-    assert 20 * 512 / (time.perf_counter() - start) > 30_000
+    assert 20 * 512 / (time.process_time() - start) > 30_000
