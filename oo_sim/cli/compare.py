@@ -10,15 +10,26 @@ import typer
 
 import oo_sim
 from oo_sim.cli.printing import Csv, FigureStyle, Json, Latex, Markdown, Style, check_out, draw, print_result, whole
-from oo_sim.cli.working import Dask, Elsewhere, Resume, Unchecked, Workers, continued, executor, here, watched
+from oo_sim.cli.working import (
+    FAILED,
+    Dask,
+    Elsewhere,
+    Replicates,
+    Resume,
+    Rounds,
+    Seed,
+    Unchecked,
+    Workers,
+    continued,
+    executor,
+    here,
+    watched,
+)
 
 if TYPE_CHECKING:
     from oo_sim.studies import Look
 
 app = typer.Typer(add_completion=False)
-
-FAILED = 1
-"""The exit code when a policy failed."""
 
 
 class Measure(StrEnum):
@@ -64,13 +75,9 @@ def compare(
         int | None,
         typer.Option(parser=whole, metavar="N", help="Users of a scenario; with --until those of the first look."),
     ] = None,
-    rounds: Annotated[
-        int | None, typer.Option(parser=whole, metavar="N", help="Instead of the file's decisions per user.")
-    ] = None,
-    replicates: Annotated[
-        int | None, typer.Option(parser=whole, metavar="N", help="Instead of the file's replicates.")
-    ] = None,
-    seed: Annotated[int | None, typer.Option(metavar="N", help="Instead of the file's seed.")] = None,
+    rounds: Rounds = None,
+    replicates: Replicates = None,
+    seed: Seed = None,
     bootstrap_seed: Annotated[
         int, typer.Option(metavar="N", min=0, help="Seed of the bands and of the bootstrap over scenarios.")
     ] = 0,

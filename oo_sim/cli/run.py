@@ -11,12 +11,17 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 import oo_sim
-from oo_sim.cli.printing import Json, print_json, print_rich, whole
+from oo_sim.cli.printing import Json, print_json, print_rich
 from oo_sim.cli.working import (
+    FAILED,
     Dask,
     Elsewhere,
+    Replicates,
     Resume,
+    Rounds,
+    Seed,
     Unchecked,
+    Users,
     Workers,
     ask,
     continued,
@@ -31,9 +36,6 @@ if TYPE_CHECKING:
     from oo_sim.scenario import Scenario
 
 app = typer.Typer(add_completion=False)
-
-FAILED = 1
-"""The exit code when a policy failed."""
 
 
 @app.command()
@@ -60,16 +62,10 @@ def run(
     gateway: Annotated[
         str, typer.Option(metavar="GATEWAY", help="Who answers for a panel and a fitted appeal, as in generate.")
     ] = "mock",
-    users: Annotated[
-        int | None, typer.Option(parser=whole, metavar="N", help="Instead of the file's number of users.")
-    ] = None,
-    rounds: Annotated[
-        int | None, typer.Option(parser=whole, metavar="N", help="Instead of the file's decisions per user.")
-    ] = None,
-    replicates: Annotated[
-        int | None, typer.Option(parser=whole, metavar="N", help="Instead of the file's replicates.")
-    ] = None,
-    seed: Annotated[int | None, typer.Option(metavar="N", help="Instead of the file's seed.")] = None,
+    users: Users = None,
+    rounds: Rounds = None,
+    replicates: Replicates = None,
+    seed: Seed = None,
     workers: Workers = None,
     events: Annotated[bool, typer.Option("--events", help="Log every decision and every learning step.")] = False,
     out: Annotated[

@@ -8,13 +8,25 @@ from typing import Annotated
 import typer
 
 import oo_sim
-from oo_sim.cli.printing import Csv, FigureStyle, Json, Latex, Markdown, Style, check_out, draw, print_result, whole
-from oo_sim.cli.working import Dask, Elsewhere, Resume, Unchecked, Workers, continued, executor, here, watched
+from oo_sim.cli.printing import Csv, FigureStyle, Json, Latex, Markdown, Style, check_out, draw, print_result
+from oo_sim.cli.working import (
+    FAILED,
+    Dask,
+    Elsewhere,
+    Replicates,
+    Resume,
+    Rounds,
+    Seed,
+    Unchecked,
+    Users,
+    Workers,
+    continued,
+    executor,
+    here,
+    watched,
+)
 
 app = typer.Typer(add_completion=False)
-
-FAILED = 1
-"""The exit code when a policy failed."""
 
 
 @app.command()
@@ -28,16 +40,10 @@ def sweep(
             "A plain spec is a line to compare with. Repeatable.",
         ),
     ],
-    users: Annotated[
-        int | None, typer.Option(parser=whole, metavar="N", help="Instead of the file's number of users.")
-    ] = None,
-    rounds: Annotated[
-        int | None, typer.Option(parser=whole, metavar="N", help="Instead of the file's decisions per user.")
-    ] = None,
-    replicates: Annotated[
-        int | None, typer.Option(parser=whole, metavar="N", help="Instead of the file's replicates.")
-    ] = None,
-    seed: Annotated[int | None, typer.Option(metavar="N", help="Instead of the file's seed.")] = None,
+    users: Users = None,
+    rounds: Rounds = None,
+    replicates: Replicates = None,
+    seed: Seed = None,
     workers: Workers = None,
     resume: Resume = None,
     elsewhere: Elsewhere = None,

@@ -13,9 +13,6 @@ from oo_sim.cli.working import import_from_here
 
 app = typer.Typer(add_completion=False)
 
-FAILED = 1
-"""The exit code when a policy failed."""
-
 
 @app.command()
 def status(

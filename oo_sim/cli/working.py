@@ -18,6 +18,7 @@ from rich.progress import BarColumn, TaskID, TaskProgressColumn, TextColumn
 from rich.progress import Progress as Bars
 
 import oo_sim
+from oo_sim.cli.printing import whole
 from oo_sim.settings import settings
 
 if TYPE_CHECKING:
@@ -25,6 +26,15 @@ if TYPE_CHECKING:
     from oo_sim.settings import Settings
     from oo_sim.work import Executor
 
+FAILED = 1
+"""The exit code when a policy failed."""
+
+Users = Annotated[int | None, typer.Option(parser=whole, metavar="N", help="Instead of the file's number of users.")]
+Rounds = Annotated[
+    int | None, typer.Option(parser=whole, metavar="N", help="Instead of the file's decisions per user.")
+]
+Replicates = Annotated[int | None, typer.Option(parser=whole, metavar="N", help="Instead of the file's replicates.")]
+Seed = Annotated[int | None, typer.Option(metavar="N", help="Instead of the file's seed.")]
 Workers = Annotated[
     int | None,
     typer.Option(
