@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import signal
-import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -31,6 +29,7 @@ from oo_sim.cli.tips import (
     checked,
     end,
     input_errors,
+    serve_until_stopped,
 )
 from oo_sim.cli.working import here
 
@@ -214,10 +213,4 @@ def gateway(
         with generator.mock.MockServer(
             generator.mock.load_profile(profile), host, port, seed=seed, key=key, pace=pace
         ) as server:
-            signal.signal(signal.SIGTERM, signal.default_int_handler)
-            try:
-                typer.echo(f"listening on {server.url}")
-                sys.stdout.flush()
-                server.serve_forever()
-            except KeyboardInterrupt:
-                typer.echo("stopped", err=True)
+            serve_until_stopped(server, f"listening on {server.url}", lambda: "stopped")

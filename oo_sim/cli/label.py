@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import signal
-import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from oo_sim import generator
-from oo_sim.cli.tips import Seed, input_errors
+from oo_sim.cli.tips import Seed, input_errors, serve_until_stopped
 
 app = typer.Typer(add_completion=False)
 
@@ -36,10 +34,8 @@ def label(
         read = generator.bank.read_bank
         asked = generator.judging.questions(read(ours), read(theirs), count, seed)
         with generator.judging.LabelServer(asked, out, rater, port) as server:
-            signal.signal(signal.SIGTERM, signal.default_int_handler)
-            try:
-                typer.echo(f"{len(asked)} pairs to label at {server.url}")
-                sys.stdout.flush()
-                server.serve_forever()
-            except KeyboardInterrupt:
-                typer.echo(f"stopped: {len(server.labels)} labels in {out}", err=True)
+            serve_until_stopped(
+                server,
+                f"{len(asked)} pairs to label at {server.url}",
+                lambda: f"stopped: {len(server.labels)} labels in {out}",
+            )

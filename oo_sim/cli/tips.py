@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import signal
+import sys
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
+from socketserver import BaseServer
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -87,6 +90,17 @@ def bars() -> Iterator[Progress]:
             bar.update(tasks[what], completed=done, total=total)
 
         yield hear
+
+
+def serve_until_stopped(server: BaseServer, first: str, last: Callable[[], str]) -> None:
+    """Serve, with a first line that says where, until Ctrl-C or SIGTERM, and then say how it was left."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        typer.echo(first)
+        sys.stdout.flush()
+        server.serve_forever()
+    except KeyboardInterrupt:
+        typer.echo(last(), err=True)
 
 
 def end(found: Tips, *, as_json: bool, csv: bool, latex: bool, markdown: bool) -> None:
