@@ -37,7 +37,7 @@ def cli_reference() -> str:
         "# Commands\n",
         NOTE,
         "\nExit codes, unless a command says otherwise: 0 all well, 1 a policy failed, 2 usage or invalid input, 130 "
-        "interrupted.\n",
+        "interrupted; `gate check` and `audit` have 3 to 5 as well.\n",
     ]
     for name, entry in COMMANDS.items():
         found = _functions(name, importlib.import_module(entry.module).app)

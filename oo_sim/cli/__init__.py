@@ -169,7 +169,8 @@ app = typer.Typer(
     no_args_is_help=True,
     add_completion=True,
     pretty_exceptions_enable=False,
-    epilog="Exit codes: 0 all well, 1 a policy failed, 2 usage or invalid input, 130 interrupted.",
+    epilog="Exit codes: 0 all well, 1 a policy failed (gate check: regressed), 2 usage or invalid input, 3 and 4 gate "
+    "check: inconclusive, not comparable, 5 audit and gate check: an incorrect decision, 130 interrupted.",
 )
 
 

@@ -90,7 +90,9 @@ def compare(
     csv: Csv = False,
     latex: Latex = False,
     markdown: Markdown = False,
-    out: Annotated[Path | None, typer.Option(metavar="FILE", help="Draw the comparison (.png, .pdf, .svg).")] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", "-o", metavar="FILE", help="Draw the comparison (.png, .pdf, .svg).")
+    ] = None,
     style: FigureStyle = Style.screen,
 ) -> None:
     """Compare policies by user under common random numbers: candidate minus baseline, with intervals over users.

@@ -63,7 +63,8 @@ def evaluate(
     latex: Latex = False,
     markdown: Markdown = False,
     out: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Write the table (.csv, .tex, .md, .html, .json).")
+        Path | None,
+        typer.Option("--out", "-o", metavar="FILE", help="Write the table (.csv, .tex, .md, .html, .json)."),
     ] = None,
     plot: Annotated[Path | None, typer.Option(metavar="FILE", help="Draw it (.png, .pdf, .svg).")] = None,
     style: FigureStyle = Style.screen,

@@ -136,7 +136,9 @@ def check(
     baselines: Baselines = None,
     junit: Annotated[Path | None, typer.Option(metavar="FILE.xml", help="Write JUnit XML.")] = None,
     markdown: Annotated[Path | None, typer.Option(metavar="FILE.md", help="Write a summary in markdown.")] = None,
-    out: Annotated[Path | None, typer.Option(metavar="FILE.png", help="Draw the differences into this file.")] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", "-o", metavar="FILE.png", help="Draw the differences into this file.")
+    ] = None,
     as_json: Json = False,
     workers: Workers = None,
 ) -> None:

@@ -74,7 +74,9 @@ def generate(
     budget_tokens: Annotated[
         int | None, typer.Option(min=1, help="Stop, to go on later, when so many tokens are used.")
     ] = None,
-    out: Annotated[Path, typer.Option(metavar="FILE", help="The tip bank, with every try.")] = Path("tips.parquet"),
+    out: Annotated[Path, typer.Option("--out", "-o", metavar="FILE", help="The tip bank, with every try.")] = Path(
+        "tips.parquet"
+    ),
     prompt: Annotated[Path | None, typer.Option(metavar="FILE", help="A prompt template of your own.")] = None,
     record: RecordOption = None,
     go_on: GoOn = False,
@@ -146,7 +148,7 @@ def rescore(
     parser: ParserOption = Parser.faithful,
     salvage: Salvage = False,
     retries: Annotated[int | None, typer.Option(min=0, max=10, help="Default: as recorded.")] = None,
-    out: Annotated[Path | None, typer.Option(metavar="FILE", help="Write the rescored bank.")] = None,
+    out: Annotated[Path | None, typer.Option("--out", "-o", metavar="FILE", help="Write the rescored bank.")] = None,
     judge: JudgeOption = None,
     judge_alias: JudgeAlias = None,
     labels: Labels = None,

@@ -70,7 +70,9 @@ def run(
     events: Annotated[bool, typer.Option("--events", help="Log every decision and every learning step.")] = False,
     out: Annotated[
         Path | None,
-        typer.Option(metavar="DIR", help="The new run directory; the parent of them for several scenarios."),
+        typer.Option(
+            "--out", "-o", metavar="DIR", help="The new run directory; the parent of them for several scenarios."
+        ),
     ] = None,
     resume: Resume = None,
     shard: Annotated[

@@ -66,7 +66,9 @@ def plot(
     ] = Kind.curves,
     out: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="Draw curves of several runs, or a figure of one (.png, .pdf, .svg)."),
+        typer.Option(
+            "--out", "-o", metavar="FILE", help="Draw curves of several runs, or a figure of one (.png, .pdf, .svg)."
+        ),
     ] = None,
     log: Annotated[bool, typer.Option("--log", help="With curves: draw regret on logarithmic axes.")] = False,
     style: FigureStyle = Style.screen,

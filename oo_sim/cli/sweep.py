@@ -55,7 +55,7 @@ def sweep(
     markdown: Markdown = False,
     out: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="Draw reward against the parameter (.png, .pdf, .svg)."),
+        typer.Option("--out", "-o", metavar="FILE", help="Draw reward against the parameter (.png, .pdf, .svg)."),
     ] = None,
     style: FigureStyle = Style.screen,
 ) -> None:

@@ -34,7 +34,7 @@ def status(
 @app.command()
 def merge(
     directories: Annotated[list[Path], typer.Argument(metavar="DIR...", help="The work directories of all shards.")],
-    out: Annotated[Path, typer.Option(metavar="DIR", help="The new run directory.")],
+    out: Annotated[Path, typer.Option("--out", "-o", metavar="DIR", help="The new run directory.")],
     as_json: Json = False,
     no_plot: Annotated[bool, typer.Option("--no-plot", help="Draw no curves.png.")] = False,
 ) -> None:

@@ -25,6 +25,7 @@ from oo_sim.figures.style import FAINT, FONT, GRID, INK, Look
 from oo_sim.results.result import write_whole
 from oo_sim.results.series import Line
 from oo_sim.show import plain
+from oo_sim.show.text import MINUS
 from oo_sim.stats import Interval
 
 DPI = 150
@@ -83,8 +84,8 @@ def short_number(value: float, _position: float | None = None) -> str:
     """A tick's number: 20000 is 20k, 3000000 is 3M."""
     for unit, divisor, letter in ((1e6, 1e6, "M"), (1e4, 1e3, "k")):
         if abs(value) >= unit:
-            return f"{value / divisor:g}{letter}"
-    return f"{value:g}"
+            return f"{value / divisor:g}{letter}".replace("-", MINUS)
+    return f"{value:g}".replace("-", MINUS)
 
 
 def text_width(texts: Sequence[str], font: float = FONT) -> float:

@@ -13,7 +13,7 @@ from oo_sim.figures.kit import NAME, Sheet, text_width
 from oo_sim.figures.style import FAINT, FONT, GRID, INK, Look, looks
 from oo_sim.results import Run
 from oo_sim.results.summary import LEVEL, last_round, size, user_values
-from oo_sim.show import plain
+from oo_sim.show import number, plain
 from oo_sim.stats import Interval, mean_interval
 
 _EDGE, _HEAD, _ROW, _FOOT, _WIDTH = 0.25, 0.8, 0.62, 0.6, 6.0  # inches
@@ -78,7 +78,7 @@ def _row(axes: Axes, place: int, each: People, edges: F64, look: Look, name: str
         axes.plot([mean.lower, mean.upper], [place + 0.24] * 2, color=INK, linewidth=2.4, solid_capstyle="butt")
     axes.plot([mean.estimate], [place + 0.24], "o", color=INK, markersize=3.5)
     half = f" ± {mean.width / 2:.3f}" if np.isfinite(mean.lower) else ""
-    for x, words, side in ((-0.012, name, "right"), (1.015, f"{mean.estimate:.3f}{half}", "left")):
+    for x, words, side in ((-0.012, name, "right"), (1.015, f"{number(mean.estimate, 3)}{half}", "left")):
         text = axes.text(x, place, words, transform=axes.get_yaxis_transform(), ha=side, va="center")
         text.set(parse_math=False, fontsize=FONT, color=INK)
 

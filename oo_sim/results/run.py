@@ -179,7 +179,8 @@ def _frames(table: EventTable, columns: Sequence[str] | None, stream: bool) -> p
 
 def summary_table(manifest: Manifest, rows: Sequence[PolicySummary]) -> Table:
     """A row per policy; what is not known is `-`."""
-    return Table(_HEADERS, [_cells(row) for row in rows], f"{plain(manifest.name)}: {size(manifest)}")
+    title, machine = f"{plain(manifest.name)}: {size(manifest)}", frozenset({len(_HEADERS) - 1})
+    return Table(_HEADERS, [_cells(row) for row in rows], title, machine=machine)
 
 
 def _cells(row: PolicySummary) -> tuple[str, ...]:

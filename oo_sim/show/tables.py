@@ -37,7 +37,8 @@ _LATEX = {
 class Table(NamedTuple):
     """Headers and rows of text; the first `names` columns name a row, the others hold numbers.
 
-    `wordy` columns hold words instead and are folded where they must. A line is drawn above the rows in `breaks`.
+    `wordy` columns hold words instead and are folded between them, unless a word is wider than all that is left. A line
+    is drawn above the rows in `breaks`. Columns of `machine` say how the work went and are left out of a paper's table.
     Headers and cells may have line breaks.
     """
 
@@ -47,6 +48,7 @@ class Table(NamedTuple):
     names: int = 1
     wordy: frozenset[int] = frozenset()
     breaks: frozenset[int] = frozenset()
+    machine: frozenset[int] = frozenset()
 
     def is_words(self, column: int) -> bool:
         """Whether a column is aligned to the left."""
@@ -117,6 +119,8 @@ def _parts(table: Table, width: int) -> Iterator[tuple[list[int], list[int]]]:
     natural = [max(cell_len(line) for cell in column for line in cell.split("\n")) for column in cells]
     names, rest = [*range(table.names)], [*range(table.names, len(natural))]
     least = [min(n, _LABEL) if table.is_words(i) else n for i, n in enumerate(natural)]
+    for i in table.wordy:
+        least[i] = max(least[i], min(max(cell_len(word) for cell in cells[i] for word in cell.split()), width // 2))
     groups: list[list[int]] = [[]]
     for i in rest:
         if groups[-1] and _total([least[j] for j in (*names, *groups[-1], i)]) > width:
@@ -133,7 +137,8 @@ def _widths(columns: Sequence[int], natural: list[int], least: list[int], table:
     words = sorted((i for i in columns if table.is_words(i)), key=lambda i: natural[i])
     left = width - sum(found.values()) - _GAP * (len(columns) - 1)
     for place, i in enumerate(words):
-        found[i] = max(1, min(natural[i], max(left // (len(words) - place), 1)))
+        fair = max(left // (len(words) - place), 1)
+        found[i] = min(natural[i], max(fair, min(least[i], left)) if i in table.wordy else fair)
         left -= found[i]
     return [found[i] for i in columns]
 
@@ -152,11 +157,12 @@ def as_html(table: Table) -> str:
 
 def as_latex(table: Table) -> str:
     """A tabular with booktabs rules, its title as a comment."""
-    align = "".join("l" if table.is_words(i) else "r" for i in range(len(table.headers)))
+    shown = [i for i in range(len(table.headers)) if i not in table.machine]
+    align = "".join("l" if table.is_words(i) else "r" for i in shown)
     lines = [f"% {' '.join(table.title.split())}"] if table.title else []
-    lines += [rf"\begin{{tabular}}{{{align}}}", r"\toprule", _latex_row(table.headers), r"\midrule"]
+    lines += [rf"\begin{{tabular}}{{{align}}}", r"\toprule", _latex_row(table.headers[i] for i in shown), r"\midrule"]
     for place, row in enumerate(table.rows):
-        lines += [r"\midrule"] * (place in table.breaks) + [_latex_row(row)]
+        lines += [r"\midrule"] * (place in table.breaks) + [_latex_row(row[i] for i in shown)]
     return "\n".join([*lines, r"\bottomrule", r"\end{tabular}"]) + "\n"
 
 

@@ -59,6 +59,15 @@ def test_what_fits_stands_in_one_part_and_words_are_folded_before_that() -> None
     assert sum(line.count("word") for line in lines) == 40
 
 
+@pytest.mark.parametrize("width", [60, 80, 100])
+def test_words_are_folded_between_them(width: int) -> None:
+    specs = "linucb restart_linucb:period=80 egreedy"
+    table = Table(("name", "description", "policies"), [("drift_abrupt", "word " * 20, specs)], wordy=frozenset({1, 2}))
+    text = "\n".join(line for part in terminal(table, width) for line in lines_of(part, width))
+    assert "restart_linucb:period=80" in text.split()
+    assert text.split().count("word") == 20
+
+
 NASTY = "[red]<b>&\\_{$}|x`*"
 
 
@@ -126,3 +135,12 @@ def test_plain_text_is_one_harmless_line(text: str, shown: str) -> None:
 
 def test_plain_text_is_cut_with_a_mark() -> None:
     assert plain("x" * 50, 10) == "x" * 9 + "…"
+
+
+def test_latex_leaves_out_what_says_how_fast_a_machine_was() -> None:
+    table = Table(("policy", "reward", "decisions per second"), [("a", "0.1", "777")], machine=frozenset({2}))
+    text = Tables([table]).latex()
+    assert r"\begin{tabular}{lr}" in text
+    assert r"a & 0.1 \\" in text
+    assert "777" not in text
+    assert "777" in Tables([table]).markdown()
