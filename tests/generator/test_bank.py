@@ -11,6 +11,8 @@ import subprocess
 import sys
 import time
 from collections import Counter
+from collections.abc import Callable
+from concurrent.futures import Executor, Future
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
@@ -33,6 +35,7 @@ from oo_sim.generator.bank import (
     rescore,
     write_bank,
 )
+from oo_sim.generator.bank.batch import _asked
 from oo_sim.generator.bank.files import _SCHEMAS, SCHEMA
 from oo_sim.generator.bank.record import as_row
 from oo_sim.generator.context import GenerationContext, Task
@@ -464,6 +467,23 @@ def test_an_outage_stops_the_batch_and_none_of_it_is_held_against_the_contexts(t
     made = healthy.bank(tmp_path / "a")
     assert len(healthy.seen) in (19, 20)  # one more may have been done before
     assert [len(one.tries) for one in made.records] == [1] * 40
+
+
+class Instant(Executor):
+    """Has done everything at once, so that all that is waited for comes together."""
+
+    def submit(self, fn: Callable[..., Any], /, *args: Any, **options: Any) -> Future[Any]:
+        future: Future[Any] = Future()
+        future.set_result(fn(*args, **options))
+        return future
+
+
+def test_what_comes_together_comes_in_order_so_that_a_row_of_failures_is_one() -> None:
+    """Three of four failed, never more than three in a row; a set's order made eight in a row of them: an outage."""
+    work = contexts_from_tasks((f"u{at}", [{"content": f"Task number {at}"}], 9, 0) for at in range(100))
+    with Instant() as pool:
+        came = list(_asked(pool, lambda one: one.position, work, 16))  # type: ignore[arg-type,return-value]
+    assert [at for at, _ in came] == list(range(100))
 
 
 def test_a_model_that_writes_nonsense_is_no_outage(tmp_path: Path) -> None:

@@ -35,6 +35,8 @@ def types(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Captur
     """Types a command in an empty directory, of a scenario with fewer users; what it printed."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(LabelServer, "serve_forever", _labels_all)
+    monkeypatch.setattr("oo_sim.experiment.running.drawing.save", lambda figure, path: None)
+    monkeypatch.setattr("oo_sim.results.result.drawing.figure", lambda *_, **__: None)  # drawn in tests/figures
 
     def typed(command: str) -> str:
         program, *arguments = shlex.split(

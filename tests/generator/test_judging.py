@@ -200,6 +200,21 @@ def test_both_orders_must_agree(verdicts: tuple[str, str], value: float | None) 
     assert score(verdicts) == value
 
 
+def test_a_judge_that_likes_length_shows_it() -> None:
+    """Ours is longer in 12 of 20 pairs; a judge of length lets it win those and no other."""
+    lengths = [30] * 12 + [-30] * 8
+    pairs = [
+        Pair(at, f"u{at % 5}", ("first", "second") if more > 0 else ("second", "first"), float(more > 0), more)
+        for at, more in enumerate(lengths)
+    ]
+    found = numbers(judge_section(pairs))
+    assert found["win rate"].value == 0.6
+    assert found["win rate of the longer set"].value == 1.0
+    assert (found["win rate where ours is longer"].value, found["win rate where ours is shorter"].value) == (1.0, 0.0)
+    fair = [pair._replace(longer=30 if at % 2 else -30) for at, pair in enumerate(pairs)]
+    assert numbers(judge_section(fair))["win rate of the longer set"].value == 0.5
+
+
 def test_the_win_rate_is_clustered_by_user() -> None:
     """Two users, ten equal pairs each: the interval is that of two values, 0 and 1, however many pairs there are."""
     pairs = [Pair(at, f"u{at % 2}", ("tie", "tie"), float(at % 2)) for at in range(20)]

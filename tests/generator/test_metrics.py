@@ -87,6 +87,19 @@ def test_by_hand(name: str, value: float, of: str) -> None:
         assert metric.lower <= value <= metric.upper
 
 
+def test_rules_of_length_by_hand() -> None:
+    long = record(["One. Two. Three.", "One. Two."], a_try(1, "truncated", finish_reason="length"), a_try(2))
+    long = long._replace(tips=tuple(tip._replace(rationale="Why. Because.") for tip in long.tips))
+    short = record(["One.", "One. Two."], a_try(1, finish_reason="stop"))
+    found = metrics(long, short, LOST)
+    told = {
+        "tips of more than two sentences": "1 of 6 tips asked for",
+        "rationales of more than one sentence": "2 of 6 tips asked for",
+        "replies cut off for their length": "1 of 3 answered tries",
+    }
+    assert {name: found[name].of for name in told} == told
+
+
 def test_latencies_are_labelled() -> None:
     found = metrics(*BANK)
     assert found["generation p95, ms"].value == pytest.approx(185.0)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 
 import pytest
@@ -10,8 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import TypeAdapter
 
+from oo_sim.generator.context import GenerationContext
 from oo_sim.generator.parser import CLASSES, MAX_CHARS, MAX_ID, MAX_TIPS, MalformedError, Parsed, ParserPolicy, parse
 from oo_sim.generator.parser.items import is_placeholder
+from oo_sim.generator.prompt import default_prompt
 from oo_sim.serving.bodies import Id
 
 from .replies import REPLIES, TWO, A, B, Reply
@@ -74,6 +77,18 @@ ITEMS = st.lists(
     max_size=6,
     unique_by=(lambda item: item["id"], lambda item: item["content"].casefold()),
 )
+
+
+@pytest.mark.parametrize("policy", ["faithful", "lenient"])
+def test_whatever_the_schema_of_the_prompt_says_is_not_a_tip(policy: ParserPolicy) -> None:
+    """Each key's words, as the template has them; as a rationale they are dropped, since the tip may be one."""
+    system = default_prompt().messages(GenerationContext(), 1)[0]["content"]
+    words = re.findall(r'"(?:id|content|rationale)": ((?:[^,}]|, at)+)', system)
+    assert len(words) == 3
+    for said in [*words, "...", "<your tip here>", "\u2026"]:
+        assert outcome(json.dumps([{"id": "a", "content": said}]), 1, policy)[0] == "placeholder", said
+        parsed = parse(json.dumps([{"id": "a", "content": "Go.", "rationale": said}]), 1, policy)
+        assert (parsed.tips[0].rationale, parsed.flags) == (None, ("rationale_dropped",))
 
 
 @settings(max_examples=80, deadline=None)

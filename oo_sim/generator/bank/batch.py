@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from concurrent.futures import FIRST_COMPLETED, Executor, Future, ThreadPoolExecutor, wait
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
@@ -103,16 +103,20 @@ def generate_bank(
 
 
 def _asked(
-    pool: ThreadPoolExecutor, ask: Callable[[Work], Record], todo: Sequence[Work], concurrency: int
+    pool: Executor, ask: Callable[[Work], Record], todo: Sequence[Work], concurrency: int
 ) -> Iterator[tuple[Record, bool]]:
-    """The records as they come, and whether there is more to ask; no more is asked ahead than keeps threads busy."""
+    """The records as they come, and whether there is more to ask; no more is asked ahead than keeps threads busy.
+
+    Those that come together come in the order of their work, so that what fails in a row was asked in a row.
+    """
     left = deque(todo)
-    waiting: set[Future[Record]] = set()
+    waiting: list[Future[Record]] = []
     while left or waiting:
         while left and len(waiting) < 2 * concurrency:
-            waiting.add(pool.submit(ask, left.popleft()))
-        done, waiting = wait(waiting, return_when=FIRST_COMPLETED)
-        for future in done:
+            waiting.append(pool.submit(ask, left.popleft()))
+        done = wait(waiting, return_when=FIRST_COMPLETED).done
+        for future in [one for one in waiting if one in done]:
+            waiting.remove(future)
             yield future.result(), bool(left)
 
 
@@ -131,6 +135,7 @@ class _Guard:
 
     def add(self, record: Record, more: bool) -> None:
         """Keeps the record. Raises `StoppedError` at a limit, where there is `more` to do."""
+        self._tokens += sum(record.usage)
         if not record.is_answered:
             self._lost.append(record)
             if more and len(self._lost) >= self._most:
@@ -141,7 +146,6 @@ class _Guard:
             return
         self.flush()
         self._journal.add(record)
-        self._tokens += sum(record.usage)
         limit = self._limits.tokens
         if limit is not None and self._tokens >= limit and more:
             raise StoppedError(

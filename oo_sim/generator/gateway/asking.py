@@ -130,7 +130,8 @@ class Asker:
                     waiting[pool.submit(partial(self._one, question))] = key
                 if not waiting:
                     break
-                for future in wait(waiting, return_when=FIRST_COMPLETED).done:
+                done = wait(waiting, return_when=FIRST_COMPLETED).done
+                for future in [one for one in waiting if one in done]:  # in the order asked: a row of failures is one
                     reply = future.result()
                     lost = lost + 1 if reply.failure is not None else 0
                     yield waiting.pop(future), reply

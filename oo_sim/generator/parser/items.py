@@ -159,7 +159,7 @@ def _fresh(wanted: str, taken: set[str]) -> str:
 
 def _rationale(item: dict[str, Any], flags: list[str]) -> str | None:
     rationale = item.get("rationale")
-    if _usable(rationale):
+    if _usable(rationale) and not is_placeholder(str(rationale)):
         return str(rationale)
     if rationale not in (None, ""):
         flags.append("rationale_dropped")
