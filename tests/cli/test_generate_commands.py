@@ -200,6 +200,9 @@ def test_contexts_that_were_not_answered_end_with_1_and_are_asked_about_again(co
     assert call(*patient, "--out", tmp_path / "patient").exit_code == 0
 
 
+ALONE = ("--concurrency", 1)  # so that never five fail in a row
+
+
 class Refuses:
     """A live gateway in process: 429 to the first call for some contexts; it keeps what it was asked."""
 
@@ -235,8 +238,7 @@ def test_30_of_40_contexts_refused_end_with_1_and_exactly_those_are_asked_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     script = live({at for at in range(40) if at % 4}, tmp_path, monkeypatch)
-    command = ("generate", tmp_path / "many.jsonl", "--gateway", "http://x", "--n", 1, "--gateway-retries", 0)
-    command = (*command, "--concurrency", 1)  # never five failures in a row
+    command = ("generate", tmp_path / "many.jsonl", "--gateway", "http://x", "--n", 1, "--gateway-retries", 0, *ALONE)
     first = call(*command, "--out", tmp_path / "t")
     assert first.exit_code == 1
     assert "10 of 40 contexts were answered, 30 were not, the first with: the gateway answered 429" in first.stderr

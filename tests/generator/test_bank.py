@@ -37,7 +37,7 @@ from oo_sim.generator.bank import (
 )
 from oo_sim.generator.bank.batch import _asked
 from oo_sim.generator.bank.files import _SCHEMAS, SCHEMA
-from oo_sim.generator.bank.record import as_row
+from oo_sim.generator.bank.record import as_row, succeeded
 from oo_sim.generator.context import GenerationContext, Task
 from oo_sim.generator.errors import StoppedError
 from oo_sim.generator.gateway.cassette import RecorderTransport, cassette_gateway
@@ -481,9 +481,10 @@ class Instant(Executor):
 def test_what_comes_together_comes_in_order_so_that_a_row_of_failures_is_one() -> None:
     """Three of four failed, never more than three in a row; a set's order made eight in a row of them: an outage."""
     work = contexts_from_tasks((f"u{at}", [{"content": f"Task number {at}"}], 9, 0) for at in range(100))
-    with Instant() as pool:
-        came = list(_asked(pool, lambda one: one.position, work, 16))  # type: ignore[arg-type,return-value]
-    assert [at for at, _ in came] == list(range(100))
+    busy = Gateway("script", ADDRESS, httpx.MockTransport(Busy(0)), "simulated")
+    with Instant() as pool, TipGenerator(busy) as client:
+        came = list(_asked(pool, lambda one: succeeded(one, 1, client.generate(one.context, 1)), work, 16))
+    assert [record.position for record, _ in came] == list(range(100))
 
 
 def test_a_model_that_writes_nonsense_is_no_outage(tmp_path: Path) -> None:
