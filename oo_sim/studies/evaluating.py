@@ -28,7 +28,7 @@ from oo_sim.show.progress import Hears, Wanted, watched
 from oo_sim.studies.answers import answers
 from oo_sim.studies.evaluation import Evaluation, LoggedPart
 from oo_sim.studies.gathered import Asked, Gathered, gathered, merged
-from oo_sim.studies.refusals import check_rows
+from oo_sim.studies.refusals import DecisionIds, check_rows
 from oo_sim.studies.walk import Target
 
 As: TypeAlias = Literal["frozen", "passive", "replay"]
@@ -141,7 +141,7 @@ def read(
     facts = [source.log.manifest for source in sources]
     done, total = 0, max(sum(each.users * each.rounds * each.replicates for each in facts), 1)
     for place, source in enumerate(sources):
-        own, people = list[Target](), source.people
+        own, people, ids = list[Target](), source.people, DecisionIds()
         for part in source.parts():
             if not own:
                 own = [_target(one, source, part) for one in policies]
@@ -149,6 +149,7 @@ def read(
                 maps.add(", ".join(maps_of(part)[0]))
                 _refuse_targets(own, maps)
             check_rows(source.log, part)
+            ids.add(part)
             keys = [(people, lane.user_id) for lane in part.lanes]
             user = np.array([_code(codes, sources, place, key) for key in keys])
             found.append(gathered(part, user, own, asked, source.log.manifest.seed, ceiling))
@@ -157,6 +158,7 @@ def read(
                 hears(str(source.log.path), min(done, total), total)  # users who left have fewer decisions
         if not own:
             raise EvaluationError(f"{source.log.path}: holds no decision of {source.label}")
+        ids.check(source.log, source.parts())
     return targets, merged(found)
 
 

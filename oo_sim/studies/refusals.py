@@ -5,12 +5,13 @@ Refusals have a place in an order, and a reason in words that names the rows or 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
+import pandas as pd
 
 from oo_sim import ope
-from oo_sim.contract import Bool
+from oo_sim.contract import U64, Bool
 from oo_sim.logs import Log, Part
 from oo_sim.studies.evaluation import Health
 from oo_sim.studies.gathered import Asked, Gathered
@@ -56,6 +57,35 @@ def check_rows(log: Log, part: Part) -> None:
         log.refuse(
             int(part.learned.row[i]), "reward", f"is {part.learned.reward[i]}; a finite number is expected", True
         )
+
+
+class DecisionIds:
+    """The ids of a log's decisions as 64-bit hashes, 8 bytes each: one that two parts share is seen, whoever has it."""
+
+    def __init__(self) -> None:
+        self._hashes: list[U64] = []
+
+    def add(self, part: Part) -> None:
+        """Take the ids of a part."""
+        self._hashes.append(_hashes(part))
+
+    def check(self, log: Log, again: Iterable[Part]) -> None:
+        """Raise `RunLogError` for an id that stands twice, by row: for that the log is read `again`."""
+        hashes = np.sort(np.concatenate(self._hashes))
+        twice = np.unique(hashes[1:][hashes[1:] == hashes[:-1]])
+        seen = set[str]()
+        for part in again if len(twice) else ():
+            stands = part.decision_id.is_valid().to_numpy(zero_copy_only=False).nonzero()[0]
+            for i in stands[np.isin(_hashes(part), twice)]:
+                name = part.decision_id[int(i)].as_py()
+                if name in seen:
+                    log.refuse(int(part.row[i]), "decision_id", f"is {name!r}, which another row has too", False)
+                seen.add(name)
+
+
+def _hashes(part: Part) -> U64:
+    texts = part.decision_id.drop_null().to_numpy(zero_copy_only=False)
+    return pd.util.hash_array(texts, categorize=False)
 
 
 class _Refuser:

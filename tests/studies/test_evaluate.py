@@ -14,9 +14,9 @@ import pytest
 import oo_sim
 from oo_sim.contract import F64
 from oo_sim.errors import EvaluationError
-from oo_sim.logs import Part, open_log
+from oo_sim.logs import Part, RunLogError, open_log
 from oo_sim.policies import POLICIES, make
-from oo_sim.studies import Evaluation
+from oo_sim.studies import Evaluation, evaluating
 from oo_sim.studies.walk import Target, walk
 
 KNOWN = [name for name in POLICIES if name not in ("oracle", "thompson", "logistic_ts")]
@@ -154,6 +154,21 @@ def rewritten(path: Path, to: Path, edit: Any) -> Path:
         edit(row)
     pq.write_table(pa.Table.from_pylist(rows, table.schema), to / "decisions.parquet")
     return to
+
+
+def test_a_decision_id_that_two_users_share_is_named_also_where_they_are_read_apart(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(evaluating, "_ROWS", 100)
+    path = logged(tmp_path / "run", ["random"], users=60, rounds=20)
+    ids = {row["user_id"]: row["decision_id"] for row in pq.read_table(path / "decisions.parquet").to_pylist()}
+
+    def shared(row: dict[str, Any]) -> None:
+        if row["user_id"] == "user-50" and row["t"] == 3:
+            row["decision_id"] = ids["user-1"]
+
+    with pytest.raises(RunLogError, match=f"column decision_id: is '{ids['user-1']}', which another row has too"):
+        oo_sim.evaluate(rewritten(path, tmp_path / "bad", shared), ["softmax"])
 
 
 def doctored(row: dict[str, Any]) -> None:
