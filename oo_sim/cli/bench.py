@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.console import Console
 
+import oo_sim
 from oo_sim.cli.printing import Json, print_json, print_rich, whole
-from oo_sim.show import Table, Tables
 
 if TYPE_CHECKING:
     from oo_sim.bench.measure import Row, Spread
@@ -78,7 +78,7 @@ def _print(rows: list[Row], two: Spread, tiled: Spread, process: dict[str, Any])
         f" {process['peak_megabytes']:.0f} MB, with ten times the rounds"
         f" {process['peak_megabytes_ten_times_the_rounds']:.0f} MB.",
     )
-    print_rich(Tables([Table(_HEADERS, cells)], notes=notes))
+    print_rich(oo_sim.show.Tables([oo_sim.show.Table(_HEADERS, cells)], notes=notes))
 
 
 @app.command()

@@ -150,7 +150,11 @@ class Working:
             warm_up(self.plan.world_of(entrant), entrant.policy, unit.decisions)
         watch = _watch(self._log, j, entrant) if self._log else None
         block = self._block or (_EVENT_BLOCK if self._log else None)
-        return play(unit, self.workers, block, watch, partial(self._tell, j))
+        before = self._made
+        played = play(unit, self.workers, block, watch, partial(self._tell, j))
+        if played.failure is not None:  # what is left of the unit is not done any more
+            self._tell(j, max(unit.decisions - (self._made - before), 0))
+        return played
 
 
 def warm_up(world: World, policy: Policy, decisions: int = 1) -> None:

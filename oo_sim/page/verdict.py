@@ -31,7 +31,8 @@ class Lead(NamedTuple):
 
 def leads(pairs: Sequence[Pair]) -> list[Lead]:
     """Every pair, the one with more reward first. The intervals hold for all pairs at once, so the leader may be picked
-    after looking: those of the comparison, or Student's by Bonferroni over their number."""
+    after looking: those of the comparison, or Student's by Bonferroni over their number, never narrower than each
+    pair's own."""
     found = []
     for pair in pairs:
         interval = pair.simultaneous or _bonferroni(pair, len(pairs))
@@ -45,7 +46,9 @@ def leads(pairs: Sequence[Pair]) -> list[Lead]:
 
 def _bonferroni(pair: Pair, pairs: int) -> Interval:
     level = 1 - (1 - LEVEL) / pairs
-    return t_interval(pair.difference.estimate, pair.spread**2 if pair.users > 1 else 0.0, pair.users, level)
+    own, variance = pair.difference, pair.spread**2 if pair.users > 1 else 0.0
+    wide = t_interval(own.estimate, variance, pair.users, level)
+    return Interval(own.estimate, min(own.lower, wide.lower), max(own.upper, wide.upper), own.n)
 
 
 def verdict(policies: Sequence[LoggedPolicy], pairs: Sequence[Pair]) -> list[str]:

@@ -104,7 +104,7 @@ def test_refusals_are_one_line_and_exit_code_2(call: Call, kept: Path) -> None:
 def test_a_run_without_what_is_drawn_says_what_would_help(call: Call, tmp_path: Path) -> None:
     oo_sim.run("linear", policies=["linucb"], users=2, rounds=3, out=tmp_path / "r", plot=False)
     for kind, words in (
-        ("theta", "run with --events"),
+        ("theta", "run again with --events"),
         ("segments", "has no results by segment"),
         ("reactions", "no reactions"),
     ):

@@ -88,7 +88,7 @@ def test_what_is_beyond_doubt_moves_the_anchor(first: float, then: float, verdic
     assert taken.why == "accepted; it is the new anchor"
     assert taken.path is not None
     assert not read(taken.path).has_drifted
-    (later,) = check(SCENARIO, policies=[lazy(then + 0.001)], directory=tmp_path).cases
+    (later,) = check(SCENARIO, policies=[lazy(then + 0.02)], directory=tmp_path).cases
     assert later.verdict is Verdict.EQUIVALENT
     assert later.drift is None
 

@@ -85,8 +85,8 @@ EDITS: list[Edit] = [
     *_in(
         "kernels/philox.py",
         "tests/kernels",
-        ("        k0 = (k0 + _W0) & LOW\n", "        k0 = (k0 + _W1) & LOW\n"),
-        ("((high >> _5) << _26) + (low >> _6)", "((high >> _5) << _26) + (low >> _5)"),
+        ("_32) ^ c3 ^ k1, p0 & LOW\n        k0 = (k0 + _W0)", "_32) ^ c3 ^ k1, p0 & LOW\n        k0 = (k0 + _W1)"),
+        ("_real(low >> _6)) * _TO_UNIT", "_real(low >> _5)) * _TO_UNIT"),
     ),
     *_in(
         "kernels/encode.py",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -180,8 +181,9 @@ def cut(lanes: int) -> Callable[[pytest.MonkeyPatch], Policy | None]:
 
     def plant(patch: pytest.MonkeyPatch) -> None:
         patch.setattr("oo_sim.gate.measure.LANES", lanes)
-        patch.setattr("oo_sim.engine.blocks.BLOCK", 2 * lanes)
-        patch.setattr("oo_sim.engine.blocks.GROUP", 1)
+        blocks = sys.modules["oo_sim.engine.blocks"]  # the room's name for it is a function
+        patch.setattr(blocks, "BLOCK", 2 * lanes)
+        patch.setattr(blocks, "GROUP", 1)
 
     return plant
 

@@ -48,8 +48,7 @@ def test_intervals_hold_for_all_pairs_at_once() -> None:
     for lead, pair in zip(leads(found), found, strict=True):
         wide = scipy_stats.t.ppf(0.5 + level / 2, 3) * pair.spread / 2
         assert lead.by.estimate == pytest.approx(abs(pair.difference.estimate))
-        assert lead.by.width / 2 == pytest.approx(wide)
-        assert lead.by.width > pair.difference.width
+        assert lead.by.width / 2 == pytest.approx(max(wide, pair.difference.width / 2))
 
 
 def test_random_and_the_oracle_never_lead() -> None:
