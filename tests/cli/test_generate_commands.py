@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Container
 from pathlib import Path
 from typing import Any
 
@@ -200,75 +198,6 @@ def test_contexts_that_were_not_answered_end_with_1_and_are_asked_about_again(co
     assert call(*patient, "--out", tmp_path / "patient").exit_code == 0
 
 
-ALONE = ("--concurrency", 1)  # so that never five fail in a row
-
-
-class Refuses:
-    """A live gateway in process: 429 to the first call for some contexts; it keeps what it was asked."""
-
-    def __init__(self, refused: Container[int]) -> None:
-        self.refused = refused
-        self.asked: list[httpx.Request] = []
-
-    def __call__(self, request: httpx.Request) -> httpx.Response:
-        found = re.search(rb"Task number (\d+)", request.content)
-        number = int(found[1]) if found else -1
-        known = any(b"Task number %d\\" % number in each.content for each in self.asked)
-        self.asked.append(request)
-        if number in self.refused and not known:
-            return httpx.Response(429, json={"error": {"message": "slow down"}})
-        message = {"role": "assistant", "content": '[{"id": "a", "content": "Go."}]'}
-        choices = [{"index": 0, "finish_reason": "stop", "message": message}]
-        return httpx.Response(200, json={"model": "m", "choices": choices, "usage": {"prompt_tokens": 9}})
-
-
-def live(refused: Container[int], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, n: int = 40) -> Refuses:
-    """Such a gateway in the place of the network, and n contexts in `many.jsonl`; pauses take no time."""
-    lines = [
-        {"user_id": f"u{at % 8}", "tasks": [{"content": f"Task number {at}"}], "hour_of_day": 9} for at in range(n)
-    ]
-    (tmp_path / "many.jsonl").write_text("".join(f"{json.dumps(line)}\n" for line in lines))
-    script = Refuses(refused)
-    monkeypatch.setattr("oo_sim.generator.gateway.client.LiveTransport", lambda _: httpx.MockTransport(script))
-    monkeypatch.setattr("oo_sim.generator.gateway.client.time.sleep", lambda _: None)
-    return script
-
-
-def test_30_of_40_contexts_refused_end_with_1_and_exactly_those_are_asked_again(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    script = live({at for at in range(40) if at % 4}, tmp_path, monkeypatch)
-    command = ("generate", tmp_path / "many.jsonl", "--gateway", "http://x", "--n", 1, "--gateway-retries", 0, *ALONE)
-    first = call(*command, "--out", tmp_path / "t")
-    assert first.exit_code == 1
-    assert "10 of 40 contexts were answered, 30 were not, the first with: the gateway answered 429" in first.stderr
-    assert "--retry-failed" in first.stderr
-    assert len(script.asked) == 40
-    second = call(*command, "--out", tmp_path / "t", "--retry-failed")
-    assert second.exit_code == 0, second.output
-    assert len(script.asked) == 70
-    numbers = sorted(int(re.findall(rb"Task number (\d+)", one.content)[0]) for one in script.asked[40:])
-    assert numbers == [at for at in range(40) if at % 4]
-    assert call(*command, "--out", tmp_path / "t", "--retry-failed").exit_code == 0
-    assert len(script.asked) == 70
-
-
-def test_what_is_asked_for_reaches_the_gateway(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    script = live((), tmp_path, monkeypatch, 3)
-    waited: list[float] = []
-    monkeypatch.setattr("oo_sim.generator.gateway.client.time.sleep", waited.append)
-    wishes = ("--model", "small", "--temperature", 0.25, "--max-tokens", 77, "--timeout", 4, "--rpm", 30)
-    command = ("generate", tmp_path / "many.jsonl", "--gateway", "http://x", "--n", 1, "--concurrency", 1)
-    assert call(*command, "--out", tmp_path / "t", *wishes).exit_code == 0
-    body = json.loads(script.asked[0].content)
-    assert (body["model"], body["temperature"], body["max_tokens"]) == ("small", 0.25, 77)
-    assert {one.extensions["timeout"]["read"] for one in script.asked} == {4.0}
-    assert [round(seconds) for seconds in waited] == [0, 2, 4]
-    other = call(*command, "--out", tmp_path / "t", "--model", "large")
-    assert other.exit_code == 2
-    assert "model is 'small' there and 'large' here" in other.stderr
-
-
 def test_a_budget_stops_the_batch_and_it_can_go_on(contexts: Path, tmp_path: Path) -> None:
     command = ("generate", contexts, "--out", tmp_path / "t", "--concurrency", 1)
     stopped = call(*command, "--budget-tokens", 1000)
@@ -294,6 +223,32 @@ def test_a_dead_judge_is_said_and_ends_with_1(contexts: Path, tmp_path: Path) ->
     result = call("rescore", tmp_path / "a", "--judge", tmp_path / "b", "--gateway", f"mock:{deaf}")
     assert result.exit_code == 1
     assert "answers that could not be read" in result.stderr
+
+
+def test_judges_labels_and_a_rubric_in_one_command(contexts: Path, tmp_path: Path) -> None:
+    for name, profile in (("a", "perfect"), ("b", "typical_small_model")):
+        call("generate", contexts, "--out", tmp_path / name, "--gateway", f"mock:{profile}")
+    rows = [
+        json.dumps({"position": at, "user_id": f"user-{at % 3}", "label": ("ours", "tie")[at % 2]}) for at in range(6)
+    ]
+    (tmp_path / "labels.jsonl").write_text("\n".join(rows))
+    (tmp_path / "rubric.yaml").write_text("criteria: [{name: kind, question: How kind, anchors: {1: rude, 5: warm}}]")
+    more = ("--judge", tmp_path / "b", "--labels", tmp_path / "labels.jsonl", "--rubric", tmp_path / "rubric.yaml")
+    aliases = ("--judge-alias", "judge", "--judge-alias", "judge-2")
+    result = call("rescore", tmp_path / "a", *more, *aliases, "--json")
+    sections = json.loads(result.stdout)["metrics"]
+    told = {name: {one["name"]: one for one in section} for name, section in sections.items()}
+    assert told["judge judge and 6 labels"]["win rate, labels alone"]["value"] == 0.75
+    assert "of 6 labelled contexts" in told["judge judge and 6 labels"]["agreement"]["of"]
+    assert told["judge judge and 6 labels"]["win rate, labels and judge"]["of"] == "6 labels and 6 further judgements"
+    assert told["rubric by judge"]["kind (1 to 5)"]["value"] > 1
+    assert result.exit_code == 1  # the mock has no second judge, so that one is missing, and says so
+    assert "judge-2: 100% of its verdicts are missing (http_400)" in result.stderr
+    assert "judge-2: 12 of its 12 grades are missing" in result.stderr
+    assert told["judge judge-2"]["win rate"]["value"] is None
+    assert told["judge judge-2 and 6 labels"]["win rate, labels alone"]["value"] == 0.75
+    assert told["judge judge-2 and 6 labels"]["win rate, labels and judge"]["value"] is None
+    assert told["judges among themselves"]["Krippendorff's alpha"]["value"] is None
 
 
 def test_two_models_behind_one_gateway_in_one_command(contexts: Path, tmp_path: Path) -> None:

@@ -395,6 +395,17 @@ def test_a_retry_that_is_stopped_goes_on(tmp_path: Path) -> None:
     assert {one.status for one in made.records} == {200}
 
 
+def test_tokens_of_what_was_not_answered_in_the_end_are_used_too(tmp_path: Path) -> None:
+    """Three times 60 tokens for nonsense and then a refusal, and 60 for tips: 240 of 200."""
+    script = Script(*["no tips", httpx.Response(429)] * 3, *[TIPS] * 9)
+    work = contexts_from_tasks((f"u{at}", [{"content": f"Task number {at}"}], 9, 0) for at in range(12))
+    with (
+        TipGenerator(script.gateway._replace(latency="simulated")) as client,
+        pytest.raises(StoppedError, match="240 tokens of the 200 allowed"),
+    ):
+        generate_bank(client, work, 1, tmp_path / "a", limits=Limits(tokens=200))
+
+
 def test_a_batch_asks_again_what_was_refused_for_now_and_keeps_every_try(tmp_path: Path) -> None:
     busy = Busy(30, status=503)
     made = busy.bank(tmp_path / "a", gateway_retries=2)
