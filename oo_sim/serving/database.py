@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from oo_sim.errors import ServingError
+from oo_sim.logs import LoggedPolicy
 from oo_sim.serving.mounts import Mount, register
 from oo_sim.serving.store import DecisionRow, LearningRow, Model, Offered, StoreError, transaction
 
@@ -202,13 +203,14 @@ class Database:
         self._rows(statement, (policy, json.dumps(learned_with, sort_keys=True)))
         self._read_names()
 
-    def variants(self) -> list[dict[str, Any]]:
+    def variants(self) -> list[LoggedPolicy]:
         """See `Store`."""
-        return [json.loads(text) for (text,) in self._rows("SELECT description FROM variants ORDER BY id")]
+        rows = self._rows("SELECT description FROM variants ORDER BY id")
+        return [LoggedPolicy.from_dict(json.loads(text)) for (text,) in rows]
 
-    def add_variant(self, policy: str, policy_hash: str, description: Mapping[str, Any]) -> None:
+    def add_variant(self, described: LoggedPolicy) -> None:
         """See `Store`."""
-        row = (self._ids[policy], policy_hash, json.dumps(description, sort_keys=True))
+        row = (self._ids[described.label], described.hash, json.dumps(described.as_dict(), sort_keys=True))
         self._rows("INSERT OR IGNORE INTO variants (policy, hash, description) VALUES (?, ?, ?)", row)
         self._read_names()
 

@@ -13,7 +13,7 @@ import numpy as np
 import pyarrow as pa
 
 from oo_sim import __version__
-from oo_sim.logs import DECISIONS, LEARNINGS, LoggedPolicy, Manifest, RunWriter
+from oo_sim.logs import DECISIONS, LEARNINGS, Manifest, RunWriter
 from oo_sim.serving.database import open_store
 from oo_sim.serving.store import DecisionId, DecisionRow, LearningRow, Store
 
@@ -47,7 +47,7 @@ def _manifest(store: Store, window: float | None, own_trajectory: bool) -> Manif
     users, rounds = store.sizes()
     return Manifest(
         name="served",
-        policies=tuple(LoggedPolicy.from_dict(described) for described in store.variants()),
+        policies=tuple(store.variants()),
         seed=store.seed,
         users=users,
         rounds=rounds,
@@ -61,7 +61,7 @@ def _manifest(store: Store, window: float | None, own_trajectory: bool) -> Manif
 
 def _write(store: Store, writer: RunWriter, table: str) -> int:
     """Write one table, policy by policy, each in the order in which things happened."""
-    samples = {one["hash"]: one["parameters"].get("samples") for one in store.variants()}
+    samples = {one.hash: one.parameters.get("samples") for one in store.variants()}
     count = 0
     for number, policy in enumerate(store.policies()):
         sink = writer.part(table, number, 0, 0)

@@ -50,7 +50,7 @@ def _migrate(store: Store, mount: Mount, before: object) -> Migrated:
     if before is None or before == mount.learned_with():
         return Migrated(mount.label, False, 0, 0)
     store.register(mount.label, mount.learned_with())
-    store.add_variant(mount.label, mount.hash, mount.description())
+    store.add_variant(mount.described)
     store.forget_states(mount.label)
     users = learned = 0
     for user, group in groupby(store.learnings(mount.label, by_user=True), lambda row: row.user):

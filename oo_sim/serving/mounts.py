@@ -40,9 +40,10 @@ class Mount(NamedTuple):
         """Whether a contract reward carries all that the features need."""
         return self.policy.features.name in _CARRIED
 
-    def description(self) -> dict[str, object]:
+    @property
+    def described(self) -> LoggedPolicy:
         """The policy as a run's manifest describes it."""
-        return LoggedPolicy.of(self.label, self.policy, self.hash).as_dict()
+        return LoggedPolicy.of(self.label, self.policy, self.hash)
 
     def learned_with(self) -> dict[str, Any]:
         """What the state depends on."""
@@ -84,7 +85,7 @@ def register(store: Store, mounts: Iterable[Mount]) -> None:
             store.register(mount.label, now)
         elif known[mount.label] != now:
             raise ServingError(_changed(mount.label, known[mount.label], now))
-        store.add_variant(mount.label, mount.hash, mount.description())
+        store.add_variant(mount.described)
 
 
 def _changed(label: str, before: Mapping[str, object], now: Mapping[str, object]) -> str:

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, NamedTuple, Protocol
 
+from oo_sim.logs import LoggedPolicy
 from oo_sim.serving.replies import RefusalError
 
 LOCK_WAIT = 10.0
@@ -199,10 +200,10 @@ class Store(Protocol):
     def register(self, policy: str, learned_with: Mapping[str, Any]) -> None:
         """Note down what a policy's states are learned with, in place of what was noted before."""
 
-    def variants(self) -> list[dict[str, Any]]:
+    def variants(self) -> list[LoggedPolicy]:
         """Descriptions of all policies with all parameters that they have decided with, in the order of adding."""
 
-    def add_variant(self, policy: str, policy_hash: str, description: Mapping[str, Any]) -> None:
+    def add_variant(self, described: LoggedPolicy) -> None:
         """Note down with which parameters a policy decides from now on, unless that is known."""
 
     def decisions(self, policy: str) -> Iterator[DecisionRow]:

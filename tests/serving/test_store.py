@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from oo_sim.logs import LoggedPolicy
 from oo_sim.serving.database import open_store
 from oo_sim.serving.migrate import migrate_store
 from oo_sim.serving.mounts import Mounts
@@ -95,11 +96,11 @@ class Dictionaries:
     def register(self, policy: str, learned_with: Mapping[str, Any]) -> None:
         self._now["policies"][policy] = learned_with
 
-    def variants(self) -> list[dict[str, Any]]:
+    def variants(self) -> list[LoggedPolicy]:
         return list(self._now["variants"].values())
 
-    def add_variant(self, policy: str, policy_hash: str, description: Mapping[str, Any]) -> None:
-        self._now["variants"].setdefault((policy, policy_hash), dict(description))
+    def add_variant(self, described: LoggedPolicy) -> None:
+        self._now["variants"].setdefault((described.label, described.hash), described)
 
     def decisions(self, policy: str) -> Iterator[DecisionRow]:
         return (row for row in self._now["decisions"].values() if row.policy == policy)
