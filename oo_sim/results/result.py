@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
@@ -18,10 +19,22 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
 
+    from oo_sim.stats import Interval
+
 DRAWN = (".png", ".pdf", ".svg")
 """Endings of files that hold a figure."""
 WRITTEN = (".csv", ".tex", ".md", ".html", ".json")
 """Endings of files that hold the table."""
+
+
+def spread(name: str, interval: Interval) -> dict[str, float]:
+    """An interval's columns in a frame."""
+    return {name: interval.estimate, f"{name}_lower": interval.lower, f"{name}_upper": interval.upper}
+
+
+def finite(value: Any) -> Any:
+    """The value as plain data has it: None for a number that is not finite."""
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 class Result(ABC):

@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from oo_sim.logs import SCHEMAS, EventTable, Log, Manifest, RunFiles, RunLog, RunLogError, open_log, served_tables
-from oo_sim.results.result import Result, renamed
+from oo_sim.results.result import Result, finite, renamed, spread
 from oo_sim.results.summary import FATES, LEVEL, PolicySummary, dynamics_of, notes, size, summarise
 from oo_sim.show import Table, Tables, number, percent, plain, plus_minus
 from oo_sim.stats import Interval
@@ -259,7 +259,7 @@ def _flat(row: PolicySummary) -> dict[str, Any]:
     flat: dict[str, Any] = {}
     for key, value in row._asdict().items():
         if isinstance(value, Interval):
-            flat |= {key: value.estimate, f"{key}_lower": value.lower, f"{key}_upper": value.upper}
+            flat |= spread(key, value)
         else:
             flat[key] = math.nan if value is None else value
     return flat
@@ -268,7 +268,7 @@ def _flat(row: PolicySummary) -> dict[str, Any]:
 def _plain_data(value: object) -> Any:
     if isinstance(value, Interval):
         return {key: _plain_data(part) for key, part in value._asdict().items()}
-    return None if isinstance(value, float) and not math.isfinite(value) else value
+    return finite(value)
 
 
 _NOTHING = Interval(math.nan, math.nan, math.nan, 0)

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from oo_sim.logs import Manifest
-from oo_sim.results.result import Result, renamed
+from oo_sim.results.result import Result, finite, renamed, spread
 from oo_sim.results.summary import LEVEL, size
 from oo_sim.show import Table, Tables, bracketed, interval_text, minus, number, p_value, plain
 from oo_sim.show.text import MINUS
@@ -255,18 +255,14 @@ def _across(found: Across) -> Table:
 def _flat(pair: Pair) -> dict[str, Any]:
     """A pair as a row of a frame; an interval `a` has columns `a`, `a_lower`, `a_upper`."""
     row: dict[str, Any] = {name: getattr(pair, name) for name in ("scenario", "baseline", "candidate", "users")}
-    row |= _spread_out("difference", pair.difference) | {"p_value": pair.p_value, "holm": pair.holm}
+    row |= spread("difference", pair.difference) | {"p_value": pair.p_value, "holm": pair.holm}
     nothing = Interval(pair.difference.estimate, math.nan, math.nan, pair.users)
-    row |= _spread_out("simultaneous", pair.simultaneous or nothing) | {"p_together": pair.p_together}
+    row |= spread("simultaneous", pair.simultaneous or nothing) | {"p_together": pair.p_together}
     row |= {"detectable": pair.detectable}
     for name in ("gain", "lose", "same", "improvement"):
-        row |= _spread_out(name, getattr(pair.paired, name))
+        row |= spread(name, getattr(pair.paired, name))
     row |= {"baseline_mean": pair.paired.baseline.estimate, "candidate_mean": pair.paired.candidate.estimate}
     return row | {"variance_kept": pair.paired.variance_kept}
-
-
-def _spread_out(name: str, interval: Interval) -> dict[str, float]:
-    return {name: interval.estimate, f"{name}_lower": interval.lower, f"{name}_upper": interval.upper}
 
 
 def _scenario(manifest: Manifest) -> dict[str, Any]:
@@ -290,4 +286,4 @@ def _data(value: Any) -> Any:
         value = value.tolist()
     if isinstance(value, list | tuple):
         return [_data(each) for each in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value
+    return finite(value)

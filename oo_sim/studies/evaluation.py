@@ -11,7 +11,7 @@ import pandas as pd
 
 from oo_sim.contract import F64
 from oo_sim.ope import Diagnostics
-from oo_sim.results.result import Result
+from oo_sim.results.result import Result, finite, spread
 from oo_sim.show import Table, Tables, count, number, percent, plain, signed
 from oo_sim.stats import Interval
 
@@ -151,12 +151,12 @@ class Evaluation(Result):
             "policy": row.policy,
             "as": row.as_,
             "estimator": row.estimator,
-            **_spread("estimate", row.value),
-            **_spread("difference", row.difference),
+            **spread("estimate", row.value),
+            **spread("difference", row.difference),
             "users": row.value.n,
             "decisions": self.decisions,
             "unsupported_mass": row.health.unsupported if row.health else math.nan,
-            **_spread("mean_weight", mean),
+            **spread("mean_weight", mean),
             "effective_users": d.effective_users if d else math.nan,
             "largest_weight": d.largest_weight if d else math.nan,
             "largest_share": d.largest_share if d else math.nan,
@@ -175,17 +175,9 @@ class Evaluation(Result):
             "own_trajectory": self.own_trajectory,
             "level": self.level,
             "log": self.part._asdict(),
-            "rows": [{key: _finite(value) for key, value in self._flat(row).items()} for row in self.rows],
+            "rows": [{key: finite(value) for key, value in self._flat(row).items()} for row in self.rows],
             "notes": self.notes,
         }
-
-
-def _spread(name: str, interval: Interval) -> dict[str, float]:
-    return {name: interval.estimate, f"{name}_lower": interval.lower, f"{name}_upper": interval.upper}
-
-
-def _finite(value: Any) -> Any:
-    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def _bounds(interval: Interval, digits: int = 4, *, sign: bool = False) -> str:

@@ -14,8 +14,8 @@ import pandas as pd
 
 from oo_sim.contract import F64
 from oo_sim.experiment import run
-from oo_sim.results import Run
-from oo_sim.results.result import Result, renamed
+from oo_sim.results import PolicySummary, Run
+from oo_sim.results.result import Result, finite, renamed, spread
 from oo_sim.results.summary import LEVEL, dynamics_notes, size, unchecked_notes
 from oo_sim.scenario import PolicyKey, PolicySpec, Scenario, SpecError, expand_spec, policy_key
 from oo_sim.show import Table, Tables, number, plain, plus_minus
@@ -99,12 +99,12 @@ class Sweep(Result):
         behind = point.behind if series.varied else _NONE
         intervals = {"reward": point.reward, "behind_best": behind, "regret_per_user": summary.regret_per_user}
         for name, interval in intervals.items():
-            row |= {name: interval.estimate, f"{name}_lower": interval.lower, f"{name}_upper": interval.upper}
+            row |= spread(name, interval)
         row |= {"realised": summary.reward.estimate, "users": point.reward.n}
         return row | {"best": bool(series.varied) and point.behind.estimate == 0.0}
 
     @cached_property
-    def _summaries(self) -> dict[str, Any]:
+    def _summaries(self) -> dict[str, PolicySummary]:
         return {row.policy: row for row in self.run.rows}
 
     def table(self) -> Tables:
@@ -142,16 +142,12 @@ class Sweep(Result):
         """The sweep as plain data: `name`, `users`, `rounds`, `replicates`, `seed`, `level`, `rows` (as in
         `frame`, with null for what is not there), `failures` and `notes`."""
         keys = ("name", "users", "rounds", "replicates", "seed")
-        rows = [{key: _finite(value) for key, value in row.items()} for row in self.frame().to_dict("records")]
+        rows = [{key: finite(value) for key, value in row.items()} for row in self.frame().to_dict("records")]
         facts = {key: getattr(self.run.manifest, key) for key in keys}
         return {**facts, "level": LEVEL, "rows": rows, "failures": self.failures, "notes": list(self.notes)}
 
     def __repr__(self) -> str:
         return f"<Sweep of {self._title}: {sum(len(series.points) for series in self.series)} policies>"
-
-
-def _finite(value: Any) -> Any:
-    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def sweep(
