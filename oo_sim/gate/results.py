@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, NotRequired, TypedDict
 
 import pandas as pd
 
 from oo_sim.gate.judge import Judgement
-from oo_sim.results.result import Result
+from oo_sim.results.result import Result, finite
 from oo_sim.show import Table, Tables, bracketed, number, plain
 
 if TYPE_CHECKING:
@@ -55,6 +54,65 @@ class Status(StrEnum):
     SKIPPED = "skipped"
 
 
+class LayerData(TypedDict):
+    """A layer as plain data."""
+
+    name: str
+    status: str
+    text: str
+
+
+class JudgementData(TypedDict):
+    """A judgement as plain data: bounds of the difference per decision, and a band over the marked rounds."""
+
+    finding: str
+    difference: float
+    lower: float
+    upper: float
+    alpha: float
+    margin: float
+    rounds: list[int]
+    band: dict[str, list[float | None]]
+
+
+class CaseData(TypedDict):
+    """A case as plain data."""
+
+    scenario: str
+    policy: str
+    verdict: str
+    exit_code: int
+    users: int
+    seconds: float
+    layers: list[LayerData]
+    statistics: JudgementData | None
+    drift: JudgementData | None
+
+
+class DifferenceData(TypedDict):
+    """A cell that differs, as plain data."""
+
+    cell: str
+    text: str
+
+
+class MatrixData(TypedDict):
+    """What a check of the matrix found, as plain data."""
+
+    cells: int
+    differences: list[DifferenceData]
+    seconds: float
+
+
+class ReportData(TypedDict):
+    """A report as plain data: `matrix` and `served` where they were checked."""
+
+    exit_code: int
+    cases: list[CaseData]
+    matrix: NotRequired[MatrixData]
+    served: NotRequired[str]
+
+
 @dataclass(frozen=True)
 class Layer:
     """One layer of a check: environment, run, hashes, audit, statistics or drift."""
@@ -95,7 +153,7 @@ class Case:
         """The exit code that this case alone asks for."""
         return EXIT_CODES[self.verdict]
 
-    def as_dict(self) -> dict[str, Any]:
+    def as_dict(self) -> CaseData:
         """The case as plain data."""
         return {
             "scenario": self.scenario,
@@ -110,8 +168,8 @@ class Case:
         }
 
 
-def _data(j: Judgement) -> dict[str, Any]:
-    band = {name: [_known(x) for x in getattr(j.band, name).tolist()] for name in ("estimate", "lower", "upper")}
+def _data(j: Judgement) -> JudgementData:
+    band = {name: [finite(x) for x in getattr(j.band, name).tolist()] for name in ("estimate", "lower", "upper")}
     return {
         "finding": j.finding.value,
         "difference": j.difference.estimate,
@@ -122,10 +180,6 @@ def _data(j: Judgement) -> dict[str, Any]:
         "rounds": list(j.marks),
         "band": band,
     }
-
-
-def _known(bound: float) -> float | None:
-    return None if math.isnan(bound) else bound
 
 
 @dataclass(frozen=True)
@@ -158,9 +212,9 @@ class MatrixReport:
         same = self.cells - len(self.differences)
         yield f"Matrix: {same} of {self.cells} cells identical ({self.seconds:.1f} s)."
 
-    def as_dict(self) -> dict[str, Any]:
+    def as_dict(self) -> MatrixData:
         """The report as plain data."""
-        found = [{"cell": each.cell, "text": each.text} for each in self.differences]
+        found: list[DifferenceData] = [{"cell": each.cell, "text": each.text} for each in self.differences]
         return {"cells": self.cells, "differences": found, "seconds": round(self.seconds, 3)}
 
 
@@ -263,9 +317,9 @@ class Report(Result):
 
     def as_dict(self) -> dict[str, Any]:
         """The report as plain data."""
-        data: dict[str, Any] = {"exit_code": self.exit_code, "cases": [case.as_dict() for case in self.cases]}
+        data: ReportData = {"exit_code": self.exit_code, "cases": [case.as_dict() for case in self.cases]}
         if self.matrix is not None:
             data["matrix"] = self.matrix.as_dict()
         if self.served is not None:
             data["served"] = self.served.difference or "identical"
-        return data
+        return {**data}
