@@ -54,13 +54,13 @@ def sheet(width: float, height: float) -> Figure:
 
 
 def panels_figure(panels: Sequence[Panel], key: Mapping[str, Artist], width: float) -> Figure:
-    """Panels, two side by side, below each other as many as there are, and one key below all."""
+    """Panels, two side by side (four, where there are more and the page has two columns), and one key below all."""
     names = list(key)
-    columns = 1 if len(panels) == 1 else 2
+    columns = 1 if len(panels) == 1 else 4 if len(panels) > 4 and width >= WIDTHS["paper2"] else 2
     rows = -(-len(panels) // columns)
     across = max(1, min(len(names), int(width / (text_width(names, FONT) + 0.45))))
     below = _KEY * -(-len(names) // across) + 0.06
-    tall = _PANEL * min(1.6, width / 3.3)
+    tall = _PANEL * min(1.6, width / WIDTHS["paper"] / max(1, columns / 2))
     row = _TITLE + tall + _FOOT
     height = rows * row + below
     figure = sheet(width, height)

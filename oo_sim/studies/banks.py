@@ -318,7 +318,7 @@ def _unanswered(bank: Bank, out: Path) -> list[str]:
     again = f"ask again only what failed with --retry-failed --out {out}"
     if _is_empty(bank):
         first = bank.records[0].message
-        return [f"No generation succeeded, so {out} holds no tip. The first failed with: {first}. Then {again}."]
+        return [f"No generation succeeded, so {out} holds no tip. The first failed with: {first}. Later, {again}."]
     if lost:
         return [
             f"{len(bank.records) - len(lost)} of {len(bank.records)} contexts were answered, {len(lost)} were not, the "

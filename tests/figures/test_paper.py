@@ -61,6 +61,13 @@ def test_two_runs_are_two_by_two_at_one_column(build: BuildRun) -> None:
     assert {text.get_text() for text in key.get_texts()} == set(FIVE)
 
 
+def test_many_panels_stand_four_abreast_where_the_page_has_two_columns(build: BuildRun) -> None:
+    run = build(FIVE, users=8, rounds=50)
+    narrow, wide = (run.figure("reactions", style=style) for style in WIDTHS)
+    check(wide, WIDTHS["paper2"])
+    assert wide.get_figheight() < narrow.get_figheight()
+
+
 @pytest.mark.parametrize("style", WIDTHS)
 def test_a_comparison(style: str) -> None:
     found = oo_sim.compare("quickstart", policies=["random", "linucb:alpha=0.5", "egreedy"], users=20, rounds=20)
