@@ -110,6 +110,8 @@ def generate(
         for alias in aliases:
             path = out if len(aliases) == 1 else out.with_name(f"{out.stem}-{_slug(alias)}{out.suffix}")
             client = TipGenerator(found, template, options.with_(model=alias), rpm)
+            if path.exists() and not retry_failed:
+                notes.append(f"{path}: is complete and read as it is; nothing was asked for it now")
             bank = generate_bank(
                 client,
                 work,

@@ -81,6 +81,8 @@ def test_a_second_run_says_the_same_and_another_one_is_refused(contexts: Path, t
     out = ("--out", tmp_path / "t", "--gateway", "mock:hostile")
     first, second = call("generate", contexts, *out), call("generate", contexts, *out, "--concurrency", 16)
     assert first.stdout == second.stdout
+    assert "is complete and read as it is; nothing was asked" not in first.stderr
+    assert f"{tmp_path / 't'}: is complete and read as it is; nothing was asked for it now" in second.stderr
     refused = call("generate", contexts, *out, "--n", 2)
     assert refused.exit_code == 2
     assert "belongs to another run: n is 3 there and 2 here" in refused.stderr
