@@ -13,7 +13,7 @@ import shutil
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Literal, TypeVar, cast
 
@@ -84,7 +84,21 @@ def _compiled(function: F, inline: Literal["never", "always"], cache: bool = Tru
         nogil=True, error_model="numpy", fastmath=False, inline=inline, cache=directory is not None, **options
     )
     with _cache_in(str(directory / _instance(function.__module__)) if directory else ""):
-        return cast(F, compiler(function))
+        return _kept_if_possible(cast(F, compiler(function)))
+
+
+def _kept_if_possible(compiled: F) -> F:
+    """The kernel, which runs all the same where there is no room on the disk to keep it."""
+    cache = getattr(compiled, "_cache", None)  # a plain function without a compiler has none
+    if cache is not None:
+        keep = cache.save_overload
+
+        def save(*what: Any) -> None:
+            with suppress(OSError):
+                keep(*what)
+
+        cache.save_overload = save
+    return compiled
 
 
 def _instance(module: str) -> str:
