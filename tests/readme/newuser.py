@@ -155,7 +155,7 @@ class NewUser:
         names: dict[str, Any] = {}
         exec(compile(text, "README.md", "exec"), names)  # noqa: S102 (our own words)
         for name in [name for name in names if name.startswith("test_")]:
-            names[name](Gate(self.directory / "scenarios" / "baselines"))
+            names[name](Gate(self.directory))
 
     def workflow(self, parsed: dict[str, Any]) -> None:
         """Run the steps of a workflow that are commands; pip is asked to install nothing."""
