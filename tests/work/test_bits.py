@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
 from contextlib import contextmanager
 from fractions import Fraction
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -37,7 +38,7 @@ def _spawned() -> Iterator[Executor]:
 
 @contextmanager
 def _loky() -> Iterator[Any]:
-    loky = pytest.importorskip("loky")
+    loky = import_module("loky")
     pool = loky.get_reusable_executor(2)
     yield pool
     pool.shutdown(wait=True)
@@ -64,7 +65,7 @@ def test_processes_that_know_nothing_of_this_one(made: Callable[[], Any], tmp_pa
 @pytest.mark.slow
 @pytest.mark.timeout(1800)  # on a machine that is busy, a worker takes minutes to start again
 def test_dask_with_a_worker_killed_in_the_middle(tmp_path: Path) -> None:
-    pytest.importorskip("distributed")
+    import_module("distributed")
     with executors.dask("local:2") as pool:
         killed: list[int] = []
 
