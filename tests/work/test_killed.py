@@ -144,11 +144,10 @@ def _small_disk(where: Path, size: str) -> Iterator[Callable[[str], None]]:
     """A file system of its own, and what makes it larger."""
 
     def mount(options: str) -> None:
-        done = subprocess.run(
-            ["mount", "-t", "tmpfs", "-o", options, "tmpfs", str(where)], capture_output=True, check=False
-        )
+        command = ["mount", "-t", "tmpfs", "-o", options, "tmpfs", str(where)]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
         if done.returncode:
-            pytest.skip("only root may mount a small file system")
+            pytest.skip(f"no small file system can be mounted here: {done.stderr.strip()}")
 
     where.mkdir()
     mount(f"size={size}")
