@@ -7,6 +7,7 @@ from oo_sim.logs.events import EventSource, decision_batch, learning_batch, prob
 from oo_sim.logs.feedback import bandit_feedback
 from oo_sim.logs.files import EventTable, RunFiles
 from oo_sim.logs.hashing import content_hash
+from oo_sim.logs.lanes import Lane
 from oo_sim.logs.manifest import LoggedPolicy, Manifest, seconds
 from oo_sim.logs.parts import PartSink
 from oo_sim.logs.plain import PlainLog
@@ -26,6 +27,7 @@ __all__ = [
     "USERS",
     "EventSource",
     "EventTable",
+    "Lane",
     "Learned",
     "Log",
     "LoggedPolicy",

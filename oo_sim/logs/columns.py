@@ -41,9 +41,9 @@ def seconds(table: pa.Table) -> F64:
     return np.asarray(micros.to_numpy(zero_copy_only=False), np.float64) / 1e6
 
 
-def vectors(table: pa.Table) -> F64:
-    """The column `x` of vectors as (m, d); rows without one, or of another width than the first, are nan."""
-    column = table["x"].combine_chunks()
+def vectors(column: pa.ChunkedArray | pa.Array) -> F64:
+    """A column of vectors as (m, d); rows without one, or of another width than the widest, are nan."""
+    column = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
     sizes = np.asarray(pc.fill_null(pc.list_value_length(column), 0).to_numpy(), np.int64)
     d = int(sizes.max(initial=0))
     out = np.full((len(sizes), d), np.nan)
@@ -54,9 +54,10 @@ def vectors(table: pa.Table) -> F64:
     return out
 
 
-def offered(table: pa.Table, path: Path) -> Offered:
-    """The candidates as they were offered. Raises `RunLogError`, naming the row: none are offered, or one is chosen
-    that is not there, or there is another number of probabilities than of candidates."""
+def offered(table: pa.Table, path: Path, raw: bool) -> Offered:
+    """The candidates as they were offered; if `raw`, of a world of vectors, which are their only features. Raises
+    `RunLogError`, naming the row: none are offered, or one is chosen that is not there, or there is another number of
+    probabilities than of candidates."""
     column = table["candidates"].combine_chunks()
     sizes = np.asarray(pc.list_value_length(column).to_numpy(), np.int64)
     chosen, row = whole(table, "chosen"), whole(table, "row")
@@ -82,10 +83,23 @@ def offered(table: pa.Table, path: Path) -> Offered:
         stands,
         spread(stands, _serials(flat.field("task_id"))).astype(np.int64),
     )
-    if "x" in table.column_names:  # a world of vectors, which are its only features
+    if raw:
         candidates = candidates._replace(vectors=_vectors(table["x"].combine_chunks(), stands, path, row))
     probs = probabilities(table["probs"].combine_chunks(), stands, path, row)
     return Offered(candidates, chosen, flat.field("id").take(pa.array(first + chosen)), probs)
+
+
+def served(table: pa.Table, path: Path, offered: Offered) -> F64:
+    """The features (n, d) of what was served, as the policy saw them. Raises `RunLogError`, naming the row, where there
+    is another number of vectors than of candidates."""
+    column, sizes = table["x"].combine_chunks(), offered.candidates.mask.sum(axis=0)
+    given = np.asarray(pc.fill_null(pc.list_value_length(column), -1).to_numpy(), np.int64)
+    refuse(path, whole(table, "row"), "x", given != sizes, lambda i: _other_number(given[i], sizes[i]))
+    return vectors(column.flatten().take(pa.array(np.cumsum(sizes) - sizes + offered.chosen)))
+
+
+def _other_number(vectors: object, candidates: object) -> str:
+    return f"has {vectors} vectors for {candidates} candidates; one each is expected"
 
 
 def probabilities(column: pa.Array, stands: Bool, path: Path, row: I64) -> F64:
@@ -109,7 +123,7 @@ def _vectors(column: pa.Array, stands: Bool, path: Path, row: I64) -> F64:
     """Vectors (K, d, n) of a column of lists of lists; all have the width of the first."""
     sizes, inner = stands.sum(axis=0), column.flatten()
     given = np.asarray(pc.fill_null(pc.list_value_length(column), -1).to_numpy(), np.int64)
-    refuse(path, row, "x", given != sizes, lambda i: f"has {given[i]} vectors for {sizes[i]} candidates")
+    refuse(path, row, "x", given != sizes, lambda i: _other_number(given[i], sizes[i]))
     widths = np.asarray(pc.fill_null(pc.list_value_length(inner), -1).to_numpy(), np.int64)
     d = int(widths[0])
     owner = np.repeat(np.arange(len(sizes)), sizes)

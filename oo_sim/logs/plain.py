@@ -74,16 +74,16 @@ class PlainLog:
         """Raise `RunLogError` for a row that is wrong."""
         self._table.refuse(row, {"propensity": "probability", "t": "order"}.get(column, column), why)
 
-    def parts(self, label: str, *, window: float | None = None, rows: int = ROWS) -> Iterator[Part]:
+    def parts(self, label: str, *, window: float | None = None, rows: int = ROWS, x: bool = False) -> Iterator[Part]:
         """The decisions, some users at a time. Rewards belong to their rows, so a `window` changes nothing."""
         if label != LABEL:
             raise RunLogError(self.path, f"a plain table has one policy, {LABEL!r}, not {label!r}")
         if self._actions:
             rows = min(rows, max(1, _NUMBERS // (len(self._actions) ** 2 * (1 + len(self._names)))))
         for table in self._table.tables(rows):
-            yield self._part(table)
+            yield self._part(table, x)
 
-    def _part(self, table: pa.Table) -> Part:
+    def _part(self, table: pa.Table, x: bool) -> Part:
         row, n = np.asarray(table[ROW].to_numpy(), np.int64), len(table)
         first = starts(table)
         sizes = np.diff(np.append(first, n))
@@ -95,6 +95,7 @@ class PlainLog:
         has = np.asarray(given.is_valid().to_numpy(), np.bool_)
         places = np.flatnonzero(has)
         vectors = np.zeros((1, 0, n)) if candidates.vectors is None else candidates.vectors
+        served = np.ascontiguousarray(vectors[chosen if vectors.shape[1] else 0, :, np.arange(n)])
         ids = table["decision_id"].cast(pa.string()) if "decision_id" in table.column_names else None
         return Part(
             [Lane(str(name), 0) for name in table["user"].take(pa.array(first)).to_pylist()],
@@ -110,6 +111,9 @@ class PlainLog:
             np.full(n, -1),
             np.where(has, REWARDED, NEVER),
             np.ones(n, np.bool_),
+            np.full(n, np.nan),
+            np.full(n, np.nan),
+            served if x else np.zeros((n, 0)),
             Learned(
                 lane[places],
                 row[places],
@@ -119,7 +123,7 @@ class PlainLog:
                 t[places],
                 reward[places],
                 np.full(len(places), -1),
-                np.ascontiguousarray(vectors[chosen[places] if vectors.shape[1] else 0, :, places]),
+                served[places],
             ),
         )
 

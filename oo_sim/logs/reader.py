@@ -28,7 +28,10 @@ FATES = ("rewarded", "pending", "expired", "never", "unknown")
 one; rewards come at once and none did (or the table says that there was none); or the window is not known."""
 REWARDED, PENDING, EXPIRED, NEVER, UNKNOWN = range(5)
 
-_DECISION = ("t", "ts", "decision_id", "hour", "day", "candidates", "probs", "chosen", "propensity")
+_DECISION = (
+    *("t", "ts", "decision_id", "hour", "day", "candidates", "probs", "chosen", "propensity"),
+    *("explored", "expected_reward"),
+)
 _LEARNING = ("seq", "kind", "ts", "decision_id", "tip_id", "x", "reaction", "reward", "t_decided", "t_now")
 
 
@@ -62,6 +65,9 @@ class Part(NamedTuple):
     reaction: I64  # (n,), codes of `REACTIONS`, -1 where there is none
     fate: I64  # (n,), places in `FATES`
     settled: Bool  # (n,), whether the reward window had passed when the log ended, as far as it is known
+    explored: F64  # (n,), 1 where the choice was exploration, 0 where not, nan where the policy has no such notion
+    expected: F64  # (n,), the true expected reward of the chosen one, nan where not known
+    x: F64  # (n, d), its features as the policy saw them; d is 0 unless they are asked for and known
     learned: Learned
 
 
@@ -75,8 +81,9 @@ class Log(Protocol):
     def policies(self) -> tuple[LoggedPolicy, ...]:
         """The policies that decided in it."""
 
-    def parts(self, label: str, *, window: float | None = None, rows: int = ROWS) -> Iterator[Part]:
-        """All decisions of a policy, some lanes at a time; a `window` given replaces the log's own."""
+    def parts(self, label: str, *, window: float | None = None, rows: int = ROWS, x: bool = False) -> Iterator[Part]:
+        """All decisions of a policy, some lanes at a time, with the features of what was served if `x`; a `window` that
+        is given replaces the log's own."""
 
     def refuse(self, row: int, column: str, why: str, learned: bool) -> NoReturn:
         """Raise `RunLogError` for a row of decisions, or of what was learned, that is wrong."""
@@ -108,32 +115,35 @@ class RunLog(RunFiles):
         said = self.manifest.exported_at
         return None if said is None else datetime.fromisoformat(said).timestamp()
 
-    def parts(self, label: str, *, window: float | None = None, rows: int = ROWS) -> Iterator[Part]:
-        """All decisions of a policy, some lanes at a time. `window` is in rounds when simulated, in seconds when
-        served. Raises `RunLogError`: no such policy, no events, or rows that make no log."""
+    def parts(self, label: str, *, window: float | None = None, rows: int = ROWS, x: bool = False) -> Iterator[Part]:
+        """All decisions of a policy, some lanes at a time, with the features of what was served if `x`. `window` is in
+        rounds when simulated, in seconds when served. Raises `RunLogError`: no such policy, no events, or rows that
+        make no log."""
         if label not in (known := [policy.label for policy in self.policies]):
             raise RunLogError(self.path, f"holds no policy {label!r}; there are {', '.join(known)}")
         decisions, learnings = self.decisions(), self.learnings()
         lanes = Lanes(decisions, label, rows)
         window = self.manifest.window if window is None else window
-        described = next(policy for policy in self.policies if policy.label == label)
-        wanted = (*_DECISION, "x") if described.features == "raw" else _DECISION
-        pairs = zip(lanes.read(decisions, wanted), lanes.read(learnings, _LEARNING), strict=True)
-        for decided, learned in pairs:
-            yield self._part(lanes, decided, learned, window)
+        raw = next(policy for policy in self.policies if policy.label == label).features == "raw"
+        asked = (*_DECISION, "x") if raw or x else _DECISION
+        for decided, learned in zip(lanes.read(decisions, asked), lanes.read(learnings, _LEARNING), strict=True):
+            yield self._part(lanes, decided, learned, window, raw, x)
 
     def refuse(self, row: int, column: str, why: str, learned: bool) -> NoReturn:
         """Raise `RunLogError` for a row of decisions, or of what was learned, that is wrong."""
         table = self.learnings() if learned else self.decisions()
         raise RunLogError(table.path, f"row {row}, column {column}: {why}")
 
-    def _part(self, lanes: Lanes, decided: pa.Table, learned: pa.Table, window: float | None) -> Part:
+    def _part(
+        self, lanes: Lanes, decided: pa.Table, learned: pa.Table, window: float | None, raw: bool, x: bool
+    ) -> Part:
         decided = decided.sort_by([("lane", "ascending"), ("t", "ascending"), ("row", "ascending")])
         first = int(decided["lane"][0].as_py())
         lane = columns.whole(decided, "lane") - first
         t, row = columns.whole(decided, "t"), columns.whole(decided, "row")
         here = lanes.lanes[first : first + int(lane[-1]) + 1]
-        offered = columns.offered(decided, self.decisions().path)
+        path = self.decisions().path
+        offered = columns.offered(decided, path, raw)
         lessons = _lessons(learned, first, lane, t, offered.chosen_id)
         reward, reaction, fate, settled = self._fates(here, lane, t, decided, lessons, learned, window)
         return Part(
@@ -150,6 +160,9 @@ class RunLog(RunFiles):
             reaction,
             fate,
             settled,
+            columns.numbers(decided, "explored"),
+            columns.numbers(decided, "expected_reward"),
+            columns.served(decided, path, offered) if x else np.zeros((len(t), 0)),
             lessons,
         )
 
@@ -221,7 +234,7 @@ def _lessons(learned: pa.Table, first: int, lane: I64, t: I64, chosen_id: pa.Arr
         t_now,
         columns.numbers(learned, "reward"),
         pc.fill_null(codes, -1).to_numpy().astype(np.int64),
-        columns.vectors(learned),
+        columns.vectors(learned["x"]),
     )
 
 

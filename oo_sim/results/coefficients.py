@@ -5,17 +5,16 @@ Shapes: d features, n rows of a log, L lanes (a lane is a user in a replicate).
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.compute as pc
 
 from oo_sim.contract import F64, I64
-from oo_sim.logs import LoggedPolicy
+from oo_sim.logs import Lane, Log, LoggedPolicy
 from oo_sim.policies import with_model
 from oo_sim.policies.warm import precision
-from oo_sim.results.run import Run
+from oo_sim.results.run import Run, log_of
 
 PLAIN_RIDGE = with_model("ridge")
 """Policies whose estimate is the ridge regression of all that they learned."""
@@ -36,18 +35,27 @@ class Learned(NamedTuple):
         return float(np.sqrt(((self.learned - self.truth) ** 2).mean()))
 
 
-class _Sums(NamedTuple):
-    """Of each lane: sum of x x' (L, d, d), of x y (L, d), and of y y (L,)."""
+class _Sums:
+    """Of each lane: sum of x x' (L, d, d), of x y (L, d), and of y y (L,); lanes are added as they come."""
 
-    xx: F64
-    xy: F64
-    yy: F64
+    def __init__(self, d: int) -> None:
+        self.lanes: dict[Lane, int] = {}
+        self.xx, self.xy, self.yy = np.zeros((0, d, d)), np.zeros((0, d)), np.zeros(0)
+        self.rows = 0
 
-    def add(self, lane: I64, x: F64, y: F64) -> None:
-        """Add rows x (n, d), y (n,) to their lanes (n,)."""
-        np.add.at(self.xx, lane, x[:, :, None] * x[:, None, :])
-        np.add.at(self.xy, lane, x * y[:, None])
-        np.add.at(self.yy, lane, y * y)
+    def add(self, lanes: Sequence[Lane], lane: I64, x: F64, y: F64) -> None:
+        """Add rows x (n, d), y (n,) to the lanes whose places in `lanes` are lane (n,)."""
+        places = np.array([self.lanes.setdefault(each, len(self.lanes)) for each in lanes])
+        more = len(self.lanes) - len(self.yy)
+        self.xx, self.xy, self.yy = (
+            np.concatenate([each, np.zeros((more, *each.shape[1:]))]) for each in (self.xx, self.xy, self.yy)
+        )
+        if len(y):
+            at = places[lane]
+            np.add.at(self.xx, at, x[:, :, None] * x[:, None, :])
+            np.add.at(self.xy, at, x * y[:, None])
+            np.add.at(self.yy, at, y * y)
+            self.rows += len(y)
 
 
 def learned(run: Run) -> tuple[list[Learned], bool]:
@@ -57,63 +65,44 @@ def learned(run: Run) -> tuple[list[Learned], bool]:
     the same features: exact where they are linear in the features, else the best that a linear model could learn.
     Lanes whose served features do not span the space are left out. Raises `RunLogError` without events.
     """
-    policies = {p.label: p for p in run.manifest.policies if p.name in PLAIN_RIDGE}
-    found = [policies[label] for label in run.manifest.labels if label in policies and label not in run.failures]
-    estimates = {p.label: _sums(run, p) for p in found}
-    truths = {p.features: _truth(run, p) for p in found}
+    log = log_of(run)
+    found = [p for p in log.policies if p.name in PLAIN_RIDGE and p.label not in run.failures]
+    estimates = {p.label: _lessons(log, p) for p in found}
+    truths = {p.features: _truth(log, p) for p in found}
     shown, exact = [], True
     for p in found:
-        (truth, spans, misfit), sums = truths[p.features], estimates[p.label]
+        (truth, misfit), sums = truths[p.features], estimates[p.label]
+        spans = [lane for lane in sums.lanes if lane in truth]
+        if not spans:
+            continue
         a, b = precision(p.parameters, sums.xx.shape[1])
-        theta = np.linalg.solve(sums.xx + a, (sums.xy + b)[..., None])[..., 0]
-        if spans.any():
-            shown.append(Learned(p.label, theta[spans], truth[spans]))
-            exact = exact and misfit < _EXACT
+        theta: F64 = np.linalg.solve(sums.xx + a, (sums.xy + b)[..., None])[..., 0].astype(np.float64, copy=False)
+        own: F64 = theta[[sums.lanes[lane] for lane in spans]]
+        shown.append(Learned(p.label, own, np.stack([truth[lane] for lane in spans])))
+        exact = exact and misfit < _EXACT
     return shown, exact
 
 
-def _empty(run: Run, d: int) -> _Sums:
-    lanes = run.manifest.users * run.manifest.replicates
-    return _Sums(np.zeros((lanes, d, d)), np.zeros((lanes, d)), np.zeros(lanes))
-
-
-def _sums(run: Run, policy: LoggedPolicy) -> _Sums:
-    sums = _empty(run, len(policy.feature_names))
-    for batch in run.events("learnings").batches(["policy", "replicate", "user_id", "kind", "x", "reward"], _ROWS):
-        own = batch.filter(pc.and_(pc.equal(batch["policy"], policy.label), pc.equal(batch["kind"], "reward")))
-        if len(own):
-            sums.add(_lanes(run, own), _matrix(own["x"]), own["reward"].to_numpy())
+def _lessons(log: Log, policy: LoggedPolicy) -> _Sums:
+    """Of the features and rewards that a policy learned from."""
+    sums = _Sums(len(policy.feature_names))
+    for part in log.parts(policy.label, rows=_ROWS):
+        kept = ~part.learned.reset
+        sums.add(part.lanes, part.learned.lane[kept], part.learned.x[kept], part.learned.reward[kept])
     return sums
 
 
-def _truth(run: Run, policy: LoggedPolicy) -> tuple[F64, F64, float]:
-    """True coefficients (L, d), which lanes they are known of (L,), and the root mean squared misfit."""
-    same = [p.label for p in run.manifest.policies if p.features == policy.features]
+def _truth(log: Log, policy: LoggedPolicy) -> tuple[dict[Lane, F64], float]:
+    """The true coefficients (d,) of the lanes of which they are known, and the root mean squared misfit."""
     d = len(policy.feature_names)
-    sums, rows = _empty(run, d), 0
-    columns = ["policy", "replicate", "user_id", "x", "chosen", "expected_reward"]
-    for batch in run.events("decisions").batches(columns, _ROWS):
-        own = batch.filter(pc.is_in(batch["policy"], pa.array(same)))
-        if len(own):
-            # The chosen one's place among all candidates of the batch, flattened.
-            place = pa.array(own["x"].offsets.to_numpy()[:-1] - own["x"].offsets[0].as_py() + own["chosen"].to_numpy())
-            x = _matrix(own["x"].flatten().take(place))
-            sums.add(_lanes(run, own), x, own["expected_reward"].to_numpy())
-            rows += len(own)
+    sums = _Sums(d)
+    for same in (p for p in log.policies if p.features == policy.features):
+        for part in log.parts(same.label, rows=_ROWS, x=True):
+            known = np.isfinite(part.expected)
+            sums.add(part.lanes, part.lane[known], part.x[known], part.expected[known])
     spans = np.linalg.matrix_rank(sums.xx, tol=1e-6, hermitian=True) == d
     theta = np.zeros_like(sums.xy)
     theta[spans] = np.linalg.solve(sums.xx[spans], sums.xy[spans][..., None])[..., 0]
-    left = sums.yy - (theta * sums.xy).sum(axis=1)
-    return theta, spans, float(np.sqrt(max(left[spans].sum(), 0.0) / max(rows, 1)))
-
-
-def _lanes(run: Run, batch: pa.RecordBatch) -> I64:
-    users = pa.array([f"user-{i}" for i in range(run.manifest.users)])
-    place = pc.index_in(batch["user_id"], users).to_numpy(zero_copy_only=False)
-    lanes: I64 = batch["replicate"].to_numpy().astype(np.int64) * run.manifest.users + place
-    return lanes
-
-
-def _matrix(lists: pa.ListArray) -> F64:
-    rows: F64 = lists.flatten().to_numpy(zero_copy_only=False).reshape(len(lists), -1)
-    return rows
+    left = (sums.yy - (theta * sums.xy).sum(axis=1))[spans].sum()
+    truth = {lane: theta[place] for lane, place in sums.lanes.items() if spans[place]}
+    return truth, float(np.sqrt(max(left, 0.0) / max(sums.rows, 1)))

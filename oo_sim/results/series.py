@@ -6,12 +6,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.compute as pc
 
 from oo_sim.contract import F64, I64
-from oo_sim.logs import Manifest, RunFiles
-from oo_sim.results.run import Run
+from oo_sim.logs import Log, Manifest, RunFiles
+from oo_sim.results.run import Run, log_of
 from oo_sim.results.summary import LEVEL, last_round
 from oo_sim.stats import mean_interval
 
@@ -21,7 +19,6 @@ if TYPE_CHECKING:
 _BLOCKS = 40
 _POINTS = 400
 _EXPLORED_BLOCKS = 24
-_ROWS = 1 << 17
 
 
 class Line(NamedTuple):
@@ -120,30 +117,29 @@ def explores(run: Run) -> bool:
 def exploration_lines(run: Run) -> list[Line]:
     """Share of decisions explored in blocks of rounds, with its band over users; policies without the notion are
     left out. Raises `RunLogError` when the run logged no decisions."""
-    places = {label: i for i, label in enumerate(run.manifest.labels)}
-    users = {name: i for i, name in enumerate(run.users["user_id"].unique())}
-    starts = blocks(run.manifest.rounds, _EXPLORED_BLOCKS)
-    counts = np.zeros((2, len(places), len(users), len(starts)))
-    keys = pa.array(list(places)), pa.array(list(users))
-    for batch in run.events("decisions").batches(["policy", "user_id", "t", "explored"], rows=_ROWS):
-        known = batch.filter(pc.is_valid(batch.column("explored")))
-        _count(counts, known, starts, keys)
-    ends = np.append(starts[1:], run.manifest.rounds)
-    x = (starts + 1 + ends) / 2.0
-    return [_explored(label, x, *counts[:, i]) for label, i in places.items() if counts[1, i].any()]
+    log, starts = log_of(run), blocks(run.manifest.rounds, _EXPLORED_BLOCKS)
+    counted = {policy.label: _explored(log, policy.label, starts) for policy in log.policies}
+    x = (starts + 1 + np.append(starts[1:], run.manifest.rounds)) / 2.0
+    return [_share(label, x, *counts) for label, counts in counted.items() if counts.any()]
 
 
-def _count(counts: F64, batch: pa.RecordBatch, starts: I64, keys: tuple[pa.Array, pa.Array]) -> None:
-    """Add a batch's decisions: how many were explored, and how many there were, by policy, user and block."""
-    policy, user = (pc.index_in(batch.column(i), key).to_numpy(zero_copy_only=False) for i, key in enumerate(keys))
-    t = batch.column("t").to_numpy()
-    block = np.searchsorted(starts, t, "right") - 1
-    explored = batch.column("explored").to_numpy(zero_copy_only=False).astype(float)
-    np.add.at(counts[0], (policy, user, block), explored)
-    np.add.at(counts[1], (policy, user, block), 1.0)
+def _explored(log: Log, label: str, starts: I64) -> F64:
+    """How many decisions were explored, and how many there were (2, users, blocks); over a user's replicates."""
+    counts: dict[str, F64] = {}
+    for part in log.parts(label):
+        known = np.isfinite(part.explored)
+        if not known.any():
+            break  # the policy has no such notion
+        here = np.zeros((2, len(part.lanes), len(starts)))
+        at = part.lane[known], np.searchsorted(starts, part.t[known], "right") - 1
+        np.add.at(here[0], at, part.explored[known])
+        np.add.at(here[1], at, 1.0)
+        for i, lane in enumerate(part.lanes):
+            counts[lane.user_id] = counts.get(lane.user_id, 0.0) + here[:, i]
+    return np.stack([*counts.values()], axis=1) if counts else np.zeros((2, 0, len(starts)))
 
 
-def _explored(label: str, x: F64, explored: F64, decisions: F64) -> Line:
+def _share(label: str, x: F64, explored: F64, decisions: F64) -> Line:
     found = []
     for j in range(len(x)):
         seen = decisions[:, j] > 0

@@ -103,6 +103,24 @@ def test_vectors_come_back(runs: dict[str, Path]) -> None:
         assert part.candidates.vectors[:, :, i].tolist() == first[part.lanes[lane].user_id, int(part.t[i])]
 
 
+@pytest.mark.parametrize("name", ["tiny_sets", "late_answers", "churn", "silent_users", "linear"])
+def test_what_a_policy_explored_saw_and_could_expect_is_joined(runs: dict[str, Path], name: str) -> None:
+    """Against a plain loop over the rows of the table, nulls included, in parts of any size."""
+    log = open_log(runs[name])
+    for label in log.manifest.labels:
+        rows = pq.read_table(runs[name] / "decisions.parquet", filters=[("policy", "=", label)]).to_pylist()
+        logged = {
+            row["decision_id"]: (row["explored"], row["expected_reward"], row["x"][row["chosen"]]) for row in rows
+        }
+        for part in log.parts(label, rows=100, x=True):
+            for i, key in enumerate(part.decision_id.to_pylist()):
+                explored = None if np.isnan(part.explored[i]) else bool(part.explored[i])
+                assert (explored, part.expected[i], part.x[i].tolist()) == logged.pop(key)
+        assert not logged
+        assert all(part.x.shape == (len(part.t), 0) for part in log.parts(label))
+    assert {np.isnan(part.explored).all() for label in log.manifest.labels for part in log.parts(label)} >= {True}
+
+
 def test_rewards_are_those_of_the_curves(runs: dict[str, Path]) -> None:
     """What is heard of at once sums up to what the engine summed up."""
     for name in ("tiny_sets", "churn"):
@@ -201,6 +219,7 @@ def edited(runs: dict[str, Path], to: Path, table: str, edit: dict[str, Any], at
         ({"chosen": -1}, r"row 7, column chosen: is -1"),
         ({"candidates": []}, r"row 7, column candidates: is empty"),
         ({"probs": [1.0] * 50}, r"row 7, column probs: has 50 probabilities for \d candidates"),
+        ({"x": [[0.0] * 5] * 50}, r"row 7, column x: has 50 vectors for \d candidates; one each is expected"),
     ],
 )
 def test_rows_that_make_no_decision_are_named(
@@ -208,7 +227,7 @@ def test_rows_that_make_no_decision_are_named(
 ) -> None:
     log = edited(runs, tmp_path / "log", "decisions", edit)
     with pytest.raises(RunLogError, match=fault):
-        list(log.parts(POLICIES[0], rows=60))
+        list(log.parts(POLICIES[0], rows=60, x=True))
 
 
 def test_a_policy_that_is_not_there_is_named(runs: dict[str, Path]) -> None:

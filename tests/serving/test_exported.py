@@ -11,6 +11,8 @@ import pytest
 import oo_sim
 from oo_sim.cli import main
 from oo_sim.logs import FATES, RunLog, open_log
+from oo_sim.results.coefficients import learned
+from oo_sim.results.series import exploration_lines
 from oo_sim.serving.export import export_log
 
 from .conftest import serving, task
@@ -66,6 +68,22 @@ def test_every_decision_has_its_reward_or_waits(told: tuple[Path, dict[str, floa
             assert set(found.values()) == {("expired", 0.0)}
         else:
             assert found == {k: ("rewarded", told[1][k]) if k in told[1] else (rest, 0.0) for k in found}
+
+
+def test_what_was_explored_is_known_and_what_could_be_expected_is_not(
+    told: tuple[Path, dict[str, float]], tmp_path: Path
+) -> None:
+    run = oo_sim.load_run(exported(told, tmp_path / "log"))
+    logged = run.decisions(["decision_id", "explored", "x", "chosen"]).set_index("decision_id")
+    for policy, known in (("egreedy", True), ("thompson", False)):
+        for part in open_log(tmp_path / "log").parts(policy, rows=10, x=True):
+            rows = logged.loc[part.decision_id.to_pylist()]
+            assert np.isnan(part.expected).all()
+            assert (part.explored == rows["explored"].to_numpy(float)).all() if known else np.isnan(part.explored).all()
+            assert part.x.tolist() == [list(x[k]) for x, k in zip(rows["x"], rows["chosen"], strict=True)]
+    [line] = exploration_lines(run)
+    assert line.label == "egreedy"
+    assert learned(run)[0] == []  # there is no truth to compare with
 
 
 def test_load_run_counts_what_was_reported(told: tuple[Path, dict[str, float]], tmp_path: Path) -> None:

@@ -52,7 +52,7 @@ class Edited(RunLog):
 
     edit: Edit = staticmethod(as_it_is)
 
-    def parts(self, label: str, *, window: float | None = None, rows: int = 1 << 15) -> Iterator[Part]:
+    def parts(self, label: str, *, window: float | None = None, rows: int = 1 << 15, x: bool = False) -> Iterator[Part]:
         """The parts, changed."""
         for part in super().parts(label, window=window, rows=rows):
             yield self.edit(part)

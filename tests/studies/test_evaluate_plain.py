@@ -292,3 +292,17 @@ def test_a_large_table_is_refused_with_what_to_do(
     monkeypatch.setattr("oo_sim.logs.plain_table._BATCH", 100)
     with pytest.raises(RunLogError, match=why):
         oo_sim.evaluate(as_parquet(tmp_path / "t.parquet", rows), ["softmax"])
+
+
+@pytest.mark.parametrize(("made", "features"), [(actions, 6), (vectors, 3), (tips, 0)])
+def test_a_table_has_the_features_of_what_was_served_and_nothing_that_it_does_not_say(
+    tmp_path: Path, made: Callable[[], list[Row]], features: int
+) -> None:
+    """One's own tasks and tips were not seen by a policy of this simulator, so they have no features."""
+    log = open_log(written(tmp_path / "t.csv", rows := made()))
+    assert all(part.x.shape == (len(part.t), 0) for part in log.parts("logged"))
+    for part in log.parts("logged", rows=50, x=True):
+        assert np.isnan([part.explored, part.expected]).all()
+        assert part.x.shape == (len(part.t), features)
+        if made is vectors:
+            assert part.x.tolist() == [json.loads(rows[i]["x"])[rows[i]["chosen"]] for i in part.row]
