@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
 
-from oo_sim.contract import F64, I64, Bool, FeatureMap
+from oo_sim.contract import F64, I64, Bool, FeatureMap, LaneForm
 from oo_sim.features import feature_map, with_kind
 from oo_sim.kernels.kinds import kind_moments
 from oo_sim.kernels.ridge import upper_confidence
 from oo_sim.policies.checks import fits
+from oo_sim.policies.ridge import Ridge, rows
 
 
 class Kinds(NamedTuple):
@@ -34,6 +36,11 @@ class Kinds(NamedTuple):
         phi = with_kind(base)
         column = phi.names.index("is_llm")
         return cls(base.name, phi, column, np.delete(np.arange(phi.d), column))
+
+    def lanes(self, fresh: Callable[[int], Ridge], alpha: float) -> LaneForm:
+        """How tiles see a policy that learns one regression on (x, 0) of tasks and (0, x) of tips: `fresh` makes its
+        states."""
+        return LaneForm("upper confidence by kind", "greedy", "ridge by kind", rows(fresh), (alpha,))
 
     def split(self, x: F64) -> tuple[F64, Bool]:
         """What a model learns from, (d, n), and whether it is the tips' model (n,), of a chosen one's x (d + 1, n)."""

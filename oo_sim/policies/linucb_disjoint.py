@@ -45,4 +45,5 @@ def linucb_disjoint(alpha: float = 1.0, features: str | FeatureMap = "oo7", prio
         explore.greedy,
         update,
         parameters={"alpha": alpha, "features": kinds.base, "prior": prior},
+        lanes=kinds.lanes(ridge.init(2 * kinds.d, prior), alpha),  # the hybrid that shares nothing, to the bit
     )

@@ -53,6 +53,7 @@ def linucb_hybrid(
         explore.greedy,
         update,
         parameters={"alpha": alpha, "sharing": sharing, "features": kinds.base, "prior": prior},
+        lanes=kinds.lanes(init, alpha),
     )
 
 

@@ -27,6 +27,8 @@ from .plan import (
     LEARNS_DISCOUNTED,
     LEARNS_LAPLACE,
     LEARNS_RESTART,
+    LEARNS_RIDGE_BY_KIND,
+    LEARNS_WIDE,
     LEARNS_WINDOW,
     MODEL_ROWS,
     NOW,
@@ -57,6 +59,8 @@ def learn(S: F64, U: U64, P: F64, start: F64, t: int, ticks: bool, seed: np.uint
     moves on."""
     if LEARNS_RESTART:
         _restart(S, int(P[at.PERIOD]), start, t, ticks)
+    if LEARNS_RIDGE_BY_KIND:
+        wide.pair(S)
     if LEARNS_LAPLACE:
         _learn_laplace(S)
     elif LEARNS_BOOTSTRAP:
@@ -65,7 +69,7 @@ def learn(S: F64, U: U64, P: F64, start: F64, t: int, ticks: bool, seed: np.uint
         _learn_discounted(S, P, t, ticks)
     elif LEARNS_WINDOW:
         _learn_window(S, t, ticks)
-    elif WIDE:
+    elif LEARNS_WIDE:
         wide.learn(S)
     else:
         for i in range(LANES):

@@ -20,9 +20,12 @@ LANES = 64
 CLOCK_TERMS = ("hour_sin", "hour_cos", "dow_sin", "dow_cos")
 CANDIDATE_TERMS = ("is_overdue", "task_age", "priority", "is_llm")
 
-SCORES = ("nothing", "truth", "mean", "upper confidence", "sample", "bootstrap", "discounted", "window")
+SCORES = (
+    *("nothing", "truth", "mean", "upper confidence", "upper confidence by kind", "sample", "bootstrap"),
+    *("discounted", "window"),
+)
 EXPLORERS = ("greedy", "epsilon", "softmax", "inverse gap", "shares", "even")
-LESSONS = ("nothing", "ridge", "laplace", "restart", "bootstrap", "discounted", "window")
+LESSONS = ("nothing", "ridge", "ridge by kind", "laplace", "restart", "bootstrap", "discounted", "window")
 DELAYS = ("none", "geometric", "lognormal", "uniform")
 DUES = ("uniform", "normal", "weights")
 
@@ -60,6 +63,21 @@ class Form(NamedTuple):
     learn: str
     rows: int  # of a user's state
     late: str = ""  # how long rewards take; nothing where all arrive at once
+
+    @property
+    def column(self) -> int | None:
+        """The feature that says which kind a candidate is of, where each kind has a model."""
+        return self.features.index("is_llm") if self.learn == "ridge by kind" else None
+
+    @property
+    def scored(self) -> int:
+        """How many features a score reads."""
+        return len(self.features) - (self.column is not None)
+
+    @property
+    def regressed(self) -> int:
+        """How many features are learned on: twice as many, of which one half is 0, where each kind has a model."""
+        return self.scored if self.column is None else 2 * self.scored
 
 
 _THROUGH_SAMPLE = ("sample", "bootstrap", "discounted", "window")
@@ -100,7 +118,7 @@ def plan(form: Form) -> str:
         "TRUTH": form.score == "truth" or "expected_reward" in form.features,
         "SCORED": form.score != "nothing",
         "SCORES_TRUTH": form.score == "truth",
-        "UPPER": form.score in ("upper confidence", "discounted", "window"),
+        "UPPER": form.score in ("upper confidence", "upper confidence by kind", "discounted", "window"),
         "BOOTSTRAPS": form.score == "bootstrap",
         "DISCOUNTS": form.score == "discounted",
         "SLIDES": form.score == "window",
@@ -110,14 +128,18 @@ def plan(form: Form) -> str:
         "SAMPLES_THETA": form.score == "sample",
         "LEARNS": form.learn != "nothing",
         **{f"IS_{explore.upper().replace(' ', '_')}": form.explore == explore for explore in EXPLORERS},
-        **{f"LEARNS_{learn.upper()}": form.learn == learn for learn in LESSONS[1:]},
+        **{f"LEARNS_{learn.upper().replace(' ', '_')}": form.learn == learn for learn in LESSONS[1:]},
         "LATE": bool(form.late),
         **{f"LATE_{delay.upper()}": form.late == delay for delay in DELAYS[1:]},
-        "WIDE": d > written.WIDEST,
+        "WIDE": form.scored > written.WIDEST,
+        "LEARNS_WIDE": form.regressed > written.WIDEST,
+        "KIND": form.column or 0,
+        "N": form.regressed,
     }
     facts.update({name: row * LANES for name, row in at.items()})
     facts["LIKED"] = facts["MOVED" if scene.changes else "TASTE"]
     facts["WEIGHTS"] = facts["SAMPLE" if form.score in _THROUGH_SAMPLE else "STATE"]
+    facts["Z"] = facts["X" if form.column is None else "PAIRED"]
     facts["KEPT"] = facts["STATE"] + (d + d * (d + 1) // 2) * LANES
     facts["ROWS"] = at["ROWS"]
     lines = [_HEAD, *(f"{name} = {value}" for name, value in facts.items()), ""]
@@ -181,7 +203,8 @@ def rows(form: Form) -> dict[str, int]:
         "NOVEL": 2,
         "STATE": form.rows,
         "X": max(d, 1),
-        "V": max(d + 4, 5),
+        "PAIRED": 0 if form.column is None else form.regressed,
+        "V": max(form.regressed + 4, 5),
         "FACTOR": triangle if samples else 0,
         "SAMPLE": d if samples else 0,
         "SQUARED": triangle if form.score == "discounted" else 0,
@@ -219,11 +242,15 @@ def _functions(form: Form, at: dict[str, int]) -> Iterator[list[str]]:
         *(f"    S[{(at['X'] + a) * LANES} + i] = {value}" for a, value in enumerate(x)),
         *(["    pass"] if not x else []),
     ]
-    wide = d > written.WIDEST
+    wide, wide_lesson = form.scored > written.WIDEST, form.regressed > written.WIDEST
     weights, inverse = at["SAMPLE" if form.score in _THROUGH_SAMPLE else "STATE"], at["STATE"] + d
     if form.score == "window":
         yield written.forgotten(x, at, "mean")
         yield written.forgotten(x, at, "quadratic")
+    elif form.column is not None:
+        kind, read = x[form.column], [] if wide else x[: form.column] + x[form.column + 1 :]
+        yield written.mean_by_kind(read, kind, at)
+        yield written.quadratic_by_kind(read, kind, at)
     else:
         yield written.mean([] if wide else x, weights)
         yield written.discounted(x, at) if form.score == "discounted" else written.quadratic([] if wide else x, inverse)
@@ -234,7 +261,7 @@ def _functions(form: Form, at: dict[str, int]) -> Iterator[list[str]]:
     yield written.solved(d if form.score == "discounted" else 0, at)
     yield written.discounted_sums(d if form.score == "discounted" else 0, at)
     yield written.weighted(d if form.learn == "bootstrap" else 0, at)
-    yield written.learned(0 if wide else d, at)
+    yield written.learned(0 if wide_lesson else form.regressed, at, "X" if form.column is None else "PAIRED")
     sampled = 0 if wide or form.score != "sample" else d
     yield written.factored(sampled, at)
     yield written.sampled(sampled, at)
@@ -247,7 +274,7 @@ def _features(form: Form, at: dict[str, int]) -> Iterator[str]:
     """Each feature of candidate k in lane i, as an expression."""
     for a, name in enumerate(form.features):
         if name == "vector":
-            yield f"S[(k * {len(form.features)} + {a}) * {LANES} + {at['OFFERED'] * LANES} + i]"
+            yield f"S[(k * {form.scene.dimension} + {a}) * {LANES} + {at['OFFERED'] * LANES} + i]"
         elif name == "expected_reward":
             yield f"S[k * {LANES} + {at['EXPECTED'] * LANES} + i]"
         else:

@@ -14,11 +14,8 @@ _LANES = 64
 
 def _triangle(d: int) -> dict[tuple[int, int], int]:
     """Where the entries of a symmetric matrix stand in its packed upper triangle, both halves."""
-    place: dict[tuple[int, int], int] = {}
-    for a in range(d):
-        for b in range(a, d):
-            place[a, b] = place[b, a] = len({(min(k), max(k)) for k in place})
-    return place
+    entries = [(a, b) for a in range(d) for b in range(a, d)]
+    return {key: place for place, (a, b) in enumerate(entries) for key in ((a, b), (b, a))}
 
 
 def _row(number: int) -> str:
@@ -47,6 +44,36 @@ def quadratic(x: Sequence[str], inverse: int) -> list[str]:
         lines += [f"    row += {_row(inverse + at[a, b])} * x{b}" for b in range(a + 1, len(x))]
         lines.append(f"    half += row * x{a}")
     return [*lines, "    return 2.0 * half"]
+
+
+def mean_by_kind(x: Sequence[str], kind: str, at: dict[str, int]) -> list[str]:
+    """x' theta of candidate k under the model of its kind: all d of tasks stand first, then the d of tips."""
+    lines = ["def mean(S: F64, k: int, i: int) -> Any:", '    """x\' theta of candidate k: `kinds.kind_moments`."""']
+    lines += [*_assigned(x), f"    tip = ({kind}) > 0.5", "    total = 0.0"]
+    theta = [at["STATE"] + a for a in range(2 * len(x))]
+    for a in range(len(x)):
+        lines += [_of_kind(theta[a], theta[len(x) + a]), f"    total += x{a} * (second if tip else first)"]
+    return [*lines, "    return total"]
+
+
+def quadratic_by_kind(x: Sequence[str], kind: str, at: dict[str, int]) -> list[str]:
+    """x' A^-1 x of candidate k under the model of its kind; the inverse is that of both together."""
+    d = len(x)
+    lines = ["def quadratic(S: F64, k: int, i: int) -> Any:"]
+    lines += ['    """x\' A^-1 x of candidate k: `kinds.kind_moments`."""', *_assigned(x)]
+    lines += [f"    tip = ({kind}) > 0.5", "    variance = 0.0"]
+    row = {key: at["STATE"] + 2 * d + place for key, place in _triangle(2 * d).items()}
+    for a in range(d):
+        for b in range(a, d):
+            lines.append(_of_kind(row[a, b], row[d + a, d + b]))
+            times = "" if a == b else "2.0 * "
+            lines.append(f"    variance += {times}(second if tip else first) * x{a} * x{b}")
+    return [*lines, "    return variance"]
+
+
+def _of_kind(task: int, tip: int) -> str:
+    """Both are read before one is taken: a compiler vectorises no reading that depends on a lane."""
+    return f"    first, second = {_row(task)}, {_row(tip)}"
 
 
 def weighted(d: int, at: dict[str, int]) -> list[str]:
@@ -174,12 +201,12 @@ def discounted_sums(d: int, at: dict[str, int]) -> list[str]:
     return [*lines, *(["    pass"] if not d else [])]
 
 
-def learned(d: int, at: dict[str, int]) -> list[str]:
-    """Learn the reward GOT of the features X where LEARNED."""
+def learned(d: int, at: dict[str, int], rows: str) -> list[str]:
+    """Learn the reward GOT of the features in `rows` where LEARNED."""
     row = {key: at["STATE"] + d + place for key, place in _triangle(d).items()}
     theta = [_row(at["STATE"] + a) for a in range(d)]
     lines = ["def learned(S: F64, i: int) -> None:", '    """`ridge.ridge_update`."""']
-    lines += [f"    x{a} = {_row(at['X'] + a)}" for a in range(d)]
+    lines += [f"    x{a} = {_row(at[rows] + a)}" for a in range(d)]
     for a in range(d):
         lines.append(f"    v{a} = {_row(row[a, 0])} * x0")
         lines += [f"    v{a} += {_row(row[a, b])} * x{b}" for b in range(1, d)]
