@@ -6,6 +6,9 @@ READY := $(VENV)/.ready
 DEV := $(VENV)/.ready-dev
 PIP := $(BIN)/python -m pip install --disable-pip-version-check --constraint constraints.txt
 
+# Of `make quick`: the rooms whose tests are run, such as "kernels stats"; those that git says have changed if empty.
+ROOMS ?=
+
 .PHONY: run test quick test-slow check gate bench bench-serve notebook docs clean
 
 run: $(READY)
@@ -15,7 +18,7 @@ test: $(DEV)
 	$(BIN)/python -m pytest -n 2
 
 quick: $(DEV)
-	$(BIN)/python -m pytest -n 2 -m "not slow and not e2e"
+	$(BIN)/python tests/quick.py $(ROOMS)
 
 test-slow: $(DEV)
 	$(BIN)/python -m pytest -m slow --timeout=3000

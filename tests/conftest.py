@@ -41,13 +41,8 @@ def warm_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-END_TO_END = {
-    *("audit", "cli", "engine", "figures", "fitting", "gate", "generator", "logs", "mutants", "notebooks", "page"),
-    *("readme", "results", "serving", "slow", "studies", "work"),
-    *("test_compile.py", "test_experiment.py", "test_lanes_check.py", "test_layers.py", "test_otherwise.py"),
-    *("test_tipbanks.py",),
-}
-"""Rooms and files whose tests run whole commands, servers, processes or simulations: `make quick` leaves them out."""
+END_TO_END = {"notebooks", "readme", "slow"}
+"""Rooms whose tests all run whole commands, servers or processes; elsewhere a test has the marker `e2e` itself."""
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -55,8 +50,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     """Mark what is end to end by where it stands, before markers choose what is run."""
     tests = Path(__file__).parent
     for item in items:
-        parts = item.path.relative_to(tests).parts if item.path.is_relative_to(tests) else ()
-        if END_TO_END.intersection(parts):
+        if item.path.is_relative_to(tests) and item.path.relative_to(tests).parts[0] in END_TO_END:
             item.add_marker(pytest.mark.e2e)
 
 

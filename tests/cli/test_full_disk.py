@@ -14,6 +14,8 @@ from typer.testing import CliRunner
 import oo_sim
 from oo_sim.cli import app
 
+pytestmark = pytest.mark.e2e
+
 SMALL = ("--users", "30", "--rounds", "30")
 COMMANDS: dict[str, tuple[str, ...]] = {
     "run": ("run", "quickstart", "--policy", "greedy", *SMALL, "--no-plot", "--out", "OUT/run"),

@@ -309,6 +309,7 @@ main()
 """
 
 
+@pytest.mark.e2e
 @pytest.mark.parametrize("room", [0, 3000, 9000])
 def test_a_full_disk_is_one_message(contexts: Path, tmp_path: Path, room: int) -> None:
     command = ("generate", str(contexts), "--out", str(tmp_path / "t"), "--embed")
@@ -350,6 +351,7 @@ def test_bad_input_ends_with_2_and_one_message(contexts: Path, tmp_path: Path, a
     assert KEY not in result.output
 
 
+@pytest.mark.e2e
 def test_the_gateway_serves_and_ends_well() -> None:
     code = "from oo_sim.cli.generate import app; app()"
     environ = {**os.environ, "LITELLM_MASTER_KEY": KEY}

@@ -57,6 +57,7 @@ def test_generate_and_compare(call: Call, tmp_path: Path) -> None:
     assert "regret can't be compared" in err
 
 
+@pytest.mark.e2e
 def test_a_fitted_appeal_from_labels_or_a_log_and_three_appeals_in_one_table(call: Call, tmp_path: Path) -> None:
     size = ("--users", 12, "--rounds", 20)
     assert call("generate", "llm_tips", *size, "--out", "good.parquet")[0] == 0

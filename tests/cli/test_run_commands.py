@@ -204,6 +204,7 @@ def test_help_imports_nothing_heavy() -> None:
     assert helped.returncode == 0
 
 
+@pytest.mark.e2e
 def test_a_closed_pipe_is_quiet(call: Call, scenarios: None, tmp_path: Path) -> None:
     call("run", "toy.yaml")
     with process("show", "runs/toy-1", cwd=tmp_path) as shown:

@@ -14,6 +14,8 @@ from oo_sim.cli import bench, serve
 from oo_sim.serving import ServingError
 from oo_sim.serving.bench import DriveError, drive, memory, rewards, scores, started
 
+pytestmark = pytest.mark.e2e
+
 RUN = CliRunner()
 
 

@@ -16,6 +16,8 @@ from typer.testing import CliRunner
 from oo_sim import load_run
 from oo_sim.cli import app
 
+pytestmark = pytest.mark.e2e
+
 LONG = ["run", "quickstart", "--policy", "linucb", "--users", "300000", "--rounds", "60", "--no-plot"]
 
 

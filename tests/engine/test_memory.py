@@ -25,6 +25,7 @@ print(peak(50, 64, False), peak(4000, 64, False), peak(300, 64, True), peak(2500
 """
 
 
+@pytest.mark.e2e
 @pytest.mark.subprocess
 def test_peak_memory_does_not_depend_on_rounds() -> None:
     """4000 rounds fit where 50 did, and 160,000 logged decisions, of 2.6 kB each before they are packed, pass through

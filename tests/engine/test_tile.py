@@ -170,6 +170,7 @@ MORE_COMPILED = [
 ]
 
 
+@pytest.mark.e2e
 @pytest.mark.compiled
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize(("name", "text"), COMPILED, ids=str)

@@ -16,6 +16,8 @@ from oo_sim.gate import Case, Verdict, check, record
 from oo_sim.gate.judge import Finding
 from oo_sim.gate.results import Status
 
+pytestmark = pytest.mark.e2e
+
 MUTANTS = POLICY_FAULTS | PATCHES
 USERS, ROUNDS = 192, 50
 QUICKSTART = load_scenario("quickstart")

@@ -14,6 +14,8 @@ from oo_sim.serving.bench import started
 
 from .load import Acknowledged, applied, check_replay, hammer
 
+pytestmark = pytest.mark.e2e
+
 
 def _in_state(state: Path, known: Acknowledged, *, exactly: bool) -> None:
     found = applied(state)

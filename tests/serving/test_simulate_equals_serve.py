@@ -114,6 +114,7 @@ def _replay(client: Client, row: dict[str, Any], learned: Sequence[dict[str, Any
         assert [client.post("/react", reaction)["duplicate"] for _ in range(2)] == [False, True]
 
 
+@pytest.mark.e2e
 def test_a_simulated_run_is_served_again_bit_for_bit(scenario: Scenario, tmp_path: Path) -> None:
     run, state, served = tmp_path / "run", tmp_path / "state", tmp_path / "served"
     oo_sim.run(scenario, events=True, out=run, plot=False)

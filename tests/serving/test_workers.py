@@ -44,7 +44,10 @@ def _wait(what: Callable[[], bool], seconds: float = 30) -> None:
         time.sleep(0.02)
 
 
-pytestmark = pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="looks for processes in /proc")
+pytestmark = [
+    pytest.mark.e2e,
+    pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="looks for processes in /proc"),
+]
 
 
 def test_workers_end_with_a_killed_master_and_one_that_is_killed_is_replaced(tmp_path: Path) -> None:

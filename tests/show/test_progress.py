@@ -41,6 +41,8 @@ def shown(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
     monkeypatch.setitem(sys.modules, "IPython", ipython)
     monkeypatch.setitem(sys.modules, "IPython.display", display)
     monkeypatch.setattr(progress, "_EVERY", 0.0)
+    monkeypatch.setattr("oo_sim.fitting.priors._USERS", 20)  # what a fit ends with, and takes most of its time
+    monkeypatch.setattr("oo_sim.fitting.priors._CANDIDATES", 100)
     return found
 
 

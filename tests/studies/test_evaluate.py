@@ -93,6 +93,7 @@ def test_parts_of_any_size_give_the_same_answer(tmp_path: Path, monkeypatch: pyt
     assert set(frames[0]["verdict"]) <= {"answered", "weak"}
 
 
+@pytest.mark.e2e
 def test_the_truth_is_within_the_intervals(tmp_path: Path) -> None:
     """Of 40 intervals of a large log's groups, at least 33 hold the value found by drawing 20 times as many users: by a
     coverage of .95, fewer would be found once in 1,900 such tests; fixed seeds."""

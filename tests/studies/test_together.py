@@ -58,6 +58,7 @@ def test_no_ranks_against_a_reference_or_of_two() -> None:
     assert compare_outcomes(gather([made(VALUES)]), "expected", policies=["a", "b"]).ranks("toy") == []
 
 
+@pytest.mark.e2e
 def test_ranks_hold_the_truth() -> None:
     """300 studies of 8 policies, 40 users: sets miss in 15 +- 4 sd (15) at most; once in 16,000 seeds."""
     levels, rng, missed = np.array([0, 0, 0, 0.3, 0.3, 0.6, 0.6, 1.0]), np.random.default_rng(22), 0
