@@ -15,7 +15,7 @@ run: $(READY)
 	$(BIN)/oo-sim run scenarios/quickstart.yaml
 
 test: $(DEV)
-	$(BIN)/python -m pytest -n 2
+	$(BIN)/python -m pytest -n 2 --dist worksteal
 
 quick: $(DEV)
 	$(BIN)/python tests/quick.py $(ROOMS)

@@ -149,7 +149,7 @@ def hashes(home: Path) -> dict[str, dict[str, str]]:
     return {name: written(short(name, out=home / name, **small)) for name in WORLDS}
 
 
-@pytest.mark.e2e
+@pytest.mark.slow  # the matrix of the gate is measured so in `.ci/run`
 @pytest.mark.subprocess
 def test_processors_agree(tmp_path: Path) -> None:
     """Code for a generic x86-64 (no AVX, no fused multiply-add) writes the same bytes as code for this machine."""
