@@ -50,7 +50,7 @@ class Gate:
                 said.scenario(str(scenario)) if isinstance(scenario, str | Path) else scenario,
                 policies=policies or None,
                 directory=said.baselines,
-                threads=said.workers,
+                workers=said.workers,
                 strict=said.strict,
             )
         except oo_sim.errors.OoSimError as error:

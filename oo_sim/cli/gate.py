@@ -105,7 +105,7 @@ def record(
                 power=power,
                 margin=margin,
                 directory=said_here.baselines,
-                threads=said_here.workers,
+                workers=said_here.workers,
                 weak=weak,
                 force=force,
                 unchecked=unchecked,
@@ -169,7 +169,7 @@ def check(
             *named,
             policies=policy,
             directory=said_here.baselines,
-            threads=said_here.workers,
+            workers=said_here.workers,
             strict=strict,
             unchecked=unchecked,
         )
@@ -233,7 +233,7 @@ def accept(
         anchor=anchor,
         unchecked=unchecked,
         directory=said_here.baselines,
-        threads=said_here.workers,
+        workers=said_here.workers,
     )
     typer.echo("\n".join(gate.lines(gate.Report(tuple(each.case for each in found)), verdict=False)))
     for each in found:

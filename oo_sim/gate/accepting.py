@@ -37,6 +37,7 @@ def accept(
     policies: Sequence[str | Policy] | None = None,
     anchor: bool = False,
     directory: Path = DIRECTORY,
+    workers: int | None = None,
     threads: int | None = None,
     unchecked: bool = False,
 ) -> list[Acceptance]:
@@ -50,17 +51,17 @@ def accept(
     if not reason.strip():
         raise GateError("reason: it is empty; say why the change is right, for those who read the baseline later")
     return [
-        _accepted(job, plain(reason.strip()), anchor, directory, threads)
+        _accepted(job, plain(reason.strip()), anchor, directory, workers or threads)
         for job in jobs(scenarios, policies, directory, unchecked)
     ]
 
 
-def _accepted(job: Job, reason: str, anchor: bool, directory: Path, threads: int | None) -> Acceptance:
-    case = examine(job, threads)
+def _accepted(job: Job, reason: str, anchor: bool, directory: Path, workers: int | None) -> Acceptance:
+    case = examine(job, workers)
     if refusal := _refusal(case, anchor):
         return Acceptance(case, None, refusal)
     moved = anchor or _moves_anchor(case)
-    return Acceptance(case, save(_renewed(job, case, reason, moved, threads), directory), _said(moved))
+    return Acceptance(case, save(_renewed(job, case, reason, moved, workers), directory), _said(moved))
 
 
 def _moves_anchor(case: Case) -> bool:
@@ -86,7 +87,7 @@ def _said(moved: bool) -> str:
     return "accepted; it is the new anchor" if moved else "accepted; the anchor stays, so that losses add up"
 
 
-def _renewed(job: Job, case: Case, reason: str, moved: bool, threads: int | None) -> Baseline:
+def _renewed(job: Job, case: Case, reason: str, moved: bool, workers: int | None) -> Baseline:
     old = job.baseline
     d = None if case.judgement is None else case.judgement.difference
     entry = Accepted(
@@ -103,7 +104,7 @@ def _renewed(job: Job, case: Case, reason: str, moved: bool, threads: int | None
         old.users,
         facts.margin,
         facts.power,
-        threads,
+        workers,
         None if moved else old.anchor,
         (entry,) if moved else (*facts.accepted, entry),
         facts.unchecked,

@@ -46,6 +46,7 @@ def check(
     *scenarios: str | Path | Scenario,
     policies: Sequence[str | Policy] | None = None,
     directory: Path = DIRECTORY,
+    workers: int | None = None,
     threads: int | None = None,
     strict: bool = False,
     unchecked: bool = False,
@@ -54,9 +55,12 @@ def check(
 
     With `strict`, changed bits fail until they are accepted, whatever the statistics say. A policy is a spec, or a
     Policy that stands in for the one whose name it has. A private one whose lanes interact is refused as by `run`,
-    unless `unchecked` or recorded so. Raises GateError, ScenarioError, SpecError, UnknownPolicyError.
+    unless `unchecked` or recorded so. `workers` is that of `run`. Raises GateError, ScenarioError,
+    SpecError, UnknownPolicyError.
     """
-    return Report(tuple(examine(job, threads, strict) for job in jobs(scenarios, policies, directory, unchecked)))
+    return Report(
+        tuple(examine(job, workers or threads, strict) for job in jobs(scenarios, policies, directory, unchecked))
+    )
 
 
 def jobs(
@@ -104,9 +108,9 @@ def _job(ready: Stage, baseline: Baseline, wanted: Mapping[PolicyKey, str | Poli
     return Job(ready, entrant, baseline)
 
 
-def examine(job: Job, threads: int | None = None, strict: bool = False) -> Case:
+def examine(job: Job, workers: int | None = None, strict: bool = False) -> Case:
     """Check one policy."""
-    start, facts, found = time.perf_counter(), job.baseline.facts, _Check(job, threads)
+    start, facts, found = time.perf_counter(), job.baseline.facts, _Check(job, workers)
     verdict = found.verdict()
     if strict and verdict in (Verdict.EQUIVALENT, Verdict.IMPROVED):
         verdict = Verdict.CHANGED
@@ -128,8 +132,8 @@ class _Check:
     `users` were run; `judgement` and `drift`, against the baseline and its anchor, are None where none was needed.
     """
 
-    def __init__(self, job: Job, threads: int | None) -> None:
-        self.job, self.threads, self.users = job, threads, 0
+    def __init__(self, job: Job, workers: int | None) -> None:
+        self.job, self.workers, self.users = job, workers, 0
         self.layers: list[Layer] = []
         self.judgement: Judgement | None = None
         self.drift: Judgement | None = None
@@ -180,7 +184,7 @@ class _Check:
 
     def _run(self, first: int, after: int) -> Measured:
         self.users = after
-        return self.job.ready.run(self.job.entrant, first, after - first, self.threads)
+        return self.job.ready.run(self.job.entrant, first, after - first, self.workers)
 
     def _hashes(self, first: Measured) -> bool:
         facts = self.job.baseline.facts

@@ -12,6 +12,7 @@ import hashlib
 import json
 import time
 from collections.abc import Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -19,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from oo_sim.contract import I64, U64, Bool, Decision, Learned, Offer
-from oo_sim.engine import Block, RoundError, forks, simulate
+from oo_sim.engine import forks
 from oo_sim.engine.hashes import mix
 from oo_sim.entrants import entrants
 from oo_sim.errors import GateError
@@ -29,6 +30,7 @@ from oo_sim.gate.numbers import numbers, other
 from oo_sim.gate.results import Difference, MatrixReport
 from oo_sim.results.result import write_whole
 from oo_sim.scenario import Scenario, load, parse_spec
+from oo_sim.work import Failure, Unit, play, recipe, remember
 from oo_sim.worlds import TipBank, build
 
 FILE = "matrix.json"
@@ -111,17 +113,19 @@ def _check_lanes(wanted: Sequence[Cell]) -> None:
             lanes.check(world, entrants(world, [cell.policy]), cell.scenario.seed)
 
 
-def _fingerprint(cell: Cell) -> bytes:
+def _fingerprint(cell: Cell) -> bytes | Failure:
     """Checks of each column and the curves (4 bytes), of each user (2) and after each round (2); then what is kept."""
     world = build(cell.scenario, cell.bank)
     (entrant,) = entrants(world, [cell.policy])
     users, rounds = cell.scenario.users, cell.scenario.rounds
+    remember(made := recipe(cell.scenario, entrant), world, entrant)
     trace = _Trace(users)
-    placed = Block(0, 0, users).lanes(cell.scenario.seed)
-    tally = simulate(world, entrant.policy, placed, users, rounds, [rounds], observer=trace)
+    played = play(Unit(made, 0, 0, users, rounds, (rounds,)), 1, users, lambda _: nullcontext(trace))
+    if played.failure is not None:
+        return played.failure
     columns = b"".join(hashlib.blake2b(row.tobytes(), digest_size=4).digest() for row in trace.hashes)
-    columns += hashlib.blake2b(np.ascontiguousarray(tally.sums).tobytes(), digest_size=4).digest()
-    ends = np.concatenate([trace.hashes.view(np.int64), tally.totals.reshape(-1, users)])
+    columns += hashlib.blake2b(np.ascontiguousarray(played.sums).tobytes(), digest_size=4).digest()
+    ends = np.concatenate([trace.hashes.view(np.int64), played.totals.reshape(-1, users)])
     each = b"".join(
         hashlib.blake2b(np.ascontiguousarray(ends[:, i]).tobytes(), digest_size=2).digest() for i in range(users)
     )
@@ -130,16 +134,15 @@ def _fingerprint(cell: Cell) -> bytes:
 
 
 def fingerprints(wanted: Sequence[Cell], workers: int | None = None) -> dict[str, str]:
-    """What every cell does, as text; on forked processes where the system can."""
+    """What every cell does, as text; on forked processes where the system can, as a cell is too small to be divided."""
     longest = max((cell.scenario.rounds for cell in wanted), default=0)
     out = forks.shared(len(wanted), -(-(_SIZE + _ROUND * longest + 8) // 8)).view(np.uint8)
     failed: dict[int, str] = {}
 
     def work(i: int) -> None:
-        try:
-            found = _fingerprint(wanted[i])
-        except RoundError as error:
-            failed[i] = f"{FAILED}{error.__cause__ or error}"
+        found = _fingerprint(wanted[i])
+        if isinstance(found, Failure):
+            failed[i] = f"{FAILED}{found.what}"
             return
         out[i, : len(found)] = np.frombuffer(found, np.uint8)
         out[i, -1] = 1

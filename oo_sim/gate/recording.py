@@ -67,6 +67,7 @@ def record(
     power: float = POWER,
     margin: float | None = None,
     directory: Path = DIRECTORY,
+    workers: int | None = None,
     threads: int | None = None,
     weak: bool = False,
     force: bool = False,
@@ -78,10 +79,12 @@ def record(
     `users` instead of as many as the power against a loss of `margin` per decision takes; `margin` instead of 1 % of
     what the oracle earns more than random choice. A power below `LEAST_POWER` is refused unless `weak`, and a baseline
     that exists already unless `force`. Private policies whose lanes interact are refused as by `run`, unless
-    `unchecked`, which the baseline keeps. With `resume`, a work directory, units are kept there as by `run`, and what
-    is there is not done again. Raises GateError, ScenarioError, SpecError, UnknownPolicyError, WorkError.
+    `unchecked`, which the baseline keeps. `workers` (`threads` is the same by its older name) changes no bit. With
+    `resume`, a work directory, units are kept there as by `run`, and what is there is not done again. Raises GateError,
+    ScenarioError, SpecError, UnknownPolicyError, WorkError.
     """
     _check(users, power, margin)
+    workers = workers or threads
     ready = stage(scenario, rounds)
     taking_part = entrants(ready.world, policies or ready.scenario.policies)
     if not unchecked:
@@ -96,8 +99,8 @@ def record(
             planned = plan(ready.scenario, policies=policies, checkpoints=ready.marks, unchecked=True)
             planned.open(store)
             ready = ready._replace(store=store, size=planned.unit)
-        margin = _margin(ready, threads) if margin is None else margin
-        made = [_recorded(ready, each, users, power, margin, threads, weak, unchecked) for each in taking_part]
+        margin = _margin(ready, workers) if margin is None else margin
+        made = [_recorded(ready, each, users, power, margin, workers, weak, unchecked) for each in taking_part]
     return [save(baseline, directory) for baseline in made]
 
 
@@ -110,10 +113,10 @@ def _check(users: int | None, power: float, margin: float | None) -> None:
         raise GateError(f"margin: {margin} given; it is a loss per decision, above 0, such as 0.004")
 
 
-def _margin(ready: Stage, threads: int | None) -> float:
+def _margin(ready: Stage, workers: int | None) -> float:
     """1 % of the oracle's reward per decision less that of random choice."""
     ends = [
-        ready.run(entrant, 0, PILOT_USERS, threads).totals[-1].mean()
+        ready.run(entrant, 0, PILOT_USERS, workers).totals[-1].mean()
         for entrant in entrants(ready.world, ["oracle", "random"])
     ]
     apart = float(ends[0] - ends[1]) / ready.world.scale / ready.scenario.rounds
@@ -129,18 +132,18 @@ def _recorded(
     users: int | None,
     power: float,
     margin: float,
-    threads: int | None,
+    workers: int | None,
     weak: bool,
     unchecked: bool,
 ) -> Baseline:
-    sd = _spread(ready, entrant, users or PILOT_USERS, threads)
+    sd = _spread(ready, entrant, users or PILOT_USERS, workers)
     n = users or users_wanted(sd, margin, power)
     if users is None and n > PILOT_USERS:  # a few unlucky users make most of the spread: look again, at all of them
-        sd = _spread(ready, entrant, n, threads)
+        sd = _spread(ready, entrant, n, workers)
         n = max(n, users_wanted(sd, margin, power))
     if (reached := power_of(n, sd, margin)) < LEAST_POWER and not weak:
         raise GateError(_too_weak(ready, entrant, n, margin, sd, reached))
-    return baseline_of(ready, entrant, n, margin, round(reached, 4), threads, unchecked=unchecked)
+    return baseline_of(ready, entrant, n, margin, round(reached, 4), workers, unchecked=unchecked)
 
 
 def _too_weak(ready: Stage, entrant: Entrant, users: int, margin: float, sd: float, power: float) -> str:
@@ -154,9 +157,9 @@ def _too_weak(ready: Stage, entrant: Entrant, users: int, margin: float, sd: flo
     )
 
 
-def _spread(ready: Stage, entrant: Entrant, users: int, threads: int | None) -> float:
+def _spread(ready: Stage, entrant: Entrant, users: int, workers: int | None) -> float:
     """How much a user's reward per decision differs between two replicates: same user, other luck."""
-    lucks = [ready.run(entrant, 0, users, threads, replicate).totals[-1] for replicate in (0, 1)]
+    lucks = [ready.run(entrant, 0, users, workers, replicate).totals[-1] for replicate in (0, 1)]
     apart: F64 = (lucks[1] - lucks[0]) / ready.world.scale / ready.scenario.rounds
     return float(apart.std(ddof=1))
 
@@ -167,7 +170,7 @@ def baseline_of(
     users: int,
     margin: float,
     power: float,
-    threads: int | None = None,
+    workers: int | None = None,
     anchor: I64 | None = None,
     accepted: tuple[Accepted, ...] = (),
     unchecked: bool = False,
@@ -175,7 +178,7 @@ def baseline_of(
     """Run the policy and make a baseline of what comes; its own end is the anchor unless one is given."""
     planned = looks(users)
     parts = [
-        ready.run(entrant, first, after - first, threads) for first, after in zip([0, *planned], planned, strict=False)
+        ready.run(entrant, first, after - first, workers) for first, after in zip([0, *planned], planned, strict=False)
     ]
     totals = stored(np.concatenate([part.totals for part in parts], axis=-1), ready.world.scale)
     facts = Facts(

@@ -34,7 +34,7 @@ def recorded(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_recording_again_writes_the_same_bytes(recorded: Path, tmp_path: Path) -> None:
     (again,) = record(
-        "quickstart", policies=["linucb"], users=80, rounds=20, margin=0.01, directory=tmp_path, weak=True, threads=1
+        "quickstart", policies=["linucb"], users=80, rounds=20, margin=0.01, directory=tmp_path, weak=True, workers=1
     )
     assert again.name == recorded.name == "quickstart.linucb.json"
     for suffix in (".json", ".parquet"):
@@ -56,7 +56,7 @@ def test_recording_goes_on_where_it_was_interrupted(tmp_path: Path, monkeypatch:
             raise KeyboardInterrupt
         return oo_sim.work.play(unit, *arguments)
 
-    record("quickstart", directory=plain, threads=1, **settings)
+    record("quickstart", directory=plain, workers=1, **settings)
     monkeypatch.setattr(measure, "play", play)
     for stop in (200, 2000, 0):  # of 2 x 168 users that are in no sample
         done = 0
@@ -209,7 +209,7 @@ def test_a_wrong_policy_that_raises_later_is_a_violation(tmp_path: Path) -> None
         return sound.score(state, batch, noise)
 
     wrong = make("linucb")._replace(score=score)
-    (case,) = check("quickstart", policies=[wrong], directory=tmp_path, threads=1, unchecked=True).cases
+    (case,) = check("quickstart", policies=[wrong], directory=tmp_path, workers=1, unchecked=True).cases
     assert (case.verdict, case.exit_code) == (Verdict.VIOLATION, 5)
     assert [layer.name for layer in case.layers] == ["environment", "hashes", "first difference", "audit", "run"]
     assert "audit: linucb: user user-0" in case.text

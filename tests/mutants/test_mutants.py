@@ -52,7 +52,7 @@ def unnamed(policy: str | Policy) -> Policy:
 
 def the_case(policy: str | Policy, baselines: Path, threads: int = 2) -> Case:
     """The one case of a check."""
-    (case,) = check(QUICKSTART, policies=[policy], directory=baselines, threads=threads, unchecked=True).cases
+    (case,) = check(QUICKSTART, policies=[policy], directory=baselines, workers=threads, unchecked=True).cases
     return case
 
 
