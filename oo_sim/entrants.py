@@ -11,6 +11,7 @@ import numpy as np
 
 from oo_sim.contract import F64, Batch, Learning, Policy, Probs, State, World
 from oo_sim.decide import PolicyError
+from oo_sim.errors import together
 from oo_sim.features import FEATURES
 from oo_sim.kernels.philox import MAX_UNIFORMS
 from oo_sim.policies import UnknownPolicyError, factory, make, policy_hash
@@ -43,19 +44,21 @@ class Entrant(NamedTuple):
 
 
 def entrants(world: World, wanted: Sequence[str | Policy]) -> list[Entrant]:
-    """The policies by spec or as they are, for this world. Raises UnknownPolicyError, SpecError."""
-    made = [_entrant(world, one) for one in wanted]
+    """The policies by spec or as they are, for this world. Raises UnknownPolicyError, SpecError, for all at once."""
     first: dict[PolicyKey, str] = {}
-    for each in made:
-        key = policy_key(each.label) if each.built_in else (each.label, ())
-        if key in first:
-            which = "" if first[key] == each.label else f": it is {first[key]}"
-            raise UnknownPolicyError(
-                f"policy {each.label} is listed twice{which}; write the one that differs as NAME:PARAMETER=VALUE, or "
-                'name a policy made in Python anew: policy._replace(name="other")'
-            )
-        first[key] = each.label
-    return made
+
+    def once(made: Entrant) -> Entrant:
+        key = policy_key(made.label) if made.built_in else (made.label, ())
+        if (earlier := first.get(key)) is None:
+            first[key] = made.label
+            return made
+        which = "" if earlier == made.label else f": it is {earlier}"
+        raise UnknownPolicyError(
+            f"policy {made.label} is listed twice{which}; write the one that differs as NAME:PARAMETER=VALUE, or name "
+            'a policy made in Python anew: policy._replace(name="other")'
+        )
+
+    return together(together(wanted, lambda one: _entrant(world, one)), once)
 
 
 def policy_problems(scenario: Scenario) -> list[Problem]:

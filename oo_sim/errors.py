@@ -30,8 +30,12 @@ An auditor that shares no code has an error of its own, `oo_sim.audit.UnusableLo
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import ClassVar
+from typing import ClassVar, TypeVar
+
+Item = TypeVar("Item")
+Made = TypeVar("Made")
 
 
 class OoSimError(Exception):
@@ -94,3 +98,19 @@ class GeneratorInputError(OoSimError, ValueError):
 
 class ServingError(OoSimError):
     """A server cannot start, or its state cannot be used; the message says what would be right."""
+
+
+def together(items: Iterable[Item], make: Callable[[Item], Made]) -> list[Made]:
+    """What `make` makes of each item. Where it refuses some, all refusals are raised together, as the first one's class
+    and a line each, so that nobody has to mend and try again for every one."""
+    made, refused = list[Made](), list[OoSimError]()
+    for item in items:
+        try:
+            made.append(make(item))
+        except OoSimError as error:
+            refused.append(error)
+    if len(refused) == 1:
+        raise refused[0]
+    if refused:
+        raise type(refused[0])("\n".join(dict.fromkeys(map(str, refused))))
+    return made

@@ -71,3 +71,38 @@ def odd() -> None:
     monkeypatch.setitem(COMMANDS, "odd", Entry(f"odd_command_{code}", "Odd."))
     result = CliRunner().invoke(app, ["odd"])
     assert (result.exit_code, result.stdout, result.stderr) == (code, "", "the moon is full; wait for the sun\n")
+
+
+def test_all_that_is_refused_is_said_at_once() -> None:
+    def make(item: object) -> object:
+        if isinstance(item, OoSimError):
+            raise item
+        return item
+
+    one, two = errors.SpecError("one"), errors.UnknownPolicyError("two")
+    assert errors.together([1, 2], make) == [1, 2]
+    for items, said in (([1, two], "two"), ([one, 1, two, one], "one\ntwo")):
+        with pytest.raises(errors.SpecError if one in items else errors.UnknownPolicyError) as caught:
+            errors.together(items, make)
+        assert str(caught.value) == said
+
+
+WRONG = ("linucbx", "egreedy", "linucb:alpha=-1", "greedy")
+
+
+@pytest.mark.parametrize("call", ["run", "compare", "gate record", "evaluate", "serve"])
+def test_a_command_names_every_policy_that_is_wrong(call: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    where = ["quickstart", "--users=200"]
+    if call == "evaluate":
+        oo_sim.run("tiny_sets", policies=["random"], users=20, rounds=5, events=True, out="log", plot=False)
+        where = ["log"]
+    if call == "serve":
+        where = ["--state-dir=state"]
+    result = CliRunner().invoke(app, [*call.split(), *where, *(f"--policy={policy}" for policy in WRONG)])
+    assert result.exit_code == 2
+    assert re.findall(r"'linucbx'; did you mean|alpha must be a number", result.stderr) == [
+        "'linucbx'; did you mean",
+        "alpha must be a number",
+    ]
+    assert len(result.stderr.splitlines()) == 2

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from oo_sim.contract import Policy
-from oo_sim.errors import ServingError, SpecError
+from oo_sim.errors import ServingError, SpecError, together
 from oo_sim.logs import LoggedPolicy
 from oo_sim.policies import ALIASES, UnknownPolicyError, learned_with, make, policy_hash
 from oo_sim.scenario.spec import parse_spec
@@ -108,13 +108,15 @@ def split_spec(text: str) -> tuple[str, str]:
         raise _unusable(text, error) from error
 
 
-def _labelled(specs: Sequence[str | Policy] | Mapping[str, str | Policy]) -> Iterable[tuple[str, Policy]]:
+def _labelled(specs: Sequence[str | Policy] | Mapping[str, str | Policy]) -> list[tuple[str, Policy]]:
     if isinstance(specs, Mapping):
-        yield from ((label, _made(one)) for label, one in specs.items())
-        return
-    for one in specs:
-        label, spec = split_spec(one) if isinstance(one, str) else (one.name, one)
-        yield ALIASES.get(label, label), _made(spec)
+        return together(specs.items(), lambda item: (item[0], _made(item[1])))
+    return together(specs, _named)
+
+
+def _named(one: str | Policy) -> tuple[str, Policy]:
+    label, spec = split_spec(one) if isinstance(one, str) else (one.name, one)
+    return ALIASES.get(label, label), _made(spec)
 
 
 def _made(one: str | Policy) -> Policy:

@@ -10,6 +10,7 @@ import inspect
 import json
 import math
 from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Literal, NamedTuple, TypeAlias
 
@@ -18,7 +19,7 @@ import numpy as np
 from oo_sim import ope
 from oo_sim.contract import FeatureMap, Policy
 from oo_sim.entrants import guarded
-from oo_sim.errors import EvaluationError
+from oo_sim.errors import EvaluationError, together
 from oo_sim.features import FEATURES, raw
 from oo_sim.logs import Log, Part
 from oo_sim.policies import UnknownPolicyError, factory, make
@@ -144,7 +145,7 @@ def read(
         own, people, ids = list[Target](), source.people, DecisionIds()
         for part in source.parts():
             if not own:
-                own = [_target(one, source, part) for one in policies]
+                own = together(policies, partial(_target, source=source, part=part))
                 targets = targets or own
                 maps.add(", ".join(maps_of(part)[0]))
                 _refuse_targets(own, maps)
