@@ -98,9 +98,9 @@ def generate(
 
     A scenario's contexts are what its users are offered, all rounds of one user after the other, as
     `oo-sim run SCENARIO --llm FILE` requires them. A run that is stopped goes on where it stopped when the same command
-    is given again. The key of a live gateway comes from LITELLM_MASTER_KEY alone. Exit codes: 0 the gateway answered
-    for every context, 1 it did not, or no generation succeeded, or most of a judge's answers are missing; 2 usage or
-    invalid input.
+    is given again; where the gateway answers nothing at all there is no bank. The key of a live gateway comes from
+    LITELLM_MASTER_KEY alone. Exit codes: 0 the gateway answered for every context, 1 it did not, or no generation
+    succeeded, or most of a judge's answers are missing; 2 usage or invalid input.
 
     Example: oo-sim generate contexts.jsonl --gateway mock:typical_small_model --out tips.parquet
     """

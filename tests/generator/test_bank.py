@@ -412,8 +412,11 @@ def test_a_batch_asks_again_what_was_refused_for_now_and_keeps_every_try(tmp_pat
     assert {one.status for one in made.records} == {200}
     assert [(one.attempt, one.failure) for one in made.records[0].tries] == [(1, "http_503"), (1, None)]
     assert rescore(made, parser="lenient", retries=0).records[0].status == 200
-    lost = Busy(30, status=401).bank(tmp_path / "b", n=3, gateway_retries=2)
-    assert [len(one.tries) for one in lost.records] == [1, 1, 1]  # a wrong key stays wrong
+    lost = Busy(30, status=401)
+    with pytest.raises(StoppedError, match="for 3 contexts in a row, the last time with: the gateway answered 401"):
+        lost.bank(tmp_path / "b", n=3, gateway_retries=2)
+    assert len(lost.seen) == 3  # a wrong key stays wrong
+    assert list(tmp_path.iterdir()) == [tmp_path / "a"]  # and nothing is left that would look like a bank
 
 
 def test_pauses_grow_with_jitter_and_honour_what_the_other_side_says() -> None:

@@ -8,10 +8,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, ThreadPoolExecutor, wait
 from functools import partial
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, NoReturn
 
 from oo_sim.generator.bank.files import Bank, Journal, check_same, read_bank, write_bank
-from oo_sim.generator.bank.record import OK, BankInfo, Record, Work, context_text, failed, succeeded
+from oo_sim.generator.bank.record import OK, BankInfo, Record, Work, context_text, failed, is_answered, succeeded
 from oo_sim.generator.errors import GenerationError, StoppedError
 from oo_sim.generator.gateway.client import AGAIN, TipGenerator
 
@@ -69,7 +69,8 @@ def generate_bank(
 
     A run that was stopped goes on from its journal beside `out`; a bank that is complete is read, not made again, but
     for its failures where `retry_failed`. Raises `GeneratorInputError` when either belongs to a run made with something
-    else, and `StoppedError` at a limit: what was done until then is in the journal.
+    else, and `StoppedError` at a limit, when what was done until then is in the journal, or where there is no bank
+    and the gateway answered nothing at all.
     """
     info = bank_info(client, work, n, seed)
     before: dict[int, Record] = {}
@@ -92,7 +93,7 @@ def generate_bank(
             for record, more in _asked(pool, ask, todo, concurrency):
                 guard.add(record, more)
                 _report(progress, journal, len(work_left))
-            guard.flush()
+            guard.end()
         finally:
             pool.shutdown(wait=False, cancel_futures=True)
         known = before | journal.done
@@ -139,10 +140,7 @@ class _Guard:
         if not record.is_answered:
             self._lost.append(record)
             if more and len(self._lost) >= self._most:
-                raise StoppedError(
-                    f"Stopped: the gateway failed for {len(self._lost)} contexts in a row, the last time with: "
-                    f"{record.message}. {self._kept()} See that the gateway answers, and give the same command again."
-                )
+                self._give_up()
             return
         self.flush()
         self._journal.add(record)
@@ -158,6 +156,19 @@ class _Guard:
         for record in self._lost:
             self._journal.add(record)
         self._lost.clear()
+
+    def end(self) -> None:
+        """All has been asked. Raises `StoppedError` where the gateway answered nothing: a bank of that is none."""
+        tries = [one for record in self._lost for one in record.tries]
+        if self._lost and not self._journal.done and not self._out.exists() and not any(map(is_answered, tries)):
+            self._give_up()
+        self.flush()
+
+    def _give_up(self) -> NoReturn:
+        raise StoppedError(
+            f"Stopped: the gateway failed for {len(self._lost)} contexts in a row, the last time with: "
+            f"{self._lost[-1].message}. {self._kept()} See that the gateway answers, and give the same command again."
+        )
 
     def _kept(self) -> str:
         done = len(self._journal.done)

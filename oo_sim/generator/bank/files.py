@@ -142,6 +142,8 @@ class Journal:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._file.close()
+        if self._empty:
+            self.remove()
 
     def add(self, record: Record) -> None:
         """Keeps a record, also if the process is killed right after."""
@@ -152,7 +154,7 @@ class Journal:
         self.done[record.position] = record
 
     def remove(self) -> None:
-        """Deletes the journal of a run that is complete."""
+        """Deletes the journal, of a run that is complete or of which nothing is done."""
         self.path.unlink(missing_ok=True)
 
     def _write(self, value: object) -> None:
