@@ -8,9 +8,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from oo_sim.audit import columns as col
 from oo_sim.audit import philox
 from oo_sim.audit.arrays import F64, I64, TOLERANCE, U64, Bool, differs
+from oo_sim.audit.columns import among, is_null
 from oo_sim.audit.features import derive, plausible
 from oo_sim.audit.report import Finding
 from oo_sim.audit.rows import Decisions, Learnings
@@ -105,7 +105,7 @@ def ids(d: Decisions, hashes: Collection[str]) -> Finding:
     codes = d.ids.dictionary_encode().indices.fill_null(-1).to_numpy(zero_copy_only=False)
     first = np.zeros(len(codes), np.bool_)
     first[np.unique(codes, return_index=True)[1]] = True
-    strange = np.zeros(len(codes), np.bool_) if not hashes else ~col.among(d.hashes, hashes)
+    strange = np.zeros(len(codes), np.bool_) if not hashes else ~among(d.hashes, hashes)
     return Finding(
         "id",
         np.ones(len(codes), np.bool_),
@@ -121,7 +121,7 @@ def learned_ids(m: Learnings, d: Decisions, complete: Bool) -> Finding:
     known = at >= 0
     due = d.ids.take(pa.array(np.where(known, at, 0), mask=~known)) if len(d.ids) else pa.nulls(len(at), pa.string())
     same = pc.fill_null(pc.equal(due, m.ids), False).to_numpy(zero_copy_only=False)
-    nameless = col.is_null(m.ids)
+    nameless = is_null(m.ids)
     wrong = np.where(m.t_decided >= 0, ~same, ~nameless)
     return Finding(
         "id",

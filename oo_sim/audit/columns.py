@@ -1,8 +1,9 @@
-"""Arrow columns as NumPy arrays, nulls and ragged lists included."""
+"""Arrow columns as NumPy arrays, nulls and ragged lists included: each as a whole, and only once."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Collection
+from typing import Any, TypeVar
 
 import numpy as np
 import pyarrow as pa
@@ -12,6 +13,7 @@ from oo_sim.audit.arrays import F64, I64, Bool
 
 WILD = 1e6
 """Above this size no feature or reward is believed."""
+T = TypeVar("T")
 
 
 def whole(column: pa.ChunkedArray | pa.Array) -> pa.Array:
@@ -19,121 +21,162 @@ def whole(column: pa.ChunkedArray | pa.Array) -> pa.Array:
     return column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
 
 
-def is_null(column: pa.ChunkedArray) -> Bool:
-    """Which values are null."""
-    return np.asarray(whole(column.is_null()).to_numpy(zero_copy_only=False), np.bool_)
+def ints(column: pa.Array) -> I64:
+    """Integers; -1 where null."""
+    return np.asarray(pc.fill_null(column.cast(pa.int64(), safe=False), -1).to_numpy(zero_copy_only=False))
 
 
-def ints(column: pa.ChunkedArray | pa.Array) -> I64:
-    """Integers without nulls."""
-    return np.asarray(whole(column).to_numpy(zero_copy_only=False), np.int64)
-
-
-def floats(column: pa.ChunkedArray | pa.Array) -> F64:
+def floats(column: pa.Array) -> F64:
     """Numbers, truths or nulls as float64; null becomes nan."""
-    return np.asarray(whole(column).cast(pa.float64()).to_numpy(zero_copy_only=False), np.float64)
+    return np.asarray(column.cast(pa.float64(), safe=False).to_numpy(zero_copy_only=False), np.float64)
 
 
-def times(column: pa.ChunkedArray | pa.Array) -> I64:
-    """Times as microseconds since 1970; 0 where null."""
-    return ints(pc.fill_null(whole(column).cast(pa.timestamp("us", "UTC"), safe=False).cast(pa.int64()), 0))
+def is_null(column: pa.Array) -> Bool:
+    """Which values are null."""
+    if column.null_count == 0:
+        return np.zeros(len(column), np.bool_)
+    return np.asarray(column.is_null().to_numpy(zero_copy_only=False), np.bool_)
 
 
-def among(column: pa.ChunkedArray | pa.Array, values: Iterable[str]) -> Bool:
+def coded(column: pa.Array) -> tuple[I64, list[Any]]:
+    """Values as places in the list of those that there are; -1 where null."""
+    encoded = column if pa.types.is_dictionary(column.type) else column.dictionary_encode()
+    return ints(encoded.indices), encoded.dictionary.to_pylist()
+
+
+def looked_up(column: pa.Array, values: Callable[[Any], float]) -> F64:
+    """A number for each value of a column with few of them; nan where null."""
+    codes, known = coded(column)
+    return np.array([*(values(value) for value in known), np.nan])[codes]
+
+
+def among(column: pa.Array, values: Collection[str]) -> Bool:
     """Which texts are among `values`; null is not."""
-    found = pc.is_in(whole(column), value_set=pa.array(list(values), whole(column).type))
-    return np.asarray(found.to_numpy(zero_copy_only=False), np.bool_)
+    return np.asarray(looked_up(column, lambda value: float(value in values)) == 1.0)
 
 
-def lengths(column: pa.ChunkedArray | pa.Array) -> I64:
+def lengths(column: pa.Array) -> I64:
     """How long each list is; -1 where it is null."""
-    return ints(pc.fill_null(pc.list_value_length(whole(column)).cast(pa.int64()), -1))
+    found: I64 = np.diff(column.offsets.to_numpy()).astype(np.int64)
+    found[is_null(column)] = -1
+    return found
 
 
-def _per_row(column: pa.Array, wrong: Bool) -> Bool:
-    """Which lists hold a wrong value; `wrong` has one place for each value of all lists."""
-    size = np.maximum(lengths(column), 0)
-    owner = np.repeat(np.arange(len(size)), size)
-    return np.bincount(owner[wrong], minlength=len(size)) > 0
-
-
-def holds_null(column: pa.ChunkedArray) -> Bool:
-    """Which lists hold a null."""
-    lists = whole(column)
-    return _per_row(lists, is_null(lists.flatten()))
-
-
-def first_width(column: pa.ChunkedArray) -> int:
-    """The length of the first inner list of a column of lists of lists; 0 where there is none."""
-    inner = lengths(whole(column).flatten())
-    return int(max(inner[0], 0)) if len(inner) else 0
-
-
-def widths_differ(column: pa.ChunkedArray, width: int) -> Bool:
-    """Which lists hold an inner list that is not `width` long."""
-    lists = whole(column)
-    return _per_row(lists, lengths(lists.flatten()) != width)
-
-
-def _values(column: pa.ChunkedArray | pa.Array) -> tuple[pa.Array, I64]:
-    """All numbers of a column of lists, or of lists of lists, and the row of each."""
-    values = whole(column)
-    owner = np.arange(len(values))
-    while pa.types.is_list(values.type) or pa.types.is_large_list(values.type):
-        owner = np.repeat(owner, np.maximum(lengths(values), 0))
-        values = values.flatten()
-    return values, owner
-
-
-def flat(column: pa.ChunkedArray | pa.Array) -> F64:
-    """All numbers of a column of lists, or of lists of lists, in order."""
-    return floats(_values(column)[0])
-
-
-def holds_wild(column: pa.ChunkedArray) -> Bool:
-    """Which lists hold what is null, not finite or too large to be a feature."""
-    return outside(column, -WILD, WILD)
-
-
-def outside(column: pa.ChunkedArray, low: float, high: float) -> Bool:
-    """Which lists hold a number below `low` or above `high`, or none at all where one should stand."""
-    values, owner = _values(column)
-    number = floats(values)
-    return np.bincount(owner[~((number >= low) & (number <= high))], minlength=len(column)) > 0
-
-
-def spread(values: F64, standing: Bool) -> F64:
+def spread(values: F64 | Bool, standing: Bool) -> Any:
     """Values of all standing candidates, in order, as (n, K, ...), zeros where none stands."""
-    out = np.zeros((*standing.shape, *values.shape[1:]))
+    shape = (*standing.shape, *values.shape[1:])
+    if len(values) == standing.size:
+        return values.reshape(shape)
+    out = np.zeros(shape, values.dtype)
     out[standing] = values
     return out
 
 
-class Structs:
-    """A column of lists of structs, field by field."""
+class Columns:
+    """Some rows of a log by column. What was made of a column once is kept."""
 
-    def __init__(self, column: pa.ChunkedArray) -> None:
-        self._lists = whole(column)
-        self._structs = self._lists.flatten()
+    def __init__(self, table: pa.Table) -> None:
+        self.table = table.combine_chunks()
+        self._made: dict[tuple[str, str], Any] = {}
+
+    def __len__(self) -> int:
+        return int(self.table.num_rows)
+
+    def __getitem__(self, name: str) -> pa.Array:
+        """The column itself."""
+        return self._once("itself", name, lambda: whole(self.table[name]))
+
+    def without(self, bad: Bool) -> Columns:
+        """The other rows."""
+        return Columns(self.table.filter(pa.array(~bad)))
+
+    def ints(self, name: str) -> I64:
+        """Integers; -1 where null."""
+        return self._once("ints", name, lambda: ints(self[name]))
 
     def floats(self, name: str) -> F64:
-        """A field of all structs as numbers, nan where null."""
-        return floats(pc.struct_field(self._structs, name))
-
-    def texts(self, name: str) -> pa.Array | None:
-        """A text field of all structs; None where there is none."""
-        if self._structs.type.get_field_index(name) < 0:
-            return None
-        return pc.struct_field(self._structs, name).cast(pa.string())
+        """Numbers as float64; nan where null."""
+        return self._once("floats", name, lambda: floats(self[name]))
 
     def null(self, name: str) -> Bool:
-        """Where a field is null."""
-        return is_null(pc.struct_field(self._structs, name))
+        """Which rows have none."""
+        return self._once("null", name, lambda: is_null(self[name]))
 
-    def among(self, name: str, values: Iterable[str]) -> Bool:
-        """Where a text field is among `values`."""
-        return among(pc.struct_field(self._structs, name), values)
+    def among(self, name: str, values: Collection[str]) -> Bool:
+        """Which texts are among `values`; null is not."""
+        return among(self[name], values)
 
-    def any(self, wrong: Bool) -> Bool:
-        """Which lists hold a struct that is wrong."""
-        return _per_row(self._lists, wrong)
+    def times(self, name: str) -> I64:
+        """Times as microseconds since 1970; 0 where null."""
+        column = self[name]
+        if column.null_count == len(column):
+            return np.zeros(len(column), np.int64)
+        micros = column.cast(pa.timestamp("us", "UTC"), safe=False).cast(pa.int64())
+        return np.asarray(pc.fill_null(micros, 0).to_numpy(zero_copy_only=False))
+
+    def lengths(self, name: str) -> I64:
+        """How long each row's list is; -1 where it is null."""
+        return self._once("lengths", name, lambda: lengths(self[name]))
+
+    def inside(self, name: str) -> pa.Array:
+        """What the rows' lists hold, in order."""
+        return self._once("inside", name, self[name].flatten)
+
+    def inner_lengths(self, name: str) -> I64:
+        """How long each list in a row's list is."""
+        return self._once("inner", name, lambda: lengths(self.inside(name)))
+
+    def flat(self, name: str) -> F64:
+        """All numbers of a column of lists, or of lists of lists, in order."""
+
+        def make() -> F64:
+            values = self.inside(name)
+            return floats(values.flatten() if pa.types.is_list(values.type) else values)
+
+        return self._once("flat", name, make)
+
+    def field(self, name: str, field: str) -> pa.Array | None:
+        """A field of all structs in a column of lists of them; None where there is none."""
+        structs = self.inside(name)
+        if structs.type.get_field_index(field) < 0:
+            return None
+        return self._once(f"field {field}", name, lambda: pc.struct_field(structs, field))
+
+    def holding(self, name: str, wrong: Bool) -> Bool:
+        """Which rows' lists hold an item that is wrong."""
+        if not wrong.any():
+            return np.zeros(len(self), np.bool_)
+        owner = np.repeat(np.arange(len(self)), np.maximum(self.lengths(name), 0))
+        return np.bincount(owner[wrong], minlength=len(self)) > 0
+
+    def outside(self, name: str, low: float, high: float) -> Bool:
+        """Which rows' lists hold a number below `low` or above `high`, or none where one should stand."""
+        number = self.flat(name)
+        if len(number) == 0 or (number.min() >= low and number.max() <= high):
+            return np.zeros(len(self), np.bool_)
+        wrong = ~((number >= low) & (number <= high))
+        if pa.types.is_list(self.inside(name).type):
+            size = np.maximum(self.inner_lengths(name), 0)
+            wrong = np.bincount(np.repeat(np.arange(len(size)), size)[wrong], minlength=len(size)) > 0
+        return self.holding(name, wrong)
+
+    def first_width(self, name: str) -> int:
+        """The length of the first list in the rows' lists; 0 where there is none."""
+        inner = self.inner_lengths(name)
+        return int(max(inner[0], 0)) if len(inner) else 0
+
+    def order(self, by: str) -> I64:
+        """The rows by lane and then by a number."""
+        return self._once("order", by, lambda: np.lexsort((self.ints(by), self.ints("lane"))))
+
+    def repeated(self, by: str) -> Bool:
+        """The second and later rows of the same lane and number."""
+        lane, number, order = self.ints("lane"), self.ints(by), self.order(by)
+        same = np.zeros(len(lane), np.bool_)
+        same[order[1:]] = (np.diff(lane[order]) == 0) & (np.diff(number[order]) == 0)
+        return same
+
+    def _once(self, what: str, name: str, make: Callable[[], T]) -> T:
+        if (what, name) not in self._made:
+            self._made[what, name] = make()
+        return self._made[what, name]  # type: ignore[no-any-return]

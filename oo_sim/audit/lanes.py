@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import NamedTuple, TypeAlias
+from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
-from oo_sim.audit import columns as col
 from oo_sim.audit.arrays import I32, I64
+from oo_sim.audit.columns import coded, whole
 from oo_sim.audit.refusals import Refuse
 from oo_sim.audit.sources import COLUMNS, KEYS, Source
 
@@ -23,27 +21,27 @@ class Lane(NamedTuple):
     user_id: str
 
 
-Keep: TypeAlias = Callable[[Lane], bool]
-"""Which lanes are looked at."""
+_TOGETHER = 32
+"""Chunks whose keys are read together."""
 
 
 class Index:
     """Which lane each row of a table is about; lanes are numbered as they first appear."""
 
-    def __init__(
-        self, source: Source, name: str, lanes: dict[Lane, int], refuse: Refuse, keep: Keep | None = None
-    ) -> None:
-        self.source, self.name, self._ids = source, name, keep is not None
+    def __init__(self, source: Source, name: str, lanes: dict[Lane, int], refuse: Refuse) -> None:
+        self.source, self.name = source, name
         self.lanes: list[I32] = []
         self.starts = [0]
         self.nameless = False  # whether there are rows that nobody knows the user of
-        for chunk in range(source.chunks):
-            keys = source.read(chunk, KEYS)
-            found = _lanes(keys, lanes, keep)
-            refuse(name, "policy, replicate or user_id is null", self.starts[-1] + np.flatnonzero(found == -1))
-            self.nameless |= bool((found == -1).any())
-            self.lanes.append(found.astype(np.int32))
-            self.starts.append(self.starts[-1] + keys.num_rows)
+        for first in range(0, source.chunks, _TOGETHER):
+            parts = [source.read(chunk, KEYS) for chunk in range(first, min(first + _TOGETHER, source.chunks))]
+            found = _lanes(pa.concat_tables(parts).combine_chunks(), lanes)
+            unknown = np.flatnonzero(found < 0)
+            refuse(name, "policy, replicate or user_id is null", self.starts[-1] + unknown)
+            self.nameless |= len(unknown) > 0
+            ends = np.cumsum([part.num_rows for part in parts])
+            self.lanes += np.split(found, ends[:-1])
+            self.starts += (self.starts[-1] + ends).tolist()
 
     def counts(self, lanes: int) -> I64:
         """Rows per lane."""
@@ -52,39 +50,36 @@ class Index:
             total += np.bincount(chunk[chunk >= 0], minlength=lanes)
         return total
 
-    def empty(self) -> pa.Table:
+    def empty(self, ids: bool) -> pa.Table:
         """No rows, in the columns of `read`."""
-        return self.read(0).slice(0, 0)
+        return self.read(0, ids).slice(0, 0)
 
-    def read(self, chunk: int) -> pa.Table:
-        """One chunk with the audit's columns, and each row's number in the whole table as `row`."""
-        columns = COLUMNS[self.name]
-        part = self.source.read(chunk, columns, ids=self._ids).select(list(columns))
+    def read(self, chunk: int, ids: bool) -> pa.Table:
+        """One chunk with the audit's columns, and each row's number in the whole table as `row`; with the ids of
+        candidates' tasks if asked for."""
+        part = self.source.read(chunk, COLUMNS[self.name], ids=ids)
         return part.append_column("row", pa.array(np.arange(self.starts[chunk], self.starts[chunk + 1])))
 
 
-def _lanes(keys: pa.Table, known: dict[Lane, int], keep: Keep | None) -> I64:
-    """The number of each row's lane, new lanes added to `known`; -1 where a key is null, -2 where it is not kept."""
-    nulls = np.logical_or.reduce([col.is_null(keys[name]) for name in KEYS])
-    codes = np.zeros(keys.num_rows, np.int64)
+def _lanes(keys: pa.Table, known: dict[Lane, int]) -> I32:
+    """The number of each row's lane, new lanes added to `known`; -1 where a key is null."""
+    codes, nulls = np.zeros(keys.num_rows, np.int64), np.zeros(keys.num_rows, np.bool_)
     values = []
     for name in KEYS:
-        encoded = col.whole(keys[name]).dictionary_encode()
-        values.append(encoded.dictionary.to_pylist())
-        codes = codes * (len(values[-1]) + 1) + col.ints(pc.fill_null(encoded.indices, len(values[-1])))
-    distinct, first, inverse = np.unique(codes, return_index=True, return_inverse=True)
-    numbers = np.full(len(distinct), -1)
-    for i in np.argsort(first).tolist():
-        if not nulls[first[i]]:
-            lane = Lane(*_decode(int(distinct[i]), values))
-            numbers[i] = known.setdefault(lane, len(known)) if keep is None or keep(lane) else -2
-    return np.asarray(numbers[inverse])
+        code, named = coded(whole(keys[name]))
+        nulls |= code < 0
+        codes = codes * max(len(named), 1) + code
+        values.append(named)
+    codes[nulls] = -1
+    distinct = pa.array(codes).dictionary_encode()  # in the order in which they first appear
+    numbers = [
+        -1 if code < 0 else known.setdefault(_decode(code, values), len(known))
+        for code in distinct.dictionary.to_pylist()
+    ]
+    return np.asarray(np.array(numbers, np.int32)[distinct.indices.to_numpy()])
 
 
-def _decode(code: int, values: list[list[str]]) -> tuple[str, int, str]:
-    parts: list[object] = []
-    for names in reversed(values):
-        code, i = divmod(code, len(names) + 1)
-        parts.append(names[i])
-    user, replicate, policy = parts
-    return str(policy), int(str(replicate)), str(user)
+def _decode(code: int, values: list[list[object]]) -> Lane:
+    code, user = divmod(code, len(values[2]))
+    policy, replicate = divmod(code, len(values[1]))
+    return Lane(str(values[0][policy]), int(str(values[1][replicate])), str(values[2][user]))

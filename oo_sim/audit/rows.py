@@ -9,11 +9,10 @@ from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
-from oo_sim.audit import columns as col
 from oo_sim.audit import refusals
 from oo_sim.audit.arrays import F64, I64, Bool
+from oo_sim.audit.columns import Columns, among, floats, ints, looked_up, spread
 from oo_sim.audit.refusals import REWARDS, Refuse
 
 
@@ -75,8 +74,8 @@ def decisions(table: pa.Table, d: int | None, judge_raw: bool, refuse: Refuse) -
     `d` is how many features a vector has (None: as many as the first has); `judge_raw` asks that the raw
     columns make sense as tasks and tips.
     """
-    shaped = refusals.keep(table, "decisions", refusals.decision_shapes(), refuse)
-    width = col.first_width(shaped["x"]) if d is None else d
+    shaped = refusals.keep(Columns(table), "decisions", refusals.decision_shapes(), refuse)
+    width = shaped.first_width("x") if d is None else d
     return _dense_decisions(
         refusals.keep(shaped, "decisions", refusals.decision_values(width, judge_raw), refuse), width
     )
@@ -84,69 +83,73 @@ def decisions(table: pa.Table, d: int | None, judge_raw: bool, refuse: Refuse) -
 
 def learnings(table: pa.Table, d: int, refuse: Refuse) -> Learnings:
     """What one policy's models learned; `table` has columns `row` and `lane` beside the log's own."""
-    return _dense_learnings(refusals.keep(table, "learnings", refusals.learning_values(d), refuse), d)
+    return _dense_learnings(refusals.keep(Columns(table), "learnings", refusals.learning_values(d), refuse), d)
 
 
-def _ordered(table: pa.Table, by: str) -> pa.Table:
-    """The rows by lane and then by a number, as simulated logs mostly have them already."""
-    order = np.lexsort((col.ints(table[by]), col.ints(table["lane"])))
-    return table if np.array_equal(order, np.arange(len(order))) else table.take(pa.array(order))
-
-
-def _dense_decisions(table: pa.Table, d: int) -> Decisions:
-    table = _ordered(table, "t")
-    count = col.lengths(table["candidates"])
+def _dense_decisions(rows: Columns, d: int) -> Decisions:
+    order = rows.order("t")
+    count = rows.lengths("candidates")
     standing = np.arange(count.max(initial=1)) < count[:, None]
-    raw = col.Structs(table["candidates"])
+    overdue, source, age, priority = (rows.field("candidates", name) for name in refusals.RAW)
+    has, x = ~rows.null("probs"), spread(rows.flat("x").reshape(int(count.sum()), d), standing)
     probs = np.full(standing.shape, np.nan)
-    has = ~col.is_null(table["probs"])
-    probs[standing & has[:, None]] = col.flat(table["probs"])
-    explored = pc.fill_null(table["explored"].cast(pa.int64()), -1)
+    if has.all():
+        probs = spread(rows.flat("probs"), standing)
+    else:
+        probs[standing & has[:, None]] = rows.flat("probs")
+        probs[~standing & has[:, None]] = 0.0
+    tasks = rows.field("candidates", "task_id")
+    texts = order if tasks is None else _places(count, order)
     return Decisions(
-        row=col.ints(table["row"]),
-        lane=col.ints(table["lane"]),
-        t=col.ints(table["t"]),
-        hour=col.ints(table["hour"]),
-        day=col.ints(table["day"]),
-        standing=standing,
-        is_overdue=col.spread(raw.floats("is_overdue"), standing) == 1.0,
-        age=col.spread(raw.floats("task_age_days"), standing),
-        priority=col.spread(raw.floats("priority"), standing),
-        is_llm=col.spread(raw.among("source", ("llm",)).astype(np.float64), standing) == 1.0,
-        x=col.spread(col.flat(table["x"]).reshape(int(standing.sum()), d), standing),
-        probs=np.where(standing | ~has[:, None], probs, 0.0),
-        chosen=col.ints(table["chosen"]),
-        propensity=col.floats(table["propensity"]),
-        score=col.floats(table["score"]),
-        explored=col.ints(explored),
-        expected=col.floats(table["expected_reward"]),
-        best=col.floats(table["best_expected_reward"]),
-        served=~col.is_null(table["ts"]),
-        ts=col.times(table["ts"]),
-        ids=col.whole(table["decision_id"]),
-        hashes=col.whole(table["policy_hash"]),
-        task_ids=raw.texts("task_id"),
+        row=rows.ints("row")[order],
+        lane=rows.ints("lane")[order],
+        t=rows.ints("t")[order],
+        hour=rows.ints("hour")[order],
+        day=rows.ints("day")[order],
+        standing=standing[order],
+        is_overdue=spread(floats(overdue) == 1.0, standing)[order],
+        age=spread(floats(age), standing)[order],
+        priority=spread(floats(priority), standing)[order],
+        is_llm=spread(among(source, ("llm",)), standing)[order],
+        x=x[order],
+        probs=probs[order],
+        chosen=rows.ints("chosen")[order],
+        propensity=rows.floats("propensity")[order],
+        score=rows.floats("score")[order],
+        explored=ints(rows["explored"])[order],
+        expected=rows.floats("expected_reward")[order],
+        best=rows.floats("best_expected_reward")[order],
+        served=~rows.null("ts")[order],
+        ts=rows.times("ts")[order],
+        ids=rows["decision_id"].take(pa.array(order)),
+        hashes=rows["policy_hash"].take(pa.array(order)),
+        task_ids=None if tasks is None else tasks.cast(pa.string()).take(pa.array(texts)),
     )
 
 
-def _dense_learnings(table: pa.Table, d: int) -> Learnings:
-    table = _ordered(table, "seq")
-    reset = ~refusals.is_reward(table)
+def _places(count: I64, order: I64) -> I64:
+    """Where the items of rows with `count` items each stand, when the rows are taken in an order."""
+    size = count[order]
+    return np.repeat((np.cumsum(count) - count)[order] - (np.cumsum(size) - size), size) + np.arange(size.sum())
+
+
+def _dense_learnings(rows: Columns, d: int) -> Learnings:
+    order = rows.order("seq")
+    reset = ~refusals.is_reward(rows)
     x = np.zeros((len(reset), d))
-    x[~reset] = col.flat(table["x"].filter(pa.array(~reset))).reshape(int((~reset).sum()), d)
-    worth = pc.index_in(table["reaction"], value_set=pa.array(list(REWARDS)))
-    values = np.array([*REWARDS.values(), np.nan])
+    x[~reset] = rows.flat("x")[np.repeat(~reset, np.maximum(rows.lengths("x"), 0))].reshape(int((~reset).sum()), d)
+    reaction = looked_up(rows["reaction"], lambda name: REWARDS.get(name, np.nan))
     return Learnings(
-        row=col.ints(table["row"]),
-        lane=col.ints(table["lane"]),
-        seq=col.ints(table["seq"]),
-        t_now=col.ints(table["t_now"]),
-        reset=reset,
-        x=x,
-        reward=np.where(reset, 0.0, col.floats(table["reward"])),
-        reaction=values[col.ints(pc.fill_null(worth, len(REWARDS)))],
-        t_decided=col.ints(pc.fill_null(table["t_decided"].cast(pa.int64()), -1)),
-        served=~col.is_null(table["ts"]),
-        ts=col.times(table["ts"]),
-        ids=col.whole(table["decision_id"]),
+        row=rows.ints("row")[order],
+        lane=rows.ints("lane")[order],
+        seq=rows.ints("seq")[order],
+        t_now=rows.ints("t_now")[order],
+        reset=reset[order],
+        x=x[order],
+        reward=np.where(reset, 0.0, rows.floats("reward"))[order],
+        reaction=reaction[order],
+        t_decided=rows.ints("t_decided")[order],
+        served=~rows.null("ts")[order],
+        ts=rows.times("ts")[order],
+        ids=rows["decision_id"].take(pa.array(order)),
     )

@@ -20,7 +20,7 @@ from oo_sim.audit.philox import user_words
 from oo_sim.audit.report import Finding, Report, Rows, UnusableLogError
 from oo_sim.audit.rows import Decisions, Learnings, decisions, learnings
 from oo_sim.audit.rules import Rule, rules, undescribed
-from oo_sim.audit.shards import Shard, shards
+from oo_sim.audit.shards import Indexed, Shard
 from oo_sim.audit.sources import Source, TableSource
 from oo_sim.audit.worlds import Lanes
 
@@ -66,8 +66,8 @@ def audit(
 
     evidence: dict[str, Evidence] = {}
     expected = _rows(manifest)
-    counted = partial(_counted, ledger, expected)
-    for shard in shards(decided, learned, numbers, width, ledger.refuse, counted):
+    log = Indexed(decided, learned, ledger.refuse, partial(_counted, ledger, expected))
+    for shard in log.shards(numbers, width):
         rule = known.get(shard.policy) or undescribed(shard.policy)
         part = _part(shard, rule, ledger)
         for finding, about in _findings(part, rule, bool(manifest.get("has_reactions", False))):
@@ -80,13 +80,12 @@ def audit(
         if progress is not None:
             progress(len(part.decisions.t))
     if seed is not None and manifest.get("scenario"):
-        _worlds(decided, learned, manifest, known, seed, numbers, full, ledger)
+        _worlds(log, manifest, known, seed, numbers, full, ledger)
     return ledger.report()
 
 
 def _worlds(
-    decided: Source,
-    learned: Source,
+    log: Indexed,
     manifest: Mapping[str, Any],
     known: Mapping[str, Rule],
     seed: int,
@@ -108,7 +107,7 @@ def _worlds(
         """Rows that cannot be judged were counted before."""
 
     looked: set[Lane] = set()
-    for shard in shards(decided, learned, numbers, lambda policy: 16 * _CANDIDATES, forget, keep=keep):
+    for shard in log.shards(numbers, lambda policy: 16 * _CANDIDATES, keep):
         rule = known.get(shard.policy) or undescribed(shard.policy)
         width = None if rule.names is None else len(rule.names)
         d = decisions(shard.decisions, width, False, forget)

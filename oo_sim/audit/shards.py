@@ -13,13 +13,17 @@ import numpy as np
 import pyarrow as pa
 
 from oo_sim.audit.arrays import I64
-from oo_sim.audit.lanes import Index, Keep, Lane
+from oo_sim.audit.lanes import Index, Lane
 from oo_sim.audit.refusals import Refuse
 from oo_sim.audit.sources import Source
 from oo_sim.audit.spill import shard_tables
 
 Width: TypeAlias = Callable[[str], int]
 """How many numbers a row of a policy has, about."""
+Counted: TypeAlias = Callable[[str, int], None]
+"""Takes a table's name and its number of rows."""
+Keep: TypeAlias = Callable[[Lane], bool]
+"""Which lanes are looked at."""
 
 
 class Shard(NamedTuple):
@@ -32,40 +36,39 @@ class Shard(NamedTuple):
     nameless: tuple[bool, bool]  # whether decisions, or learnings, were refused that may be these lanes'
 
 
-def shards(
-    decisions: Source,
-    learnings: Source,
-    numbers: int,
-    width: Width,
-    refuse: Refuse,
-    counted: Callable[[str, int], None] = lambda table, rows: None,
-    keep: Keep | None = None,
-) -> Iterator[Shard]:
-    """Yields the log in shards of whole users, policy by policy.
+class Indexed:
+    """A log of which it is known who each row is about. `counted` is called with each table's name and number of
+    rows."""
 
-    A shard holds about `numbers` numbers, where a row of a policy has `width(policy)` of them. `counted` is called with
-    each table's name and its number of rows. With `keep`, only some lanes are looked at, and with their tasks' ids.
-    """
-    known: dict[Lane, int] = {}
-    indexes = (
-        Index(decisions, "decisions", known, refuse, keep),
-        Index(learnings, "learnings", known, refuse, keep),
-    )
-    for index in indexes:
-        counted(index.name, index.starts[-1])
-    if not known:
-        return
-    policies = {policy: i for i, policy in enumerate(dict.fromkeys(lane.policy for lane in known))}
-    order = np.argsort(np.array([policies[lane.policy] for lane in known]), kind="stable")
-    lanes = [list(known)[i] for i in order.tolist()]
-    counts = (indexes[0].counts(len(lanes)) + indexes[1].counts(len(lanes)))[order]
-    sizes = counts * np.array([width(policy) for policy in policies])[[policies[lane.policy] for lane in lanes]]
-    cuts = np.array([*_cuts(lanes, sizes, numbers), len(lanes)])
-    place = np.argsort(order)
-    nameless = (indexes[0].nameless, indexes[1].nameless)
-    parts = zip(*(shard_tables(index, place, cuts) for index in indexes), strict=True)
-    for first, last, tables in zip(cuts[:-1].tolist(), cuts[1:].tolist(), parts, strict=True):
-        yield Shard(lanes[first].policy, tuple(lanes[first:last]), tables[0], tables[1], nameless)
+    def __init__(self, decisions: Source, learnings: Source, refuse: Refuse, counted: Counted) -> None:
+        known: dict[Lane, int] = {}
+        self._tables = (Index(decisions, "decisions", known, refuse), Index(learnings, "learnings", known, refuse))
+        self.lanes = list(known)
+        for index in self._tables:
+            counted(index.name, index.starts[-1])
+
+    def shards(self, numbers: int, width: Width, keep: Keep | None = None) -> Iterator[Shard]:
+        """Yields the log in shards of whole users, policy by policy.
+
+        A shard holds about `numbers` numbers, where a row of a policy has `width(policy)` of them. With `keep`, only
+        some lanes are looked at, and with their tasks' ids.
+        """
+        policies = {policy: i for i, policy in enumerate(dict.fromkeys(lane.policy for lane in self.lanes))}
+        kept = [i for i, lane in enumerate(self.lanes) if keep is None or keep(lane)]
+        order = sorted(kept, key=lambda i: policies[self.lanes[i].policy])
+        if not order:
+            return
+        lanes = [self.lanes[i] for i in order]
+        counts = np.sum([index.counts(len(self.lanes)) for index in self._tables], axis=0)[order]
+        wide = {policy: width(policy) for policy in policies}
+        sizes = counts * np.array([wide[lane.policy] for lane in lanes])
+        cuts = np.array([*_cuts(lanes, sizes, numbers), len(lanes)])
+        place = np.full(len(self.lanes), -1)
+        place[order] = np.arange(len(order))
+        nameless = (self._tables[0].nameless, self._tables[1].nameless)
+        parts = zip(*(shard_tables(index, place, cuts, keep is not None) for index in self._tables), strict=True)
+        for first, last, tables in zip(cuts[:-1].tolist(), cuts[1:].tolist(), parts, strict=True):
+            yield Shard(lanes[first].policy, tuple(lanes[first:last]), tables[0], tables[1], nameless)
 
 
 def _cuts(lanes: list[Lane], sizes: I64, numbers: int) -> Iterator[int]:

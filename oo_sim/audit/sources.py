@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -45,8 +45,8 @@ class Source(Protocol):
         """How many chunks there are, at least one."""
 
     def read(self, chunk: int, columns: Sequence[str], *, ids: bool = False) -> pa.Table:
-        """Some columns of one chunk, with the ids of candidates' tasks if asked for. Raises UnusableLogError where it
-        cannot be read."""
+        """Some columns of one chunk, in their order, with the ids of candidates' tasks if asked for. Raises
+        UnusableLogError where it cannot be read."""
 
 
 class TableSource:
@@ -67,6 +67,15 @@ class TableSource:
         return self._table.select(list(columns)).slice(chunk * self._rows, self._rows)
 
 
+class _Group(NamedTuple):
+    """A row group of a file, and the paths of the file's leaves."""
+
+    path: Path
+    file: pq.ParquetFile
+    group: int
+    leaves: list[str]
+
+
 class ParquetSource:
     """Parquet files of one schema, read by row group; only what is asked for is decoded.
 
@@ -74,7 +83,7 @@ class ParquetSource:
     """
 
     def __init__(self, paths: Sequence[Path], name: str) -> None:
-        self._groups: list[tuple[Path, pq.ParquetFile, int]] = []
+        self._groups: list[_Group] = []
         first: pa.Schema | None = None
         for path in paths:
             file = _open(path)
@@ -83,7 +92,8 @@ class ParquetSource:
             if first is not None and not schema.equals(first):
                 raise UnusableLogError(f"{path}: its columns are not those of {paths[0]}; a log has one schema")
             first = schema
-            self._groups += [(path, file, group) for group in range(file.metadata.num_row_groups)]
+            leaves = [file.schema.column(i).path for i in range(len(file.schema))]
+            self._groups += [_Group(path, file, group, leaves) for group in range(file.metadata.num_row_groups)]
         if first is None:
             raise UnusableLogError(f"there is no file of {name}")
         self._empty = first.empty_table()
@@ -97,9 +107,9 @@ class ParquetSource:
         """Some columns of one row group."""
         if not self._groups:
             return self._empty.select(list(columns))
-        path, file, group = self._groups[chunk]
+        path, file, group, leaves = self._groups[chunk]
         try:
-            return file.read_row_group(group, columns=_leaves(file, columns, ids))
+            return file.read_row_group(group, columns=_wanted_leaves(leaves, columns, ids)).select(list(columns))
         except (pa.ArrowException, OSError) as error:
             raise UnusableLogError(f"{path}: row group {group} is damaged: {_first_line(error)}") from error
 
@@ -134,6 +144,8 @@ def _fits(kind: pa.DataType, wanted: str) -> bool:
 
 
 _STRUCT = ("source", "is_overdue", "task_age_days", "priority")
+_FEW = ("policy", "user_id", "policy_hash", "kind", "reaction")
+"""Texts of which there are few different ones."""
 _KINDS = {
     **dict.fromkeys(("policy", "user_id", "kind", "reaction", "source", "policy_hash", "decision_id"), "text"),
     **dict.fromkeys(("replicate", "t", "hour", "day", "chosen", "seq", "t_decided", "t_now"), "whole number"),
@@ -149,8 +161,14 @@ def _number(kind: pa.DataType) -> bool:
     return bool(pa.types.is_floating(kind) or pa.types.is_integer(kind) or pa.types.is_null(kind))
 
 
+def _text(kind: pa.DataType) -> bool:
+    if pa.types.is_dictionary(kind):
+        return _text(kind.value_type)
+    return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_null(kind))
+
+
 _TESTS: Mapping[str, Callable[[pa.DataType], bool]] = {
-    "text": lambda kind: pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_null(kind),
+    "text": _text,
     "whole number": lambda kind: pa.types.is_integer(kind) or pa.types.is_null(kind),
     "true or false": lambda kind: pa.types.is_boolean(kind) or pa.types.is_null(kind),
     "time": lambda kind: pa.types.is_timestamp(kind) or pa.types.is_null(kind),
@@ -161,22 +179,20 @@ _TESTS: Mapping[str, Callable[[pa.DataType], bool]] = {
 
 def _open(path: Path) -> pq.ParquetFile:
     try:
-        return pq.ParquetFile(path)
+        metadata = pq.read_metadata(path)
+        few = [name for i in range(metadata.num_columns) if (name := metadata.schema.column(i).path) in _FEW]
+        return pq.ParquetFile(path, metadata=metadata, read_dictionary=few)
     except FileNotFoundError as error:
         raise UnusableLogError(f"{path}: is missing") from error
     except (pa.ArrowException, OSError) as error:
         raise UnusableLogError(f"{path}: is not a readable Parquet file: {_first_line(error)}") from error
 
 
-def _leaves(file: pq.ParquetFile, columns: Sequence[str], ids: bool) -> list[str]:
-    """The paths of the leaves to decode: of candidates, only the fields that are judged."""
-    leaves = (*_STRUCT, "task_id") if ids else _STRUCT
-    paths = (file.schema.column(i).path for i in range(len(file.schema)))
-    return [
-        path
-        for path in paths
-        if (root := path.split(".")[0]) in columns and (root != "candidates" or path.split(".")[-1] in leaves)
-    ]
+def _wanted_leaves(leaves: Sequence[str], columns: Sequence[str], ids: bool) -> list[str]:
+    """The leaves to decode: of candidates, only the fields that are judged."""
+    fields = (*_STRUCT, "task_id") if ids else _STRUCT
+    parts = [(leaf, leaf.split(".")) for leaf in leaves]
+    return [leaf for leaf, at in parts if at[0] in columns and (at[0] != "candidates" or at[-1] in fields)]
 
 
 def _first_line(error: Exception) -> str:

@@ -24,15 +24,16 @@ _TOGETHER = 32
 """Chunks that are sorted together before they are spilled."""
 
 
-def shard_tables(index: Index, place: I64, cuts: I64) -> Iterator[pa.Table]:
+def shard_tables(index: Index, place: I64, cuts: I64, ids: bool) -> Iterator[pa.Table]:
     """Yields one table for each shard, with a column `lane` that counts within it.
 
-    `place` (lanes,) orders the lanes; shard i has the lanes at places cuts[i] to cuts[i + 1].
+    `place` (lanes,) orders the lanes, and is -1 for those that are left out; shard i has the lanes at places cuts[i] to
+    cuts[i + 1]. `ids` asks for the ids of candidates' tasks.
     """
     shards = [_shards(lanes, place, cuts) for lanes in index.lanes]
     reads = sum(len(np.unique(shard[shard >= 0])) for shard in shards)
     spilled = reads > _REREADS * len(shards) + len(cuts)
-    tables = _through_files(index, shards, len(cuts) - 1) if spilled else _direct(index, shards, len(cuts) - 1)
+    tables = (_through_files if spilled else _direct)(index, shards, len(cuts) - 1, ids)
     at = np.concatenate([*index.lanes, np.zeros(0, np.int32)])
     for table, first in zip(tables, cuts[:-1].tolist(), strict=True):
         yield table.append_column("lane", pa.array(place[at[table["row"].to_numpy()]] - first))
@@ -40,40 +41,39 @@ def shard_tables(index: Index, place: I64, cuts: I64) -> Iterator[pa.Table]:
 
 def _shards(lanes: I32, place: I64, cuts: I64) -> I32:
     """The shard of each row; -1 where it is about nobody."""
-    shard = np.searchsorted(cuts, place[np.maximum(lanes, 0)], "right") - 1
-    return np.where(lanes >= 0, shard, -1).astype(np.int32)
+    of = np.searchsorted(cuts, place, "right") - 1  # each lane's shard; -1 for those left out
+    return np.where(lanes >= 0, of[lanes], -1).astype(np.int32)
 
 
-def _direct(index: Index, shards: list[I32], count: int) -> Iterator[pa.Table]:
+def _direct(index: Index, shards: list[I32], count: int, ids: bool) -> Iterator[pa.Table]:
     holds: list[list[int]] = [[] for _ in range(count)]
     for chunk, shard in enumerate(shards):
         for i in np.unique(shard[shard >= 0]).tolist():
             holds[i].append(chunk)
     for i, chunks in enumerate(holds):
-        parts = [_of_shard(index, chunk, shards[chunk] == i) for chunk in chunks]
-        yield pa.concat_tables(parts) if parts else index.empty()
+        parts = [_of_shard(index.read(chunk, ids), shards[chunk] == i) for chunk in chunks]
+        yield pa.concat_tables(parts) if parts else index.empty(ids)
 
 
-def _of_shard(index: Index, chunk: int, own: Bool) -> pa.Table:
-    table = index.read(chunk)
+def _of_shard(table: pa.Table, own: Bool) -> pa.Table:
     return table if own.all() else table.filter(pa.array(own))
 
 
-def _through_files(index: Index, shards: list[I32], count: int) -> Iterator[pa.Table]:
+def _through_files(index: Index, shards: list[I32], count: int, ids: bool) -> Iterator[pa.Table]:
     """Sorts some chunks at a time by shard into files, then reads the files back shard by shard."""
     with tempfile.TemporaryDirectory(prefix="oo-sim-audit-") as directory:
         files: list[list[Path]] = [[] for _ in range(count)]
         for first in range(0, len(shards), _TOGETHER):
             chunks = range(first, min(first + _TOGETHER, len(shards)))
             shard = np.concatenate([shards[chunk] for chunk in chunks])
-            table = pa.concat_tables([index.read(chunk) for chunk in chunks])
+            table = pa.concat_tables([index.read(chunk, ids) for chunk in chunks])
             table = table.take(pa.array(np.argsort(shard, kind="stable")))
             edges = np.searchsorted(np.sort(shard), np.arange(count + 1))
             for i in np.flatnonzero(np.diff(edges)).tolist():
                 files[i].append(Path(directory) / f"{i}-{first}.arrow")
                 _write(files[i][-1], table.slice(edges[i], edges[i + 1] - edges[i]))
         for paths in files:
-            yield pa.concat_tables([_read(path) for path in paths]) if paths else index.empty()
+            yield pa.concat_tables([_read(path) for path in paths]) if paths else index.empty(ids)
 
 
 def _write(path: Path, table: pa.Table) -> None:
