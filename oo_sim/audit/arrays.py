@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Iterator
 from typing import TypeAlias
 
 import numpy as np
@@ -23,3 +25,24 @@ def differs(logged: F64, derived: F64) -> Bool:
     np.maximum(limit, 1.0, out=limit)
     limit *= TOLERANCE
     return np.asarray(~(np.abs(gap, out=gap) <= limit))
+
+
+def anywhere(wrong: Bool) -> Bool:
+    """Which of n rows are wrong anywhere, of (..., n)."""
+    return np.asarray(wrong.reshape(math.prod(wrong.shape[:-1]), wrong.shape[-1]).any(axis=0))
+
+
+def blocks(n: int, size: int = 4096) -> Iterator[slice]:
+    """All of n rows, so few at a time that what is made of them stays in the caches."""
+    for first in range(0, n, size):
+        yield slice(first, min(first + size, n))
+
+
+def first_highest(values: F64) -> I64:
+    """Which of K values, of (K, n), is the first of the highest."""
+    top, index = values[0].copy(), np.zeros(values.shape[1], np.int64)
+    for k in range(1, len(values)):
+        better = values[k] > top
+        np.copyto(top, values[k], where=better)
+        index[better] = k
+    return index

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from oo_sim.audit import philox
-from oo_sim.audit.arrays import F64, I64, TOLERANCE, U64, Bool, differs
+from oo_sim.audit.arrays import F64, I64, TOLERANCE, U64, Bool, anywhere, blocks, differs
 from oo_sim.audit.columns import among, is_null
 from oo_sim.audit.features import derive, plausible
 from oo_sim.audit.report import Finding
@@ -21,8 +21,8 @@ _ROUNDING = 1e-12
 
 def order(d: Decisions, complete: Bool) -> Finding:
     """Decision numbers count 0, 1, 2 ... in every lane; rows of lanes that lost some are not `complete`."""
-    first = np.r_[True, d.lane[1:] != d.lane[:-1]] if len(d.t) else np.zeros(0, np.bool_)
-    due = np.where(first, 0, np.r_[0, d.t[:-1] + 1][: len(d.t)])
+    before = d.before()
+    due = np.where(before >= 0, d.t[before] + 1, 0) if len(d.t) else d.t
     return Finding("order", complete, d.t != due, lambda i: d.t[i], lambda i: f"{due[i]}, the user's next")
 
 
@@ -45,19 +45,29 @@ def learning_order(m: Learnings, complete: Bool) -> Finding:
 
 def features(d: Decisions, names: tuple[str, ...]) -> Finding:
     """The logged vectors follow from the raw columns."""
-    x = derive(names, d.hour, d.day, d.is_overdue, d.age, d.priority, d.is_llm)
-    wrong = differs(d.x, x) & d.standing[:, :, None]
+    wrong = np.zeros(len(d.t), np.bool_)
+    for part in blocks(len(d.t)):
+        cells = d.is_overdue[:, part], d.age[:, part], d.priority[:, part], d.is_llm[:, part]
+        x = derive(names, d.hour[part], d.day[part], *cells)
+        wrong[part] = anywhere(differs(d.x[:, :, part], x) & d.standing[:, None, part])
 
-    def first(i: int) -> tuple[int, int]:
-        candidate, feature = np.argwhere(wrong[i])[0]
-        return int(candidate), int(feature)
+    def first(i: int) -> tuple[tuple[int, int], float]:
+        one = slice(i, i + 1)
+        cells = d.is_overdue[:, one], d.age[:, one], d.priority[:, one], d.is_llm[:, one]
+        x = derive(names, d.hour[one], d.day[one], *cells)[:, :, 0]
+        candidate, feature = np.argwhere(differs(d.x[:, :, i], x) & d.standing[:, None, i])[0]
+        return (int(candidate), int(feature)), float(x[candidate, feature])
+
+    def logged(i: int) -> str:
+        (candidate, feature), _ = first(i)
+        return f"{names[feature]} {d.x[candidate, feature, i]:.17g} of candidate {candidate}"
 
     return Finding(
         "features",
         np.ones(len(d.t), np.bool_),
-        np.asarray(wrong.any(axis=(1, 2))),
-        lambda i: f"{names[first(i)[1]]} {d.x[i][first(i)]:.17g} of candidate {first(i)[0]}",
-        lambda i: f"{x[i][first(i)]:.17g} at hour {d.hour[i]}, day {d.day[i]}",
+        wrong,
+        logged,
+        lambda i: f"{first(i)[1]:.17g} at hour {d.hour[i]}, day {d.day[i]}",
     )
 
 
@@ -67,17 +77,18 @@ def learned(m: Learnings, d: Decisions, names: tuple[str, ...] | None, complete:
     A served reward that names no decision brings its own hour, so that its vector need only be one that some hour and
     candidate give.
     """
-    at = _find(d, m.lane, m.t_decided)
+    at = d.find(m.lane, m.t_decided)
     known = at >= 0
-    own = np.zeros_like(m.x)
-    own[known] = d.x[at[known], d.chosen[at[known]]]
+    own = np.where(known, d.x[d.chosen[at], :, at].T, 0.0) if len(d.t) else np.zeros_like(m.x)
+    wrong = ~known | anywhere(differs(m.x, own)) | _again(m)
     loose = m.served & (m.t_decided < 0)
-    wrong = np.where(loose, ~plausible(names or (), m.x), ~known | differs(m.x, own).any(axis=1) | _again(m))
+    if loose.any():
+        wrong = np.where(loose, ~plausible(names or (), m.x), wrong)
     return Finding(
         "learned",
         ~m.reset & (loose | complete),
         wrong,
-        lambda i: m.x[i],
+        lambda i: m.x[:, i],
         lambda i: _own(i, m, own, known),
     )
 
@@ -87,8 +98,8 @@ def _own(i: int, m: Learnings, own: F64, known: Bool) -> object:
         return "a vector that an hour, a day and a candidate can give"
     if not known[i]:
         return f"nothing: there is no decision {m.t_decided[i] + 1} (t={m.t_decided[i]})"
-    same = not differs(m.x[i], own[i]).any()
-    return "learned once only" if same else own[i]
+    same = not differs(m.x[:, i], own[:, i]).any()
+    return "learned once only" if same else own[:, i]
 
 
 def _again(m: Learnings) -> Bool:
@@ -117,7 +128,7 @@ def ids(d: Decisions, hashes: Collection[str]) -> Finding:
 
 def learned_ids(m: Learnings, d: Decisions, complete: Bool) -> Finding:
     """What was learned names the id of the decision that it belongs to."""
-    at = _find(d, m.lane, m.t_decided)
+    at = d.find(m.lane, m.t_decided)
     known = at >= 0
     due = d.ids.take(pa.array(np.where(known, at, 0), mask=~known)) if len(d.ids) else pa.nulls(len(at), pa.string())
     same = pc.fill_null(pc.equal(due, m.ids), False).to_numpy(zero_copy_only=False)
@@ -135,9 +146,8 @@ def learned_ids(m: Learnings, d: Decisions, complete: Bool) -> Finding:
 def times(d: Decisions, m: Learnings) -> Iterator[tuple[Finding, bool]]:
     """Served rows stand in the order of time: a user's decisions, what the user's model learned, and each lesson after
     the decision that was the latest then and before the next. Whether a finding is about learnings comes with it."""
-    n = np.arange(len(d.t))
-    before = np.maximum(n - 1, 0)
-    follows = (n > 0) & (d.lane == d.lane[before]) & d.served & d.served[before]
+    before = d.before()
+    follows = (before >= 0) & d.served & d.served[before] if len(d.t) else np.zeros(0, np.bool_)
     yield (
         Finding(
             "time",
@@ -152,7 +162,7 @@ def times(d: Decisions, m: Learnings) -> Iterator[tuple[Finding, bool]]:
     last = np.maximum(k - 1, 0)
     same = (k > 0) & (m.lane == m.lane[last]) & m.served & m.served[last]
     back = same & (m.ts < m.ts[last])
-    now, after = _find(d, m.lane, m.t_now), _find(d, m.lane, m.t_now + 1)
+    now, after = d.find(m.lane, m.t_now), d.find(m.lane, m.t_now + 1)
     early = (now >= 0) & m.served & d.served[now] & (m.ts < d.ts[now]) if len(d.t) else np.zeros(len(k), np.bool_)
     late = (after >= 0) & m.served & d.served[after] & (m.ts > d.ts[after]) if len(d.t) else np.zeros(len(k), np.bool_)
     yield (
@@ -188,29 +198,25 @@ def draw(d: Decisions, seed: int, replicate: I64, users: U64, share: tuple[F64, 
     `replicate` and `users` (hashed) are those of each row; `share` is the probability (n,) of being drawn
     by exploration, for the candidate chosen, and where it is known (n,).
     """
-    u = philox.uniforms(seed, replicate, users, d.t, philox.DECIDE, 2)
+    u = np.empty((2, len(d.t)))
+    due, wrong = np.empty(len(d.t), np.int64), np.empty(len(d.t), np.bool_)
     judged = d.has_probs
-    sums = np.cumsum(np.where(judged[:, None], d.probs, 0.0), axis=1)
-    last = d.probs.shape[1] - 1 - np.argmax((d.probs > 0.0)[:, ::-1], axis=1)
-
-    def pick(uniform: F64) -> I64:
-        return np.asarray(np.minimum((sums <= uniform[:, None]).sum(axis=1), last))
-
-    low, high = pick(u[0] - _ROUNDING), pick(u[0] + _ROUNDING)
-    due = pick(u[0])
+    for part in blocks(len(d.t)):
+        u[:, part] = philox.uniforms(seed, replicate[part], users[part], d.t[part], philox.DECIDE, 2)
+        due[part], wrong[part] = _picked(np.where(judged[part], d.probs[:, part], 0.0), u[0, part], d.chosen[part])
     yield Finding(
         "draw",
         judged,
-        (d.chosen != due) & (d.chosen != low) & (d.chosen != high),
+        wrong,
         lambda i: f"candidate {d.chosen[i]}",
         lambda i: f"candidate {due[i]} at uniform {u[0, i]:.17g}",
     )
     if share is None:
         return
-    own = np.where(judged, d.probs[np.arange(len(d.t)), d.chosen], d.propensity)
-    part, known = share
-    flag = u[1] * own < part
-    sure = np.abs(u[1] * own - part) > _ROUNDING + TOLERANCE * part
+    own = np.where(judged, d.of_chosen(d.probs), d.propensity)
+    exploring, known = share
+    flag = u[1] * own < exploring
+    sure = np.abs(u[1] * own - exploring) > _ROUNDING + TOLERANCE * exploring
     yield Finding(
         "explored",
         known & ~np.isnan(own),
@@ -220,6 +226,21 @@ def draw(d: Decisions, seed: int, replicate: I64, users: U64, share: tuple[F64, 
     )
 
 
+def _picked(probs: F64, uniform: F64, chosen: I64) -> tuple[I64, Bool]:
+    """The candidate (n,) that the uniform picks by cumulative probabilities (K, n), and whether another was `chosen`
+    than it, or its neighbours within rounding, may be."""
+    sums, low, due, high = np.zeros(len(uniform)), *(np.zeros(len(uniform), np.int64) for _ in range(3))
+    last = np.zeros(len(uniform), np.int64)
+    for k, p in enumerate(probs):
+        sums = sums + p
+        low += sums <= uniform - _ROUNDING
+        due += sums <= uniform
+        high += sums <= uniform + _ROUNDING
+        last[p > 0.0] = k
+    low, due, high = (np.minimum(picked, last) for picked in (low, due, high))
+    return due, np.asarray((chosen != due) & (chosen != low) & (chosen != high))
+
+
 def _flag(value: int) -> str:
     return {-1: "null", 0: "not explored", 1: "explored"}[value]
 
@@ -227,25 +248,16 @@ def _flag(value: int) -> str:
 def sums(d: Decisions) -> Iterator[Finding]:
     """Probabilities sum to 1, and the propensity is that of the candidate chosen."""
     judged = d.has_probs
-    total = np.where(judged[:, None], d.probs, 0.0).sum(axis=1)
+    total = d.probs.sum(axis=0)
     yield Finding(
         "probs", judged, np.abs(total - 1.0) > TOLERANCE, lambda i: f"a sum of {total[i]:.17g}", lambda i: "1"
     )
-    own = d.probs[np.arange(len(d.t)), d.chosen]
+    own = d.of_chosen(d.probs)
     yield Finding("propensity", judged, differs(d.propensity, own), lambda i: d.propensity[i], lambda i: float(own[i]))
 
 
 def best(d: Decisions) -> Finding:
     """The oracle serves the highest true expected reward, and the vectors it saw are those rewards."""
-    seen = d.x[np.arange(len(d.t)), d.chosen, 0]
+    seen = d.of_chosen(d.x[:, 0])
     wrong = differs(d.expected, d.best) | differs(seen, d.expected)
     return Finding("best", np.ones(len(d.t), np.bool_), wrong, lambda i: d.expected[i], lambda i: float(d.best[i]))
-
-
-def _find(d: Decisions, lane: I64, t: I64) -> I64:
-    """Where in `d` the decisions (lane, t) stand; -1 where they do not."""
-    if len(d.t) == 0:
-        return np.full(len(lane), -1)
-    keys, wanted = d.lane << 32 | (d.t + 1), lane << 32 | (t + 1)
-    at = np.minimum(np.searchsorted(keys, wanted), len(keys) - 1)
-    return np.where((keys[at] == wanted) & (t >= 0), at, -1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Collection
 from typing import Any, TypeVar
 
@@ -13,22 +14,34 @@ from oo_sim.audit.arrays import F64, I64, Bool
 
 WILD = 1e6
 """Above this size no feature or reward is believed."""
+_BLOCK = 512
 T = TypeVar("T")
 
 
 def whole(column: pa.ChunkedArray | pa.Array) -> pa.Array:
     """The column in one piece."""
-    return column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
+    if isinstance(column, pa.Array):
+        return column
+    return column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()
 
 
 def ints(column: pa.Array) -> I64:
     """Integers; -1 where null."""
-    return np.asarray(pc.fill_null(column.cast(pa.int64(), safe=False), -1).to_numpy(zero_copy_only=False))
+    if pa.types.is_boolean(column.type) or column.null_count:
+        column = pc.fill_null(column.cast(pa.int64(), safe=False), -1)
+    return np.asarray(column.to_numpy(zero_copy_only=False)).astype(np.int64, copy=False)
+
+
+def truths(column: pa.Array) -> Bool:
+    """Which values are true; null is not."""
+    return np.asarray(pc.fill_null(column.cast(pa.bool_()), False).to_numpy(zero_copy_only=False), np.bool_)
 
 
 def floats(column: pa.Array) -> F64:
     """Numbers, truths or nulls as float64; null becomes nan."""
-    return np.asarray(column.cast(pa.float64(), safe=False).to_numpy(zero_copy_only=False), np.float64)
+    if pa.types.is_boolean(column.type) or column.null_count:
+        column = column.cast(pa.float64(), safe=False)
+    return np.asarray(column.to_numpy(zero_copy_only=False), np.float64)
 
 
 def is_null(column: pa.Array) -> Bool:
@@ -41,7 +54,7 @@ def is_null(column: pa.Array) -> Bool:
 def coded(column: pa.Array) -> tuple[I64, list[Any]]:
     """Values as places in the list of those that there are; -1 where null."""
     encoded = column if pa.types.is_dictionary(column.type) else column.dictionary_encode()
-    return ints(encoded.indices), encoded.dictionary.to_pylist()
+    return ints(encoded.indices.cast(pa.int64())), encoded.dictionary.to_pylist()
 
 
 def looked_up(column: pa.Array, values: Callable[[Any], float]) -> F64:
@@ -62,14 +75,24 @@ def lengths(column: pa.Array) -> I64:
     return found
 
 
-def spread(values: F64 | Bool, standing: Bool) -> Any:
-    """Values of all standing candidates, in order, as (n, K, ...), zeros where none stands."""
+def lanes_last(values: F64 | Bool, order: I64) -> Any:
+    """Rows (n, ...) as (..., n), in an order: some hundred rows at a time, few enough for the caches."""
+    flat = values.reshape(len(values), math.prod(values.shape[1:]))
+    out = np.empty((flat.shape[1], len(order)), values.dtype)
+    for i in range(0, len(order), _BLOCK):
+        out[:, i : i + _BLOCK] = flat[order[i : i + _BLOCK]].T
+    return out.reshape(*values.shape[1:], len(order))
+
+
+def spread(values: F64 | Bool, standing: Bool, order: I64) -> Any:
+    """Values of all standing candidates, row by row, as (K, ..., n) in an order, zeros where none stands. `standing`
+    (n, K) is by the rows."""
     shape = (*standing.shape, *values.shape[1:])
     if len(values) == standing.size:
-        return values.reshape(shape)
+        return lanes_last(values.reshape(shape), order)
     out = np.zeros(shape, values.dtype)
     out[standing] = values
-    return out
+    return lanes_last(out, order)
 
 
 class Columns:
@@ -136,11 +159,16 @@ class Columns:
         return self._once("flat", name, make)
 
     def field(self, name: str, field: str) -> pa.Array | None:
-        """A field of all structs in a column of lists of them; None where there is none."""
+        """A field of all structs in a column of lists of them, texts as dictionaries; None where there is none."""
         structs = self.inside(name)
         if structs.type.get_field_index(field) < 0:
             return None
-        return self._once(f"field {field}", name, lambda: pc.struct_field(structs, field))
+
+        def make() -> pa.Array:
+            found = pc.struct_field(structs, field)
+            return found.dictionary_encode() if pa.types.is_string(found.type) else found
+
+        return self._once(f"field {field}", name, make)
 
     def holding(self, name: str, wrong: Bool) -> Bool:
         """Which rows' lists hold an item that is wrong."""
@@ -165,15 +193,23 @@ class Columns:
         inner = self.inner_lengths(name)
         return int(max(inner[0], 0)) if len(inner) else 0
 
-    def order(self, by: str) -> I64:
-        """The rows by lane and then by a number."""
-        return self._once("order", by, lambda: np.lexsort((self.ints(by), self.ints("lane"))))
+    def order(self, first: str, second: str) -> I64:
+        """The rows by one number and then by another, both at least -1."""
 
-    def repeated(self, by: str) -> Bool:
-        """The second and later rows of the same lane and number."""
-        lane, number, order = self.ints("lane"), self.ints(by), self.order(by)
-        same = np.zeros(len(lane), np.bool_)
-        same[order[1:]] = (np.diff(lane[order]) == 0) & (np.diff(number[order]) == 0)
+        def make() -> I64:
+            one, other = self.ints(first), self.ints(second)
+            if len(one) == 0 or max(one.max(), other.max()) >= 1 << 31:
+                return np.lexsort((other, one))
+            keys = one << 32 | (other + 1)
+            return np.arange(len(keys)) if (keys[1:] >= keys[:-1]).all() else np.argsort(keys, kind="stable")
+
+        return self._once("order", f"{first} {second}", make)
+
+    def repeated(self, first: str, second: str) -> Bool:
+        """The second and later rows of the same two numbers."""
+        one, other, order = self.ints(first), self.ints(second), self.order(first, second)
+        same = np.zeros(len(one), np.bool_)
+        same[order[1:]] = (np.diff(one[order]) == 0) & (np.diff(other[order]) == 0)
         return same
 
     def _once(self, what: str, name: str, make: Callable[[], T]) -> T:

@@ -13,7 +13,7 @@ import math
 
 import numpy as np
 
-from oo_sim.audit.arrays import F64, I64, Bool
+from oo_sim.audit.arrays import F64, I64, Bool, first_highest
 from oo_sim.audit.report import Finding
 from oo_sim.audit.rows import Decisions
 
@@ -38,8 +38,8 @@ class Evidence:
         """Two findings of one more shard; wrong is the row, if any, at which the evidence passes 1/alpha."""
         steps = np.zeros((len(d.t), len(_ODDS))), np.zeros((len(d.t), len(self._choice)))
         judged = d.has_probs
-        greedy = np.argmax(np.where(judged[:, None], d.probs, 0.0), axis=1)
-        rest = 1.0 - d.probs[np.arange(len(d.t)), greedy]
+        greedy = first_highest(d.probs)
+        rest = 1.0 - d.probs[greedy, np.arange(len(d.t))]
         open_ = judged & (rest > 1e-9)
         away = open_ & (d.chosen != greedy)
         steps[0][open_] = _rate_steps(rest[open_], away[open_])
@@ -77,10 +77,10 @@ def _rate_steps(rest: F64, away: Bool) -> F64:
 def _choice_steps(d: Decisions, away: Bool, greedy: I64) -> F64:
     """Log likelihood ratios of which candidate was explored, given that one was."""
     rows = np.flatnonzero(away)
-    p = d.probs[rows].copy()
+    p = d.probs[:, rows].T
     p[np.arange(len(rows)), greedy[rows]] = 0.0
     p /= p.sum(axis=1)[:, None]
-    count = d.standing[rows].sum(axis=1)[:, None]
+    count = d.standing[:, rows].sum(axis=0)[:, None]
     place = np.arange(p.shape[1]) / np.maximum(count - 1, 1)
     weights = [np.exp(tilt * (place - 0.5)) for tilt in _TILTS]
     weights += [np.where(place == end, 0.05, 1.0) for end in (0.0, 1.0)]  # the first, or last, hardly ever

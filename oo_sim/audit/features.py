@@ -23,9 +23,9 @@ def derivable(names: Sequence[str]) -> bool:
 
 
 def derive(names: Sequence[str], hour: I64, day: I64, is_overdue: Bool, age: F64, priority: F64, is_llm: Bool) -> F64:
-    """The features `names` of n decisions over K candidates, x (n, K, d).
+    """The features `names` of n decisions over K candidates, x (K, d, n).
 
-    `hour` and `day` are (n,), the others (n, K); age in days since the due date, priority 1 to 4.
+    `hour` and `day` are (n,), the others (K, n); age in days since the due date, priority 1 to 4.
     """
     columns = _clock(hour, day) | {
         "is_overdue": is_overdue.astype(np.float64),
@@ -33,27 +33,28 @@ def derive(names: Sequence[str], hour: I64, day: I64, is_overdue: Bool, age: F64
         "priority": (priority - 1.0) / 3.0,
         "is_llm": is_llm.astype(np.float64),
     }
-    x = np.ones((*age.shape, len(names)))
+    K, n = age.shape
+    x = np.empty((K, len(names), n))
     for j, name in enumerate(names):
-        for part in name.split("*"):
-            x[:, :, j] *= columns[part]
+        first, _, second = name.partition("*")
+        x[:, j] = columns[first] * columns[second] if second else columns[first]
     return x
 
 
 def _clock(hour: I64, day: I64) -> dict[str, F64]:
-    turn, week = 2.0 * np.pi * hour[:, None] / 24.0, 2.0 * np.pi * day[:, None] / 7.0
+    turn, week = 2.0 * np.pi * np.arange(24) / 24.0, 2.0 * np.pi * np.arange(7) / 7.0
     return {
-        "hour_sin": np.sin(turn),
-        "hour_cos": np.cos(turn),
-        "dow_sin": np.sin(week),
-        "dow_cos": np.cos(week),
+        "hour_sin": np.sin(turn)[hour],
+        "hour_cos": np.cos(turn)[hour],
+        "dow_sin": np.sin(week)[day],
+        "dow_cos": np.cos(week)[day],
     }
 
 
 def plausible(names: Sequence[str], x: F64) -> Bool:
-    """Which vectors `x` (n, d) some hour, day and candidate can give; other names are not judged."""
-    column = {name: x[:, j] for j, name in enumerate(names)}
-    fine = np.ones(len(x), np.bool_)
+    """Which vectors `x` (d, n) some hour, day and candidate can give; other names are not judged."""
+    column = {name: x[j] for j, name in enumerate(names)}
+    fine = np.ones(x.shape[1], np.bool_)
     for sine, cosine, steps in (("hour_sin", "hour_cos", 24), ("dow_sin", "dow_cos", 7)):
         if sine in column and cosine in column:
             fine &= _on_grid(column[sine], column[cosine], steps)

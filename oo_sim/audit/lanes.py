@@ -50,6 +50,15 @@ class Index:
             total += np.bincount(chunk[chunk >= 0], minlength=lanes)
         return total
 
+    def ends(self, lanes: int) -> tuple[I64, I64]:
+        """The first and the last row of each lane; a lane without any has its first after all rows, its last before."""
+        first, last = np.full(lanes, self.starts[-1]), np.full(lanes, -1)
+        for start, chunk in zip(reversed(self.starts[:-1]), reversed(self.lanes), strict=True):
+            own = np.flatnonzero(chunk >= 0)
+            first[chunk[own[::-1]]] = own[::-1] + start
+            np.maximum.at(last, chunk[own], own + start)
+        return first, last
+
     def empty(self, ids: bool) -> pa.Table:
         """No rows, in the columns of `read`."""
         return self.read(0, ids).slice(0, 0)

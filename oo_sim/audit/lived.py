@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from oo_sim.audit.arrays import F64, I64, Bool, differs
+from oo_sim.audit.arrays import F64, I64, Bool, anywhere, differs
 from oo_sim.audit.report import Finding, Rows
 from oo_sim.audit.rows import Decisions, Learnings
 from oo_sim.audit.worlds import REACTIONS, REWARDS, Answer, Lanes, Offer, world_of
@@ -21,7 +21,7 @@ class Lived(NamedTuple):
     round: I64
     hour: I64
     day: I64
-    standing: Bool  # (N, K)
+    standing: Bool  # (K, N)
     is_overdue: Bool
     age: F64
     priority: F64
@@ -41,15 +41,15 @@ class Lived(NamedTuple):
 def lived(d: Decisions, scenario: Mapping[str, Any], lanes: Lanes, rounds: int) -> Lived:
     """The world of these lanes over all rounds, in which they chose what the log says."""
     world = world_of(scenario, lanes)
-    N, K, n = len(d.t), max(d.standing.shape[1], 1), lanes.n
+    N, K, n = len(d.t), max(d.standing.shape[0], 1), lanes.n
     K = max(K, len(world.offer(0).standing)) if n else K
     world = world_of(scenario, lanes)
     at = np.full((n, max(int(d.t.max(initial=0)) + 1, 1)), -1)
     at[d.lane, d.t] = np.arange(N)
     wide: list[Any] = [
-        np.zeros((N, K), kind) for kind in (np.bool_, np.bool_, np.float64, np.float64, np.bool_, np.int64)
+        np.zeros((K, N), kind) for kind in (np.bool_, np.bool_, np.float64, np.float64, np.bool_, np.int64)
     ]
-    expected, x = np.full((N, K), np.nan), None
+    expected, x = np.full((K, N), np.nan), None
     narrow = [np.full(N, -1) for _ in range(5)]
     reward, sure, missing = np.zeros(N), np.ones(N, np.bool_), np.full(n, -1)
     for r in range(rounds):
@@ -63,11 +63,11 @@ def lived(d: Decisions, scenario: Mapping[str, Any], lanes: Lanes, rounds: int) 
         who, rows = np.flatnonzero(decides), row[decides]
         chosen = np.zeros(n, np.int64)
         chosen[who] = np.minimum(d.chosen[rows], len(offer.standing) - 1)
-        answer = world.react(r, own, offer, chosen, decides)
+        answer = world.react(r, offer, chosen, decides)
         _put(wide, expected, rows, offer, who)
         if offer.x is not None:
-            x = np.full((N, K, offer.x.shape[1]), np.nan) if x is None else x
-            x[rows, : len(offer.x)] = offer.x[:, :, who].transpose(2, 0, 1)
+            x = np.full((K, offer.x.shape[1], N), np.nan) if x is None else x
+            x[: len(offer.x), :, rows] = offer.x[:, :, who]
         _answered(narrow, rows, r, rounds, offer, answer, who)
         reward[rows], sure[rows] = answer.reward[who], answer.sure[who]
     count = np.where(world.gone, np.bincount(d.lane[narrow[0] >= 0], minlength=n), np.iinfo(np.int64).max)
@@ -97,8 +97,8 @@ def lived(d: Decisions, scenario: Mapping[str, Any], lanes: Lanes, rounds: int) 
 def _put(wide: list[Any], expected: F64, rows: I64, offer: Offer, who: I64) -> None:
     columns = (offer.standing, offer.is_overdue, offer.age, offer.priority, offer.is_llm, offer.serial)
     for out, column in zip(wide, columns, strict=True):
-        out[rows, : len(column)] = column[:, who].T
-    expected[rows, : len(offer.expected)] = offer.expected[:, who].T
+        out[: len(column), rows] = column[:, who]
+    expected[: len(offer.expected), rows] = offer.expected[:, who]
 
 
 def _answered(narrow: list[I64], rows: I64, r: int, rounds: int, offer: Offer, answer: Answer, who: I64) -> None:
@@ -150,58 +150,58 @@ def _clock(d: Decisions, found: Lived, there: Bool) -> Finding:
 
 def _offer(d: Decisions, found: Lived, there: Bool) -> Finding:
     """The first cell of the candidates that differs."""
-    K = d.standing.shape[1]
-    both = found.standing[:, :K] & d.standing
+    K = len(d.standing)
+    both = found.standing[:K] & d.standing
     columns: dict[str, tuple[Any, Any, Bool]] = {
-        "is_overdue": (d.is_overdue, found.is_overdue[:, :K], d.is_overdue != found.is_overdue[:, :K]),
-        "task_age_days": (d.age, found.age[:, :K], differs(d.age, found.age[:, :K])),
-        "priority": (d.priority, found.priority[:, :K], d.priority != found.priority[:, :K]),
-        "is_llm": (d.is_llm, found.is_llm[:, :K], d.is_llm != found.is_llm[:, :K]),
+        "is_overdue": (d.is_overdue, found.is_overdue[:K], d.is_overdue != found.is_overdue[:K]),
+        "task_age_days": (d.age, found.age[:K], differs(d.age, found.age[:K])),
+        "priority": (d.priority, found.priority[:K], d.priority != found.priority[:K]),
+        "is_llm": (d.is_llm, found.is_llm[:K], d.is_llm != found.is_llm[:K]),
     }
     if d.task_ids is not None:
-        logged, due = _ids(d), _task_ids(found.serial[:, :K][both], both)
+        logged, due = _ids(d), _task_ids(found.serial[:K], both)
         columns["task_id"] = (logged, due, logged != due)
-    if found.x is not None and d.x.shape[1:] == found.x[:, :K].shape[1:]:
-        wrong = differs(d.x, found.x[:, :K])
-        columns["x"] = (d.x, found.x[:, :K], np.asarray(wrong.any(axis=2)))
-    counts = d.standing.sum(axis=1), found.standing.sum(axis=1)
+    if found.x is not None and d.x.shape == found.x[:K].shape:
+        wrong = np.asarray(differs(d.x, found.x[:K]).any(axis=1))
+        columns["x"] = (d.x.transpose(0, 2, 1), found.x[:K].transpose(0, 2, 1), wrong)
+    counts = d.standing.sum(axis=0), found.standing.sum(axis=0)
     uneven = counts[0] != counts[1]
     wrong_cells = {name: wrong & both for name, (_, _, wrong) in columns.items()}
-    wrong_rows = uneven | np.logical_or.reduce([wrong.any(axis=1) for wrong in wrong_cells.values()])
+    wrong_rows = uneven | np.logical_or.reduce([wrong.any(axis=0) for wrong in wrong_cells.values()])
 
     def say(i: int, side: int) -> str:
         if uneven[i]:
             return f"{counts[side][i]} candidates"
-        name, wrong = next((name, wrong) for name, wrong in wrong_cells.items() if wrong[i].any())
-        k = int(np.argmax(wrong[i]))
-        return f"{name} {columns[name][side][i, k]} of candidate {k}"
+        name, wrong = next((name, wrong) for name, wrong in wrong_cells.items() if wrong[:, i].any())
+        k = int(np.argmax(wrong[:, i]))
+        return f"{name} {columns[name][side][k, i]} of candidate {k}"
 
     return Finding("offer", there, wrong_rows, lambda i: say(i, 0), lambda i: say(i, 1))
 
 
 def _ids(d: Decisions) -> Any:
-    """The logged ids of candidates' tasks (N, K), empty where there are none."""
-    out = np.full(d.standing.shape, "", object)
+    """The logged ids of candidates' tasks (K, N), empty where there are none."""
+    out = np.full(d.standing.shape[::-1], "", object)
     assert d.task_ids is not None
-    out[d.standing] = np.array(pc.fill_null(d.task_ids, "").to_pylist(), object)
-    return out
+    out[d.standing.T] = np.array(pc.fill_null(d.task_ids, "").to_pylist(), object)
+    return out.T
 
 
 def _task_ids(serial: I64, both: Bool) -> Any:
     out = np.full(both.shape, "", object)
-    names = pc.binary_join_element_wise("task", pa.array(serial).cast(pa.string()), "-")
-    out[both] = np.array(pc.if_else(pa.array(serial >= 0), names, "").to_pylist(), object)
+    own = pa.array(serial[both])
+    names = pc.binary_join_element_wise("task", own.cast(pa.string()), "-")
+    out[both] = np.array(pc.if_else(pc.greater_equal(own, 0), names, "").to_pylist(), object)
     return out
 
 
 def _truth(d: Decisions, found: Lived, there: Bool, oracle: bool) -> Finding:
-    rows = np.arange(len(d.t))
-    own = found.expected[rows, np.minimum(d.chosen, found.expected.shape[1] - 1)]
-    best = np.where(found.standing, found.expected, -np.inf).max(axis=1, initial=-np.inf)
+    own = d.of_chosen(found.expected)
+    best = np.where(found.standing, found.expected, -np.inf).max(axis=0, initial=-np.inf)
     wrong = differs(d.expected, own) | differs(d.best, best)
     if oracle:
-        K = d.standing.shape[1]
-        wrong |= (differs(d.x[:, :, 0], found.expected[:, :K]) & d.standing & found.standing[:, :K]).any(axis=1)
+        K = len(d.standing)
+        wrong |= anywhere(differs(d.x[:, 0], found.expected[:K]) & d.standing & found.standing[:K])
     return Finding(
         "truth",
         there,
@@ -213,13 +213,10 @@ def _truth(d: Decisions, found: Lived, there: Bool, oracle: bool) -> Finding:
 
 def _reactions(d: Decisions, m: Learnings, found: Lived, there: Bool) -> Iterator[tuple[Finding, bool]]:
     """What users said, whether and when it was learned, and in which order."""
-    keys = d.lane << 32 | d.t
-    wanted = m.lane << 32 | np.maximum(m.t_decided, 0)
-    at = np.minimum(np.searchsorted(keys, wanted), max(len(keys) - 1, 0))
-    known = (m.t_decided >= 0) & (keys[at] == wanted) if len(keys) else np.zeros(len(at), np.bool_)
-    known = known & ~m.reset
+    at = d.find(m.lane, m.t_decided)
+    known = (at >= 0) & ~m.reset
     at = np.where(known, at, 0)
-    judged = known & there[at] if len(keys) else known
+    judged = known & there[at] if len(d.t) else known
     code, due = found.reaction[at], found.arrives[at]
     worth = np.where(code >= 0, REWARDS[code], np.nan)
     other = np.where(np.isnan(worth), ~np.isnan(m.reaction), m.reaction != worth) | differs(m.reward, found.reward[at])
@@ -282,6 +279,6 @@ def _when(found: Lived, i: int) -> str:
 
 def picked(users: int, some: int) -> Callable[[str], bool]:
     """Which of `users` simulated users are looked at: the first and the last, where faults of an end would show."""
-    half = some // 2
-    names = {f"user-{j}" for j in (*range(min(half, users)), *range(max(users - half, 0), users))}
+    last = some // 2
+    names = {f"user-{j}" for j in (*range(min(some - last, users)), *range(max(users - last, 0), users))}
     return names.__contains__

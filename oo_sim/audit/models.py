@@ -6,8 +6,8 @@ was learned, to which each lesson is added when it came, and from which it is ta
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import NamedTuple, Protocol
+from collections.abc import Callable, Iterator
+from typing import NamedTuple, Protocol, TypeAlias
 
 import numpy as np
 
@@ -61,6 +61,10 @@ class Offered(NamedTuple):
     replicates: I64  # (n,)
 
 
+Learner: TypeAlias = Callable[[F64, int, int], None]
+"""Learns the events from one to another, in place; the state (n, numbers) has a row for each lane."""
+
+
 class Model(Protocol):
     """A policy's model."""
 
@@ -71,10 +75,10 @@ class Model(Protocol):
         """What changes the states."""
 
     def age(self, state: F64, rounds: int) -> None:
-        """So many rounds pass, in place."""
+        """So many rounds pass, in place; `state` (n, numbers) has a row for each lane."""
 
-    def learn(self, state: F64, lessons: Lessons, events: Events, part: slice) -> None:
-        """A group of events, in place."""
+    def learner(self, lessons: Lessons, events: Events) -> Learner:
+        """What learns these events, group by group."""
 
     def score(self, states: F64, offered: Offered) -> Scores:
         """The candidates' scores in the states (numbers, n) of their decisions."""
@@ -83,34 +87,32 @@ class Model(Protocol):
         """Where all scores are exactly 0, because nothing but rewards of 0 was learned yet."""
 
 
-def walk(model: Model, lessons: Lessons, lane: I64, t: I64) -> Iterator[tuple[I64, F64]]:
-    """Yields, in blocks, rows of decisions (`lane` and `t` (n,)) and the states (numbers, rows) they were made in.
+def walk(model: Model, lessons: Lessons, lane: I64, t: I64) -> Iterator[tuple[slice, F64]]:
+    """Yields, in blocks, decisions (`lane` and `t` (n,), by t) and the states (numbers, rows) they were made in.
 
     A decision knows what came while an earlier decision was the latest one: t_now < t.
     """
-    events, state = model.events(lessons), model.fresh(len(lessons.users))
-    order = np.lexsort((lane, t))
-    times, starts = np.unique(t[order], return_index=True)
-    ends = [*starts[1:].tolist(), len(order)][: len(times)]
-    held: list[tuple[I64, F64]] = []
-    clock, following, count = -1, 0, 0
+    events, state = model.events(lessons), np.ascontiguousarray(model.fresh(len(lessons.users)).T)
+    learn = model.learner(lessons, events)
+    starts = np.flatnonzero(np.diff(t, prepend=-1))
+    times, ends = t[starts], [*starts[1:].tolist(), len(t)][: len(starts)]
+    held: list[F64] = []
+    clock, following, begun = -1, 0, 0
     for time, start, end in zip(times.tolist(), starts.tolist(), ends, strict=True):
         while following < len(events.groups) and events.groups[following][0] < time:
             now, first, last = events.groups[following]
             if now > clock:
                 model.age(state, now - clock)
                 clock = now
-            model.learn(state, lessons, events, slice(first, last))
+            learn(state, first, last)
             following += 1
         if time - 1 > clock:
             model.age(state, time - 1 - clock)
             clock = time - 1
-        rows = order[start:end]
-        held.append((rows, state[:, lane[rows]]))
-        count += len(rows)
-        if count >= _BLOCK or end == len(order):
-            yield np.concatenate([rows for rows, _ in held]), np.concatenate([part for _, part in held], axis=1)
-            held, count = [], 0
+        held.append(state[lane[start:end]])
+        if end - begun >= _BLOCK or end == len(t):
+            yield slice(begun, end), np.ascontiguousarray(np.concatenate(held).T)
+            held, begun = [], end
 
 
 def ordered(time: I64, lane: I64, lesson: I64, sign: F64) -> Events:
@@ -178,12 +180,31 @@ class Sums:
         """What is learned of x (d, n)."""
         return x
 
-    def learn(self, state: F64, lessons: Lessons, events: Events, part: slice) -> None:
-        """Add what comes, take away what goes."""
-        take, sign = events.lesson[part], events.sign[part]
-        x, reward = self.vectors(lessons.x[:, take]), lessons.reward[take]
-        change = np.concatenate([x[self.upper[0]] * x[self.upper[1]], reward * x, (reward != 0.0)[None]])
-        add(state, events.lane[part], change * sign)
+    def learner(self, lessons: Lessons, events: Events) -> Learner:
+        """Adds what comes, takes away what goes. Changes are made for many groups at once."""
+        made, ready = 0, np.empty((0, 0))
+
+        def learn(state: F64, first: int, last: int) -> None:
+            nonlocal made, ready
+            if last > made + len(ready):
+                made, ready = first, self.changes(lessons, events, slice(first, max(last, first + _BLOCK)))
+            change, lanes = ready[first - made : last - made], events.lane[first:last]
+            if len(lanes) == len(state):
+                state += change
+            else:
+                state[lanes] += change
+
+        return learn
+
+    def changes(self, lessons: Lessons, events: Events, part: slice) -> F64:
+        """What each event of a part does to a state (events, numbers)."""
+        take = events.lesson[part]
+        change = self.sums(self.vectors(lessons.x[:, take]), lessons.reward[take])
+        return np.ascontiguousarray((change * events.sign[part]).T)
+
+    def sums(self, x: F64, reward: F64) -> F64:
+        """x x', r x and whether r is not 0, of each lesson (numbers, lessons)."""
+        return np.concatenate([x[self.upper[0]] * x[self.upper[1]], reward * x, (reward != 0.0)[None]])
 
     def score(self, states: F64, offered: Offered) -> Scores:
         """x' theta + alpha sqrt(x' A^-1 x)."""
@@ -208,14 +229,6 @@ class Sums:
     def blank(self, states: F64) -> Bool:
         """Nothing was learned but rewards of 0, and a bonus tells no candidates apart."""
         return np.asarray((states[-1] == 0.0) & (self.alpha == 0.0) & (not self.start[1].any()))
-
-
-def add(state: F64, lanes: I64, change: F64) -> None:
-    """Add a change (numbers, lanes) to some lanes of a state."""
-    if len(lanes) == state.shape[1]:
-        state += change
-    else:
-        state[:, lanes] += change
 
 
 class Windowed(Sums):
@@ -269,18 +282,18 @@ class Discounted(Sums):
     def age(self, state: F64, rounds: int) -> None:
         """All weights shrink, but not the start."""
         factor = self.gamma**rounds
-        state[: self.m] *= factor
-        state[self.m : 2 * self.m] *= factor * factor
-        state[2 * self.m : -1] *= factor
+        state[:, : self.m] *= factor
+        state[:, self.m : 2 * self.m] *= factor * factor
+        state[:, 2 * self.m : -1] *= factor
 
-    def learn(self, state: F64, lessons: Lessons, events: Events, part: slice) -> None:
+    def changes(self, lessons: Lessons, events: Events, part: slice) -> F64:
         """A lesson comes with the weight of its age."""
         take, sign = events.lesson[part], events.sign[part]
         x, reward = lessons.x[:, take], lessons.reward[take]
         weight = self.gamma ** (events.time[part] - lessons.decided[take]).astype(np.float64)
         outer = x[self.upper[0]] * x[self.upper[1]]
         change = [weight * outer, weight * weight * outer, weight * reward * x, (reward != 0.0)[None]]
-        add(state, events.lane[part], np.concatenate(change) * sign)
+        return np.ascontiguousarray((np.concatenate(change) * sign).T)
 
     def moments(self, states: F64, x: F64) -> tuple[F64, F64 | None]:
         """The mean and the variance of the weighted sums."""

@@ -1,4 +1,6 @@
-"""A log's rows as dense arrays: K candidates, d features, n rows, ordered by lane and then by time.
+"""A log's rows as dense arrays: K candidates, d features, n rows.
+
+Decisions are ordered by t and then by lane, so that a round is a slice; learnings by lane and then by sequence.
 
 Arrow in, NumPy out. Rows that cannot be judged are refused on the way and never reach a check.
 """
@@ -12,25 +14,26 @@ import pyarrow as pa
 
 from oo_sim.audit import refusals
 from oo_sim.audit.arrays import F64, I64, Bool
-from oo_sim.audit.columns import Columns, among, floats, ints, looked_up, spread
+from oo_sim.audit.columns import Columns, among, floats, ints, lanes_last, looked_up, spread, truths
 from oo_sim.audit.refusals import REWARDS, Refuse
 
 
 class Decisions(NamedTuple):
-    """n decisions. Probabilities and expected rewards are nan, and `explored` is -1, where the log has none."""
+    """n decisions. Probabilities and expected rewards are nan, and `explored` is -1, where the log has none; where
+    nothing stands there are zeros."""
 
     row: I64
     lane: I64
     t: I64
     hour: I64
     day: I64
-    standing: Bool  # (n, K)
-    is_overdue: Bool  # (n, K)
-    age: F64  # (n, K)
-    priority: F64  # (n, K)
-    is_llm: Bool  # (n, K)
-    x: F64  # (n, K, d)
-    probs: F64  # (n, K)
+    standing: Bool  # (K, n)
+    is_overdue: Bool  # (K, n)
+    age: F64  # (K, n)
+    priority: F64  # (K, n)
+    is_llm: Bool  # (K, n)
+    x: F64  # (K, d, n)
+    probs: F64  # (K, n)
     chosen: I64
     propensity: F64
     score: F64
@@ -46,7 +49,27 @@ class Decisions(NamedTuple):
     @property
     def has_probs(self) -> Bool:
         """Which decisions have their probabilities logged."""
-        return np.asarray(~np.isnan(self.probs).any(axis=1))
+        return np.asarray(~np.isnan(self.probs[0]))
+
+    def of_chosen(self, values: F64) -> F64:
+        """The values (n,) of the candidates chosen, out of all (K, n)."""
+        return np.asarray(values[self.chosen, np.arange(len(self.t))])
+
+    def find(self, lane: I64, t: I64) -> I64:
+        """Where the decisions (lane, t) stand; -1 where they do not."""
+        if len(self.t) == 0:
+            return np.full(len(lane), -1)
+        keys, wanted = self.t << 32 | self.lane, t << 32 | lane
+        at = np.minimum(np.searchsorted(keys, wanted), len(keys) - 1)
+        return np.where((keys[at] == wanted) & (t >= 0), at, -1)
+
+    def before(self) -> I64:
+        """Where the decision of the same lane stands that comes before each; -1 for a lane's first."""
+        order = np.argsort(self.lane, kind="stable")
+        found = np.full(len(order), -1)
+        same = self.lane[order[1:]] == self.lane[order[:-1]]
+        found[order[1:][same]] = order[:-1][same]
+        return found
 
 
 class Learnings(NamedTuple):
@@ -59,7 +82,7 @@ class Learnings(NamedTuple):
     seq: I64
     t_now: I64
     reset: Bool
-    x: F64  # (m, d)
+    x: F64  # (d, m)
     reward: F64
     reaction: F64
     t_decided: I64
@@ -87,32 +110,31 @@ def learnings(table: pa.Table, d: int, refuse: Refuse) -> Learnings:
 
 
 def _dense_decisions(rows: Columns, d: int) -> Decisions:
-    order = rows.order("t")
+    order = rows.order("t", "lane")
     count = rows.lengths("candidates")
     standing = np.arange(count.max(initial=1)) < count[:, None]
     overdue, source, age, priority = (rows.field("candidates", name) for name in refusals.RAW)
-    has, x = ~rows.null("probs"), spread(rows.flat("x").reshape(int(count.sum()), d), standing)
-    probs = np.full(standing.shape, np.nan)
+    has, probs = ~rows.null("probs"), np.full(standing.shape, np.nan)
     if has.all():
-        probs = spread(rows.flat("probs"), standing)
+        probs = spread(rows.flat("probs"), standing, order)
     else:
+        probs[has] = 0.0
         probs[standing & has[:, None]] = rows.flat("probs")
-        probs[~standing & has[:, None]] = 0.0
+        probs = lanes_last(probs, order)
     tasks = rows.field("candidates", "task_id")
-    texts = order if tasks is None else _places(count, order)
     return Decisions(
         row=rows.ints("row")[order],
         lane=rows.ints("lane")[order],
         t=rows.ints("t")[order],
         hour=rows.ints("hour")[order],
         day=rows.ints("day")[order],
-        standing=standing[order],
-        is_overdue=spread(floats(overdue) == 1.0, standing)[order],
-        age=spread(floats(age), standing)[order],
-        priority=spread(floats(priority), standing)[order],
-        is_llm=spread(among(source, ("llm",)), standing)[order],
-        x=x[order],
-        probs=probs[order],
+        standing=lanes_last(standing, order),
+        is_overdue=spread(truths(overdue), standing, order),
+        age=spread(floats(age), standing, order),
+        priority=spread(floats(priority), standing, order),
+        is_llm=spread(among(source, ("llm",)), standing, order),
+        x=spread(rows.flat("x").reshape(int(count.sum()), d), standing, order),
+        probs=probs,
         chosen=rows.ints("chosen")[order],
         propensity=rows.floats("propensity")[order],
         score=rows.floats("score")[order],
@@ -123,7 +145,7 @@ def _dense_decisions(rows: Columns, d: int) -> Decisions:
         ts=rows.times("ts")[order],
         ids=rows["decision_id"].take(pa.array(order)),
         hashes=rows["policy_hash"].take(pa.array(order)),
-        task_ids=None if tasks is None else tasks.cast(pa.string()).take(pa.array(texts)),
+        task_ids=None if tasks is None else tasks.cast(pa.string()).take(pa.array(_places(count, order))),
     )
 
 
@@ -134,10 +156,13 @@ def _places(count: I64, order: I64) -> I64:
 
 
 def _dense_learnings(rows: Columns, d: int) -> Learnings:
-    order = rows.order("seq")
+    order = rows.order("lane", "seq")
     reset = ~refusals.is_reward(rows)
-    x = np.zeros((len(reset), d))
-    x[~reset] = rows.flat("x")[np.repeat(~reset, np.maximum(rows.lengths("x"), 0))].reshape(int((~reset).sum()), d)
+    x = rows.flat("x")
+    if reset.any():
+        given = x[np.repeat(~reset, np.maximum(rows.lengths("x"), 0))].reshape(int((~reset).sum()), d)
+        x = np.zeros((len(reset), d))
+        x[~reset] = given
     reaction = looked_up(rows["reaction"], lambda name: REWARDS.get(name, np.nan))
     return Learnings(
         row=rows.ints("row")[order],
@@ -145,7 +170,7 @@ def _dense_learnings(rows: Columns, d: int) -> Learnings:
         seq=rows.ints("seq")[order],
         t_now=rows.ints("t_now")[order],
         reset=reset[order],
-        x=x[order],
+        x=lanes_last(x.reshape(len(reset), d), order),
         reward=np.where(reset, 0.0, rows.floats("reward"))[order],
         reaction=reaction[order],
         t_decided=rows.ints("t_decided")[order],

@@ -131,40 +131,40 @@ class Rule(NamedTuple):
         return np.asarray(self.parameters["epsilon"] * _SCHEDULES[self.schedule](u))
 
     def probabilities(self, scores: F64, standing: Bool, best: I64, t: I64) -> F64:
-        """The choice probabilities (n, K), where candidate `best` (n,) is the greedy one."""
-        count = standing.sum(axis=1)[:, None]
+        """The choice probabilities (K, n), where candidate `best` (n,) is the greedy one."""
+        count, rows = standing.sum(axis=0), np.arange(len(t))
         if self.family == "random":
             return np.where(standing, 1.0 / count, 0.0)
         if self.family == "softmax":
-            top = np.where(standing, scores, -np.inf).max(axis=1)[:, None]
+            top = np.where(standing, scores, -np.inf).max(axis=0)
             steps = np.where(standing, scores - top, 0.0) / self.parameters["temperature"]
             weights = np.where(standing, np.exp(np.maximum(steps, -700.0)), 0.0)
-            return np.asarray(weights / weights.sum(axis=1)[:, None])
+            return np.asarray(weights / weights.sum(axis=0))
         if self.family == "squarecb":
             others = self._inverse_gap(scores, standing, best, t)
-            others[np.arange(len(t)), best] = 1.0 - others.sum(axis=1)
+            others[best, rows] = 1.0 - others.sum(axis=0)
             return others
-        epsilon = self.epsilon(t)[:, None]
-        total = np.where(standing, epsilon / count, 0.0)
-        total[np.arange(len(t)), best] += 1.0 - epsilon[:, 0]
-        return total
+        epsilon = self.epsilon(t)
+        total = standing * (epsilon / count)
+        total[best, rows] += 1.0 - epsilon
+        return np.asarray(total)
 
     def explored(self, scores: F64, standing: Bool, best: I64, chosen: I64, t: I64) -> F64 | None:
         """The probability (n,) of drawing the candidate `chosen` by exploring; None where there is no such notion."""
-        count = standing.sum(axis=1)
+        count = standing.sum(axis=0)
         if self.family == "egreedy":
             return np.asarray(self.epsilon(t) / count)
         if self.family == "squarecb":
-            return np.asarray(self._inverse_gap(scores, standing, best, t)[np.arange(len(t)), chosen])
+            return np.asarray(self._inverse_gap(scores, standing, best, t)[chosen, np.arange(len(t))])
         return np.asarray(1.0 / count) if self.family == "random" else None
 
     def _inverse_gap(self, scores: F64, standing: Bool, best: I64, t: I64) -> F64:
         """1 / (K + gamma_t (best - score)) of all but the best (Foster & Rakhlin 2020, Alg. 1)."""
         rows = np.arange(len(t))
         gamma = self.parameters["gamma"] * (t + 1.0) ** self.parameters["exponent"]
-        gap = np.maximum(scores[rows, best][:, None] - scores, 0.0)
-        others = np.where(standing, 1.0 / (standing.sum(axis=1)[:, None] + gamma[:, None] * gap), 0.0)
-        others[rows, best] = 0.0
+        gap = np.maximum(scores[best, rows] - scores, 0.0)
+        others = np.where(standing, 1.0 / (standing.sum(axis=0) + gamma * gap), 0.0)
+        others[best, rows] = 0.0
         return np.asarray(others)
 
 

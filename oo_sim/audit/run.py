@@ -26,7 +26,7 @@ from oo_sim.audit.worlds import Lanes
 
 WORLD_USERS = 64
 """How many users' worlds are derived again, unless all are."""
-SHARD_NUMBERS = 5_000_000
+SHARD_NUMBERS = 2_000_000
 """About how many numbers of vectors are held at once, in one array; some ten arrays of that size are."""
 _CANDIDATES = 8
 """What a decision is taken to offer when shards are sized."""
@@ -111,7 +111,7 @@ def _worlds(
         rule = known.get(shard.policy) or undescribed(shard.policy)
         width = None if rule.names is None else len(rule.names)
         d = decisions(shard.decisions, width, False, forget)
-        m = learnings(shard.learnings, d.x.shape[2], forget)
+        m = learnings(shard.learnings, d.x.shape[1], forget)
         ids = tuple(lane.user_id for lane in shard.lanes)
         lanes = Lanes(user_words(ids), np.array([lane.replicate for lane in shard.lanes], np.int64), seed)
         lost = _short(shard.decisions, d.lane, lanes.n) | _short(shard.learnings, m.lane, lanes.n)
@@ -172,7 +172,7 @@ def _part(shard: Shard, rule: Rule, ledger: Ledger) -> _Part:
         names is not None and derivable(names),
         ledger.refuse,
     )
-    m = learnings(shard.learnings, d.x.shape[2], ledger.refuse)
+    m = learnings(shard.learnings, d.x.shape[1], ledger.refuse)
     users = tuple(lane.user_id for lane in shard.lanes)
     words = user_words(users)
     replicates = np.array([lane.replicate for lane in shard.lanes], np.int64)

@@ -5,12 +5,13 @@ address, and scores are, but for one sample, shares of wins.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
 import numpy as np
 
 from oo_sim.audit import philox
 from oo_sim.audit.arrays import F64, TOLERANCE, Bool
-from oo_sim.audit.models import Events, Lessons, Offered, Scores, Sums, add, backward, cholesky, forward, ordered
+from oo_sim.audit.models import Events, Learner, Lessons, Offered, Scores, Sums, backward, cholesky, forward, ordered
 
 
 class Sampled(Sums):
@@ -57,22 +58,26 @@ class Logistic(Sampled):
         every = np.arange(len(lessons.lane))
         return ordered(lessons.t_now, lessons.lane, every, np.where(lessons.reset, 0.0, 1.0))
 
-    def learn(self, state: F64, lessons: Lessons, events: Events, part: slice) -> None:
+    def learner(self, lessons: Lessons, events: Events) -> Learner:
+        """In turn, for what is learned depends on what was learned before."""
+        return partial(self._learn, lessons, events)
+
+    def _learn(self, lessons: Lessons, events: Events, state: F64, first: int, last: int) -> None:
         """One lesson a lane; a reset starts the lane afresh."""
-        lanes, take = events.lane[part], events.lesson[part]
-        gone = events.sign[part] == 0.0
+        lanes, take = events.lane[first:last], events.lesson[first:last]
+        gone = events.sign[first:last] == 0.0
         if gone.any():
-            state[:, lanes[gone]] = self.fresh(int(gone.sum()))
+            state[lanes[gone]] = self.fresh(int(gone.sum())).T
             lanes, take = lanes[~gone], take[~gone]
         x = lessons.x[:, take]
         target = np.clip((lessons.reward[take] + 1.0) / 2.0, 0.0, 1.0)
-        own = state[:, lanes]
+        own = state[lanes].T
         L, theta = cholesky(self.matrix(own)), own[self.m : self.m + self.d]
         v = backward(L, forward(L, x))
         start, spread = (x * theta).sum(axis=0), (x * v).sum(axis=0)
         p = logistic(mode(start, spread, target))
         change = [p * (1.0 - p) * x[self.upper[0]] * x[self.upper[1]], (target - p) * v, (target != 0.5)[None]]
-        state[:, lanes] = own + np.concatenate(change)
+        state[lanes] = (own + np.concatenate(change)).T
 
     def posterior(self, states: F64) -> tuple[F64, F64]:
         """The mode and A themselves."""
@@ -96,15 +101,14 @@ class Bootstrapped(Sums):
         parts = [np.concatenate([self.start[0][self.upper], self.prior * start, [0.0]]) for start in self.starts]
         return np.repeat(np.concatenate(parts)[:, None], n, axis=1)
 
-    def learn(self, state: F64, lessons: Lessons, events: Events, part: slice) -> None:
+    def changes(self, lessons: Lessons, events: Events, part: slice) -> F64:
         """Each regression draws whether it counts the lesson."""
         take, lanes = events.lesson[part], events.lane[part]
         where = lessons.replicates[lanes], lessons.users[lanes], lessons.decided[take]
         drawn = philox.uniforms(self.seed, *where, philox.UPDATE, self.R)
-        x, reward = lessons.x[:, take], lessons.reward[take]
-        change = np.concatenate([x[self.upper[0]] * x[self.upper[1]], reward * x, (reward != 0.0)[None]])
+        change = self.sums(lessons.x[:, take], lessons.reward[take])
         weight = np.where(drawn < 0.5, 2.0, 0.0) * events.sign[part]
-        add(state, lanes, (weight[:, None] * change[None]).reshape(-1, len(lanes)))
+        return np.ascontiguousarray((weight[:, None] * change[None]).reshape(-1, len(lanes)).T)
 
     def score(self, states: F64, offered: Offered) -> Scores:
         """The shares of the R regressions in which each candidate has the highest mean."""

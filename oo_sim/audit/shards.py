@@ -12,7 +12,7 @@ from typing import NamedTuple, TypeAlias
 import numpy as np
 import pyarrow as pa
 
-from oo_sim.audit.arrays import I64
+from oo_sim.audit.arrays import I64, Bool
 from oo_sim.audit.lanes import Index, Lane
 from oo_sim.audit.refusals import Refuse
 from oo_sim.audit.sources import Source
@@ -47,6 +47,15 @@ class Indexed:
         for index in self._tables:
             counted(index.name, index.starts[-1])
 
+    def _apart(self, order: list[int]) -> Bool:
+        """Before which lanes all rows of the lanes before them end, so that a cut there parts no rows that stand
+        among each other."""
+        apart = np.ones(len(order), np.bool_)
+        for index in self._tables:
+            first, last = (ends[order] for ends in index.ends(len(self.lanes)))
+            apart[1:] &= np.maximum.accumulate(last)[:-1] < first[1:]
+        return apart
+
     def shards(self, numbers: int, width: Width, keep: Keep | None = None) -> Iterator[Shard]:
         """Yields the log in shards of whole users, policy by policy.
 
@@ -62,7 +71,7 @@ class Indexed:
         counts = np.sum([index.counts(len(self.lanes)) for index in self._tables], axis=0)[order]
         wide = {policy: width(policy) for policy in policies}
         sizes = counts * np.array([wide[lane.policy] for lane in lanes])
-        cuts = np.array([*_cuts(lanes, sizes, numbers), len(lanes)])
+        cuts = np.array([*_cuts(lanes, sizes, self._apart(order), numbers), len(lanes)])
         place = np.full(len(self.lanes), -1)
         place[order] = np.arange(len(order))
         nameless = (self._tables[0].nameless, self._tables[1].nameless)
@@ -71,11 +80,13 @@ class Indexed:
             yield Shard(lanes[first].policy, tuple(lanes[first:last]), tables[0], tables[1], nameless)
 
 
-def _cuts(lanes: list[Lane], sizes: I64, numbers: int) -> Iterator[int]:
-    """Where shards begin: neighbouring lanes of one policy stay together until they have `numbers`."""
+def _cuts(lanes: list[Lane], sizes: I64, apart: Bool, numbers: int) -> Iterator[int]:
+    """Where shards begin: neighbouring lanes of one policy stay together until they have `numbers`, and go on to where
+    rows come `apart`, unless that is as far again."""
     held = 0
     for i, lane in enumerate(lanes):
-        if i == 0 or held + sizes[i] > numbers or lane.policy != lanes[i - 1].policy:
+        full = held + sizes[i] > numbers and (apart[i] or held + sizes[i] > 2 * numbers)
+        if i == 0 or full or lane.policy != lanes[i - 1].policy:
             yield i
             held = 0
         held += int(sizes[i])

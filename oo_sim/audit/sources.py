@@ -12,29 +12,15 @@ import pyarrow.parquet as pq
 from oo_sim.audit.report import UnusableLogError
 
 KEYS = ("policy", "replicate", "user_id")
+"""Who a row is about."""
 COLUMNS = {
     "decisions": (
-        *KEYS,
-        *(
-            "policy_hash",
-            "decision_id",
-            "t",
-            "ts",
-            "hour",
-            "day",
-            "candidates",
-            "x",
-            "probs",
-            "chosen",
-            "propensity",
-            "score",
-            "explored",
-        ),
-        *("expected_reward", "best_expected_reward"),
+        *("policy_hash", "decision_id", "t", "ts", "hour", "day", "candidates", "x", "probs", "chosen", "propensity"),
+        *("score", "explored", "expected_reward", "best_expected_reward"),
     ),
-    "learnings": (*KEYS, "decision_id", "seq", "kind", "x", "reaction", "reward", "t_decided", "t_now", "ts"),
+    "learnings": ("decision_id", "seq", "kind", "x", "reaction", "reward", "t_decided", "t_now", "ts"),
 }
-"""The columns that an audit reads."""
+"""The other columns that an audit reads."""
 
 
 class Source(Protocol):
@@ -108,8 +94,13 @@ class ParquetSource:
         if not self._groups:
             return self._empty.select(list(columns))
         path, file, group, leaves = self._groups[chunk]
+        wanted = _wanted_leaves(leaves, columns, ids)
         try:
-            return file.read_row_group(group, columns=_wanted_leaves(leaves, columns, ids)).select(list(columns))
+            try:
+                found = file.read_row_group(group, columns=wanted)
+            except pa.ArrowNotImplementedError:  # so many different texts that a dictionary comes in pieces
+                found = pq.ParquetFile(path, metadata=file.metadata).read_row_group(group, columns=wanted)
+            return found.select(list(columns))
         except (pa.ArrowException, OSError) as error:
             raise UnusableLogError(f"{path}: row group {group} is damaged: {_first_line(error)}") from error
 
@@ -117,10 +108,11 @@ class ParquetSource:
 def check_schema(schema: pa.Schema, name: str, where: str = "") -> None:
     """UnusableLogError unless the schema has every column that the audit reads, of a type that fits."""
     where = where or name
-    missing = [column for column in COLUMNS[name] if column not in schema.names]
+    columns = (*KEYS, *COLUMNS[name])
+    missing = [column for column in columns if column not in schema.names]
     if missing:
         raise UnusableLogError(f"{where}: no column {', '.join(missing)}; a table of {name} has them")
-    for column in COLUMNS[name]:
+    for column in columns:
         kind, wanted = schema.field(column).type, _wanted(column, name)
         if not _fits(kind, wanted):
             raise UnusableLogError(f"{where}: column {column} is {kind}; expected {wanted}")
@@ -178,9 +170,11 @@ _TESTS: Mapping[str, Callable[[pa.DataType], bool]] = {
 
 
 def _open(path: Path) -> pq.ParquetFile:
+    """The file, texts of which there are few different ones to be read as dictionaries."""
     try:
         metadata = pq.read_metadata(path)
-        few = [name for i in range(metadata.num_columns) if (name := metadata.schema.column(i).path) in _FEW]
+        paths = [metadata.schema.column(i).path for i in range(metadata.num_columns)]
+        few = [leaf for leaf in paths if leaf in _FEW or (leaf.startswith("candidates.") and leaf.endswith(".source"))]
         return pq.ParquetFile(path, metadata=metadata, read_dictionary=few)
     except FileNotFoundError as error:
         raise UnusableLogError(f"{path}: is missing") from error

@@ -46,17 +46,25 @@ def _shards(lanes: I32, place: I64, cuts: I64) -> I32:
 
 
 def _direct(index: Index, shards: list[I32], count: int, ids: bool) -> Iterator[pa.Table]:
+    """Reads each shard's chunks; those that the next shard needs too are read once."""
     holds: list[list[int]] = [[] for _ in range(count)]
     for chunk, shard in enumerate(shards):
         for i in np.unique(shard[shard >= 0]).tolist():
             holds[i].append(chunk)
+    read: dict[int, pa.Table] = {}
     for i, chunks in enumerate(holds):
-        parts = [_of_shard(index.read(chunk, ids), shards[chunk] == i) for chunk in chunks]
+        read = {chunk: read[chunk] if chunk in read else index.read(chunk, ids) for chunk in chunks}
+        parts = [_of_shard(table, shards[chunk] == i) for chunk, table in read.items()]
+        read = {chunk: read[chunk] for chunk in (holds[i + 1] if i + 1 < count else ()) if chunk in read}
         yield pa.concat_tables(parts) if parts else index.empty(ids)
 
 
 def _of_shard(table: pa.Table, own: Bool) -> pa.Table:
-    return table if own.all() else table.filter(pa.array(own))
+    """The rows of a shard; if they stand together, nothing is copied."""
+    at = np.flatnonzero(own)
+    if len(at) and at[-1] - at[0] + 1 == len(at):
+        return table.slice(at[0], len(at))
+    return table.filter(pa.array(own))
 
 
 def _through_files(index: Index, shards: list[I32], count: int, ids: bool) -> Iterator[pa.Table]:

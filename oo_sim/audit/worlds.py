@@ -25,30 +25,39 @@ TERMS = (
     *("intercept", "hour_sin", "hour_cos", "is_overdue", "task_age", "priority", "dow_sin", "dow_cos", "is_llm"),
     *(f"{clock}*{candidate}" for clock in CLOCK for candidate in CANDIDATE),
 )
+_AHEAD = 4096
+"""About how many lanes' and rounds' numbers are drawn at once."""
 _NEAR = 1e-9
 """A delay this near to a whole number may be rounded either way."""
 
 
-class Lanes(NamedTuple):
+class Lanes:
     """The users of a shard, hashed, and their replicates, both (n,)."""
 
-    users: U64
-    replicates: I64
-    seed: int
+    def __init__(self, users: U64, replicates: I64, seed: int) -> None:
+        self.users, self.replicates, self.seed = users, replicates, seed
+        self.n = len(users)
+        self._ahead: dict[tuple[int, int], tuple[int, F64]] = {}
 
-    @property
-    def n(self) -> int:
-        """How many there are."""
-        return len(self.users)
+    def uniforms(self, purpose: int, r: int, count: int, since: I64 | int = 0) -> F64:
+        """Uniforms (count, n) of round r, counted from the round `since`; they are drawn some rounds ahead."""
+        first, found = self._ahead.get((purpose, count), (0, np.empty((count, 0, self.n))))
+        if not first <= r < first + found.shape[1]:
+            rounds = max(1, _AHEAD // max(self.n, 1))
+            t = (np.arange(r, r + rounds)[:, None] - since + np.zeros(self.n, np.int64)).reshape(-1)
+            who = np.tile(self.replicates, rounds), np.tile(self.users, rounds)
+            first, found = r, philox.uniforms(self.seed, *who, t, purpose, count).reshape(count, rounds, self.n)
+            self._ahead[purpose, count] = first, found
+        return found[:, r - first]
 
-    def uniforms(self, purpose: int, t: I64 | int, count: int, *, population: bool = False) -> F64:
-        """Uniforms (count, n) at t; those of the `population` are the same in all replicates."""
-        replicates = np.full(self.n, philox.POPULATION) if population else self.replicates
-        return philox.uniforms(self.seed, replicates, self.users, np.broadcast_to(t, self.n), purpose, count)
-
-    def normals(self, purpose: int, t: I64 | int, count: int, *, population: bool = False) -> F64:
+    def normals(self, purpose: int, r: int, count: int) -> F64:
         """Standard normal draws likewise."""
-        return philox.quantile(self.uniforms(purpose, t, count, population=population))
+        return philox.quantile(self.uniforms(purpose, r, count))
+
+    def own(self, purpose: int, place: int, count: int) -> F64:
+        """Uniforms (count, n) that are the same in all rounds and replicates."""
+        nowhere = np.full(self.n, philox.POPULATION), self.users, np.full(self.n, place)
+        return philox.uniforms(self.seed, *nowhere, purpose, count)
 
 
 class Offer(NamedTuple):
@@ -106,9 +115,9 @@ class Feedback:
         self.by_reaction = np.array([missing.get("by_reaction", {}).get(name, 0.0) for name in (*REACTIONS, "")])
         self.by_source = np.array([missing.get("by_source", {}).get(name, 0.0) for name in ("task", "llm")])
 
-    def answer(self, own: I64, reaction: I64, reward: F64, speaks: Bool, is_llm: Bool) -> Answer:
-        """What becomes of reactions to the lanes' own decisions `own` (n,)."""
-        u = self.lanes.uniforms(philox.FEEDBACK, own, 2)
+    def answer(self, r: int, since: I64, reaction: I64, reward: F64, speaks: Bool, is_llm: Bool) -> Answer:
+        """What becomes of reactions in round r, counted from the lanes' first, `since` (n,)."""
+        u = self.lanes.uniforms(philox.FEEDBACK, r, 2, since)
         silent = 1.0 - (1.0 - self.rate) * (1.0 - np.where(reaction >= 0, self.by_reaction[reaction], 0.0)) * (
             1.0 - self.by_source[is_llm.astype(np.int64)]
         )
@@ -136,9 +145,9 @@ class People:
     def __init__(self, spec: Mapping[str, Any], lanes: Lanes) -> None:
         self.spec, self.lanes = spec, lanes
         self.segments = spec["segments"]
-        u = lanes.uniforms(philox.SEGMENT, 0, 1, population=True)[0]
+        u = lanes.own(philox.SEGMENT, 0, 1)[0]
         self.which = category(u, cdf([segment["weight"] for segment in self.segments]))
-        self.z = lanes.normals(philox.PREFERENCE, 0, len(TERMS), population=True)
+        self.z = philox.quantile(lanes.own(philox.PREFERENCE, 0, len(TERMS)))
         self.start = np.zeros((len(TERMS), lanes.n))
         for j, segment in enumerate(self.segments):
             self.start[:, self.which == j] = self._of(segment["preferences"])[:, self.which == j]
@@ -152,7 +161,7 @@ class People:
         return np.asarray(mean + sd * self.z)
 
     def _concerned(self, j: int, drift: Mapping[str, Any]) -> Bool:
-        u = self.lanes.uniforms(philox.DRIFT, j, 1, population=True)[0]
+        u = self.lanes.own(philox.DRIFT, j, 1)[0]
         named = drift.get("segments") or [segment["name"] for segment in self.segments]
         members = np.isin(self.which, [i for i, segment in enumerate(self.segments) if segment["name"] in named])
         return np.asarray(members & (u < drift.get("share", 1.0)))
@@ -203,7 +212,7 @@ class TipsWorld:
         self.tasks, self.tips = int(tasks["count"]["max"]), int(spec["tips"]["count"]["max"])
         self.backlog = tasks["mode"] == "backlog"
         over = spec["arrivals"]["over"] if spec.get("arrivals") else 0
-        self.comes = np.floor(lanes.uniforms(philox.PRESENCE, 0, 1, population=True)[0] * over).astype(np.int64)
+        self.comes = np.floor(lanes.own(philox.PRESENCE, 0, 1)[0] * over).astype(np.int64)
         self.gone, self.bad = np.zeros(n, np.bool_), np.zeros(n, np.int64)
         self.serial = np.repeat(np.arange(self.tasks)[:, None], n, axis=1)
         self.priority, self.due, self.dated = self._drawn(self.serial)
@@ -327,7 +336,7 @@ class TipsWorld:
         cuts = np.array(self.spec["reactions"]["cut_points"])[:, None, None]
         return np.asarray(special.expit(cuts - self.utility))
 
-    def react(self, r: int, own: I64, offer: Offer, chosen: I64, decides: Bool) -> Answer:
+    def react(self, r: int, offer: Offer, chosen: I64, decides: Bool) -> Answer:
         """The reactions to what was chosen (n,) by those who decide, and how they leave their mark."""
         lanes = np.arange(self.lanes.n)
         u = self.lanes.uniforms(philox.REACTION, r, 2)
@@ -335,7 +344,7 @@ class TipsWorld:
         speaks = u[1] >= self.spec["reactions"]["no_reaction"]
         reaction = np.where(speaks, code, SILENT)
         source = offer.is_llm[chosen, lanes].astype(np.int64)
-        answer = self.feedback.answer(own, reaction, REWARDS[reaction], speaks, source == 1)
+        answer = self.feedback.answer(r, self.comes, reaction, REWARDS[reaction], speaks, source == 1)
         if self.spec.get("fatigue"):
             self._tire(chosen, source, decides)
         if self.spec.get("churn"):
@@ -380,7 +389,7 @@ class LinearWorld:
     def __init__(self, scenario: Mapping[str, Any], lanes: Lanes) -> None:
         self.spec, self.lanes = scenario["world"], lanes
         self.feedback = Feedback(scenario.get("feedback"), lanes)
-        theta = lanes.normals(philox.PREFERENCE, 0, int(self.spec["dimension"]), population=True)
+        theta = philox.quantile(lanes.own(philox.PREFERENCE, 0, int(self.spec["dimension"])))
         self.theta = theta * (self.spec["theta_norm"] / np.sqrt((theta * theta).sum(axis=0)))
         self.comes, self.gone = np.zeros(lanes.n, np.int64), np.zeros(lanes.n, np.bool_)
 
@@ -401,7 +410,7 @@ class LinearWorld:
         expected = np.einsum("kdn,dn->kn", x, self.theta)
         return Offer(nothing, nothing, ~none, none, zeros, zeros + 1.0, none, np.full((K, n), -1), expected, x)
 
-    def react(self, r: int, own: I64, offer: Offer, chosen: I64, decides: Bool) -> Answer:
+    def react(self, r: int, offer: Offer, chosen: I64, decides: Bool) -> Answer:
         """The mean of what was chosen, and noise."""
         mean = offer.expected[chosen, np.arange(self.lanes.n)]
         if self.spec["noise"] == "gaussian":
@@ -410,7 +419,7 @@ class LinearWorld:
             u = self.lanes.uniforms(philox.NOISE, r, 1)[0]
             reward = np.where(u < (1.0 + mean) / 2.0, 1.0, -1.0)
         everybody = np.ones(self.lanes.n, np.bool_)
-        return self.feedback.answer(own, np.full(self.lanes.n, -1), reward, everybody, ~everybody)
+        return self.feedback.answer(r, self.comes, np.full(self.lanes.n, -1), reward, everybody, ~everybody)
 
 
 def world_of(scenario: Mapping[str, Any], lanes: Lanes) -> TipsWorld | LinearWorld:

@@ -71,10 +71,10 @@ def test_known_policies_need_no_logged_probabilities() -> None:
 def _log(chosen: Any, probs: Any) -> Decisions:
     """Decisions of which only the probabilities and the choice matter."""
     n, K = probs.shape
-    flat, wide = np.zeros(n, np.int64), np.ones((n, K), np.bool_)
+    flat, wide, probs = np.zeros(n, np.int64), np.ones((K, n), np.bool_), np.ascontiguousarray(probs.T)
     blank = np.full(n, np.nan)
     return Decisions(
-        *(flat, flat, np.arange(n), flat, flat, wide, wide, probs, probs, wide, probs[:, :, None]),
+        *(flat, flat, np.arange(n), flat, flat, wide, wide, probs, probs, wide, probs[:, None]),
         *(probs, chosen, blank, blank, flat, blank, blank, np.zeros(n, np.bool_)),
         *(flat, pa.nulls(n, pa.string()), pa.nulls(n, pa.string())),
     )

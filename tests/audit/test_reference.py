@@ -57,7 +57,7 @@ def test_draws_are_uniform() -> None:
 def _one(hour: int, day: int, overdue: bool, age: float, priority: int, llm: bool, name: str) -> NDArray[np.float64]:
     cells = (np.array([[value]]) for value in (overdue, age, float(priority), llm))
     x = derive(MAPS[name], np.array([hour]), np.array([day]), *cells)
-    return np.asarray(x[0, 0])
+    return np.asarray(x[0, :, 0])
 
 
 def test_features_by_hand() -> None:
@@ -75,10 +75,10 @@ def test_features_by_hand() -> None:
 def test_derived_vectors_are_plausible_and_disturbed_ones_are_not(
     hour: int, day: int, overdue: bool, age: float, priority: int, llm: bool
 ) -> None:
-    x = _one(hour, day, overdue, age, priority, llm, "oo7x")[None]
+    x = _one(hour, day, overdue, age, priority, llm, "oo7x")[:, None]
     assert plausible(MAPS["oo7x"], x).all()
     for j in range(24):
-        assert not plausible(MAPS["oo7x"], x + 1.7 * (np.arange(24) == j)).any()
+        assert not plausible(MAPS["oo7x"], x + 1.7 * (np.arange(24) == j)[:, None]).any()
 
 
 def _lessons(rng: np.random.Generator, m: int, d: int, users: int) -> Lessons:
@@ -118,12 +118,12 @@ def test_the_regression_agrees_with_the_textbook(kind: str) -> None:
     start = 0.5 * np.eye(d), np.zeros(d)
     model = {"sums": Sums(start), "window": Windowed(start, 1.0, 9), "restart": Restarted(start, 1.0, 15)}[kind]
     lessons = _lessons(np.random.default_rng(3), 400, d, users)
-    at, t = np.repeat(np.arange(users), 41), np.tile(np.arange(41), users)
+    at, t = np.tile(np.arange(users), 41), np.repeat(np.arange(41), users)
     seen = np.zeros(len(at), np.int64)
     for rows, states in walk(model, lessons, at, t):
         seen[rows] += 1
         A = model.matrix(states)
-        for i, row in enumerate(rows.tolist()):
+        for i, row in enumerate(range(rows.start, rows.stop)):
             due = _one_by_one(model, lessons, int(at[row]), int(t[row]))
             np.testing.assert_allclose(A[:, :, i], due[0], atol=1e-11)
             np.testing.assert_allclose(states[model.m : model.m + d, i], due[1], atol=1e-11)
@@ -141,10 +141,9 @@ def test_rewards_that_cancel_out_leave_rounding_and_not_exactly_nothing() -> Non
     """+1/2 and -1/2 at the same vector: b is 0 again, but a model that is updated in place need not be."""
     model = Sums((np.eye(2), np.zeros(2)))
     lessons = _simple([[1 / 3, 1 / 3]] * 3, [0.0, 0.5, -0.5], [0, 1, 2])
-    ((rows, states),) = walk(model, lessons, np.zeros(4, np.int64), np.arange(4))
-    by_decision = states[:, np.argsort(rows)]
-    assert not by_decision[3:5, [0, 1, 3]].any()
-    assert model.blank(by_decision).tolist() == [True, True, False, False]
+    ((_, states),) = walk(model, lessons, np.zeros(4, np.int64), np.arange(4))
+    assert not states[3:5, [0, 1, 3]].any()
+    assert model.blank(states).tolist() == [True, True, False, False]
 
 
 def test_mean_and_variance_by_hand() -> None:

@@ -18,6 +18,7 @@ import pytest
 
 import oo_sim
 from oo_sim.audit import Report, audit_tables
+from oo_sim.audit.lived import picked
 from oo_sim.engine.feedback import Delayed
 from oo_sim.scenario import load, shipped, validate
 
@@ -105,6 +106,15 @@ def test_worlds_that_no_shipped_scenario_has(name: str, tmp_path: Path) -> None:
     report = log.audit()
     assert report.clean, [policy.first for policy in report.policies]
     assert sum(policy.checks["truth"].judged for policy in report.policies) > 100
+
+
+@pytest.mark.parametrize("users", [1, 2, 3, 64, 65, 129])
+def test_who_is_looked_at(users: int) -> None:
+    """As many as asked for, from both ends; all of them, also where their number is odd."""
+    for some in (users, 64):
+        looked = [j for j in range(users) if picked(users, some)(f"user-{j}")]
+        assert len(looked) == min(users, some)
+        assert {looked[0], looked[-1]} == {0, users - 1}
 
 
 def test_a_user_without_any_row_is_named(tmp_path: Path) -> None:
