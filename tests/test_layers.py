@@ -96,12 +96,18 @@ def without_types(source: Path) -> ast.Module:
 
 
 def test_a_run_in_memory_imports_neither_what_draws_nor_what_serves() -> None:
+    """Nor, before it has decided anything, what its results are looked at with."""
     heavy = {"matplotlib", "fastapi", "pandas.plotting._matplotlib", "uvicorn", "jinja2"}
+    later = {"pandas", "scipy.special"}
     steps = [
         "oo_sim.__version__",
-        "oo_sim.run('quickstart', users=2, rounds=2).table()",
+        f"oo_sim.run('quickstart', users=2, rounds=2, progress=lambda *_: seen.append({later} & set(sys.modules)))",
         "oo_sim.compare('quickstart', policies=['random', 'greedy'], users=2, rounds=2).frame()",
     ]
-    code = f"import sys, oo_sim\nfor step in {steps}:\n    eval(step)\n    print(sorted({heavy} & set(sys.modules)))"
+    code = f"""import sys, oo_sim
+heavy, seen = {heavy}, []
+for step in {steps}:
+    eval(step)
+    print(sorted(set().union(*seen[:1]) | heavy & set(sys.modules)))"""
     answer = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
     assert answer.stdout.split() == ["[]"] * len(steps)

@@ -132,7 +132,7 @@ def learning_batch(
         "kind": pa.repeat("reward", n),
         "decision_id": _decision_ids(source, users, decided),
         "x": _rectangle(np.ascontiguousarray(x.T[keep]), d, LEARNINGS.field("x").type),
-        "reaction": _REACTION_NAMES.take(_reaction_codes(reaction[keep])),
+        "reaction": pa.array(REACTIONS).take(_reaction_codes(reaction[keep])),
         "reward": pa.array(reward[keep]),
         "t_decided": decided,
         "t_now": _integers(t_now[keep]),
@@ -141,8 +141,7 @@ def learning_batch(
     return pa.record_batch(arrays, schema=LEARNINGS)
 
 
-_NO_TEXT = pa.scalar(None, pa.string())
-_REACTION_NAMES = pa.array(REACTIONS)
+_NO_TEXT = pa.nulls(1, pa.string())[0]  # made so, it does not import pandas as Arrow does for what Python holds
 
 
 def _strings(ids: Ids) -> pa.Array:

@@ -9,7 +9,6 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, overload
 
-import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -20,6 +19,7 @@ from oo_sim.show import Table, Tables, number, percent, plain, plus_minus
 from oo_sim.stats import Interval
 
 if TYPE_CHECKING:
+    import pandas as pd
     from matplotlib.figure import Figure
 
 CURVES_PNG = "curves.png"
@@ -80,6 +80,8 @@ class Run(Result):
 
     def frame(self) -> pd.DataFrame:
         """The summary as a frame, a row per policy; an interval `a` has columns `a`, `a_lower`, `a_upper`."""
+        import pandas as pd  # noqa: PLC0415 (slow to import, and a run makes its decisions without it)
+
         return pd.DataFrame([_flat(row) for row in self.rows], columns=list(_COLUMNS))
 
     def table(self) -> Tables:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
-import pandas as pd
 
 from oo_sim.results.run import Run
 from oo_sim.results.series import Line
 from oo_sim.results.summary import LEVEL, last_round, user_values
 from oo_sim.stats import Interval, mean_interval
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 class SegmentResult(NamedTuple):

@@ -5,15 +5,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
-import pandas as pd
 
 from oo_sim.logs import Manifest
 from oo_sim.show import count, plain
 from oo_sim.stats import Interval, mean_interval
 from oo_sim.stats.exact import ExactMoments
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 LEVEL = 0.95
 """The confidence level of all intervals in tables and figures."""
@@ -218,7 +220,7 @@ def user_values(users: pd.DataFrame, keys: Sequence[str]) -> pd.DataFrame:
     known, sums = users[users["decisions"] > 0], ["reward", "expected_reward", "regret", "decisions"]
     means = known.groupby([*keys, "user_id"], sort=True, observed=True)[sums].mean()
     earned = means["reward" if means["expected_reward"].isna().any() else "expected_reward"]
-    return pd.DataFrame({"reward": earned / means["decisions"], "regret": means["regret"]})
+    return means.assign(reward=earned / means["decisions"])[["reward", "regret"]]
 
 
 def last_round(users: pd.DataFrame) -> pd.DataFrame:

@@ -7,8 +7,8 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy import special
 
+from oo_sim.stats import special
 from oo_sim.stats.few import few_differ
 from oo_sim.stats.intervals import F64, check_level
 from oo_sim.stats.resampling import Seed, generator

@@ -7,8 +7,8 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy import special
 
+from oo_sim.stats import special
 from oo_sim.stats.intervals import F64, Interval, check_level, column
 
 _LUCK = 2.0  # the variance of independent trials over some 20 clusters may well be estimated as half of what it is

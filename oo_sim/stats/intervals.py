@@ -10,7 +10,8 @@ from typing import NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy import special
+
+from oo_sim.stats import special
 
 F64: TypeAlias = NDArray[np.float64]
 """A float64 array of any shape."""

@@ -8,8 +8,8 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy import special
 
+from oo_sim.stats import special
 from oo_sim.stats.intervals import F64, check_level
 
 

@@ -7,8 +7,8 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy import special
 
+from oo_sim.stats import special
 from oo_sim.stats.few import few_interval, sign_test, too_few
 from oo_sim.stats.intervals import F64, Interval, clopper_pearson, column, mean_interval
 from oo_sim.stats.skewed import skewed_interval, skewed_test

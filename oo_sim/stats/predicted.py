@@ -6,8 +6,8 @@ import math
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy import special
 
+from oo_sim.stats import special
 from oo_sim.stats.intervals import F64, Interval, check_level, column
 
 

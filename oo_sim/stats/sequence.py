@@ -6,8 +6,8 @@ import math
 from typing import Literal, TypeAlias
 
 import numpy as np
-from scipy import special
 
+from oo_sim.stats import special
 from oo_sim.stats.intervals import Interval, check_level
 
 Side: TypeAlias = Literal["both", "lower", "upper"]

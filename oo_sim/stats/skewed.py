@@ -10,8 +10,8 @@ import math
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy import special
 
+from oo_sim.stats import special
 from oo_sim.stats.intervals import F64, Interval, check_level, column
 
 
