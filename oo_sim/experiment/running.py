@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import platform
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import ExitStack
 from functools import partial
 from importlib.metadata import version
@@ -20,6 +21,7 @@ from oo_sim.experiment.plan import Checkpoints, Plan, plan
 from oo_sim.experiment.reducing import Reduction, collected
 from oo_sim.experiment.working import Progress, Working
 from oo_sim.logs import LoggedPolicy, Manifest, RunWriter, content_hash
+from oo_sim.logs.recorder import GROUP
 from oo_sim.results import drawing
 from oo_sim.results.run import CURVES_PNG, Run
 from oo_sim.scenario import Scenario
@@ -118,6 +120,9 @@ def finished(work: Working, writer: RunWriter | None, *, plot: bool) -> Run:
         curves, people = reduction.curves(), collected(tables, reduction.failures)
         return Run(_manifest(reduction, (curves, people), people.num_rows, work.workers), curves, people)
     reduction = Reduction(planned, partial(_append, writer))
+    if work.logs_events:
+        features = {each.hash: each.policy.features.names for each in planned.taking_part}
+        writer.expect(_parts(planned), features)
     work.into(reduction)
     for j in reduction.failures:
         writer.drop(j)
@@ -132,6 +137,13 @@ def finished(work: Working, writer: RunWriter | None, *, plot: bool) -> Run:
     if plot and result.rows:
         drawing.save(result.figure(), path / CURVES_PNG)
     return result
+
+
+def _parts(planned: Plan) -> Iterable[tuple[int, int, int]]:
+    """The parts of a log: by policy, replicate and group of users."""
+    scenario = planned.scenario
+    groups = -(-scenario.users // GROUP)
+    return itertools.product(range(len(planned.taking_part)), range(scenario.replicates), range(groups))
 
 
 def _append(writer: RunWriter, j: int, rows: pa.Table) -> None:

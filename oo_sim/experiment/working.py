@@ -153,6 +153,8 @@ class Working:
         before = self._made
         played = play(unit, self.workers, block, watch, partial(self._tell, j))
         if played.failure is not None:  # what is left of the unit is not done any more
+            if self._log is not None:
+                self._log.drop(j)
             self._tell(j, max(unit.decisions - (self._made - before), 0))
         return played
 

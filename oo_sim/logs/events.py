@@ -6,7 +6,7 @@ Shapes: K candidates, d features, n lanes. Candidates are logged as offered: tho
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 import pyarrow as pa
@@ -61,16 +61,15 @@ def decision_batch(
 ) -> pa.RecordBatch:
     """The n lanes' decisions as rows of `DECISIONS`.
 
-    t (n,) are the users' decision numbers, expected (K, n) the true expected rewards, best (n,) the largest among
-    those offered, and writer (n,) which of the source's models wrote the tips, where they have texts. Raises
-    `pyarrow.ArrowInvalid` where a number does not fit its column.
+    t (n,) are the users' decision numbers, expected (n,) the true expected rewards of what was chosen, best (n,) the
+    largest among those offered, and writer (n,) which of the source's models wrote the tips, where they have texts.
+    Raises `pyarrow.ArrowInvalid` where a number does not fit its column.
     """
     n = len(t)
     users, when = _strings(user_ids), _integers(t)
     sizes = candidates.mask.sum(axis=0)
     propensity = _nullable(decision.propensity) if source.propensities else pa.nulls(n, pa.float64())
-    lanes = np.arange(n)
-    is_tip = pa.array(candidates.is_llm[decision.chosen, lanes] != 0)
+    is_tip = pa.array(candidates.is_llm[decision.chosen, np.arange(n)] != 0)
     columns = {
         "policy": pa.repeat(source.label, n),
         "policy_hash": pa.repeat(source.policy_hash, n),
@@ -83,7 +82,7 @@ def decision_batch(
         "candidates": _ragged(sizes, _standing(candidates, t), "candidates"),
         "x": _ragged(sizes, _vectors(decision.x, candidates.mask), "x"),
         "probs": (
-            _ragged(sizes, pa.array(decision.probs.T[candidates.mask.T]), "probs")
+            _ragged(sizes, pa.array(_flat(decision.probs, candidates.mask)), "probs")
             if source.propensities
             else pa.nulls(n, DECISIONS.field("probs").type)
         ),
@@ -93,9 +92,9 @@ def decision_batch(
         "propensity": propensity,
         "score": pa.array(decision.score),
         "explored": pa.array(decision.explored) if source.explores else pa.nulls(n, pa.bool_()),
-        "expected_reward": pa.array(expected[decision.chosen, lanes]),
+        "expected_reward": pa.array(expected),
         "best_expected_reward": pa.array(best),
-        "tip_kind": pc.if_else(is_tip, "advice", "task"),
+        "tip_kind": pa.array(["task", "advice"]).take(is_tip.cast(pa.int8())),
     }
     if writer is not None:
         columns["prompt_version"] = pc.if_else(is_tip, pa.scalar(source.prompt_version, pa.string()), _NO_TEXT)
@@ -172,42 +171,63 @@ def _reaction_codes(reaction: I64) -> pa.Array:
 
 def _standing(c: Candidates, t: I64) -> pa.StructArray:
     """The candidates that stand, lane by lane, in one flat array."""
-    stands = c.mask.T
-    is_llm = c.is_llm.T[stands] != 0
-    task = pc.binary_join_element_wise("task", _digits(c.serial.T[stands]), "-")
+    is_llm, serial = _flat(c.is_llm, c.mask) != 0, _flat(c.serial, c.mask)
+    ids, task = _ids(c, t, is_llm, serial)
     columns = {
-        "id": pc.if_else(pa.array(is_llm), _tip_ids(c, t), pc.coalesce(task, _arm_ids(c))),
-        "source": pc.if_else(pa.array(is_llm), "llm", "todoist"),
+        "id": ids,
+        "source": pa.array(["todoist", "llm"]).take(pa.array(is_llm.view(np.int8))),
         "task_id": task,
-        "is_overdue": pa.array(c.is_overdue.T[stands] != 0),
-        "task_age_days": pa.array(c.task_age_days.T[stands]),
-        "priority": pa.array(c.priority.T[stands]).cast(pa.int8()),
+        "is_overdue": pa.array(_flat(c.is_overdue, c.mask) != 0),
+        "task_age_days": pa.array(_flat(c.task_age_days, c.mask)),
+        "priority": pa.array(_flat(c.priority, c.mask)).cast(pa.int8()),
     }
     return pa.StructArray.from_arrays([columns[f.name] for f in CANDIDATE], fields=list(CANDIDATE))
 
 
-def _digits(values: I64) -> pa.Array:
-    """Numbers as text, null where negative."""
-    return pa.array(values, mask=values < 0).cast(pa.string())
+def _flat(values: NDArray[Any], mask: Bool) -> NDArray[Any]:
+    """The values (K, ..., n) of those that stand, lane by lane."""
+    lanes_first = np.moveaxis(values, -1, 0)
+    return (
+        np.ascontiguousarray(lanes_first).reshape(mask.size, *values.shape[1:-1]) if mask.all() else lanes_first[mask.T]
+    )
 
 
-def _tip_ids(c: Candidates, t: I64) -> pa.Array:
-    """`tip-{t}-{position among the tips}`; what it says about tasks is of no use."""
-    position = np.cumsum(c.is_llm != 0, axis=0).T[c.mask.T] - 1
-    when = pa.array(np.repeat(t, c.mask.sum(axis=0))).cast(pa.string())
-    return pc.binary_join_element_wise("tip", when, pa.array(position).cast(pa.string()), "-")
+def _ids(c: Candidates, t: I64, is_llm: Bool, serial: I64) -> tuple[pa.Array, pa.Array]:
+    """Each candidate's id, and the id of its task, null where it has none.
+
+    A tip is `tip-{t}-{position among the tips}`, whatever it says about tasks; in worlds whose candidates are neither
+    tasks nor tips, they are `arm-{position}`. There are far fewer names than candidates: each is made once.
+    """
+    K, tips = len(c.mask), int((c.is_llm != 0).sum(axis=0).max(initial=0))
+    (tasks, which), (rounds, at) = _coded(serial), _coded(t)
+    place = np.broadcast_to(np.arange(K)[:, None], c.mask.shape)
+    tip = np.cumsum(c.is_llm != 0, axis=0) - 1 + at * tips
+    task_names = _named("task", pa.array(tasks, mask=tasks < 0))
+    arm_names = _named("arm", pa.array(np.arange(K)))
+    tip_names = _named("tip", pa.array(np.repeat(rounds, tips)), pa.array(np.tile(np.arange(tips), len(rounds))))
+    code = np.where(serial >= 0, which, len(tasks) + _flat(place, c.mask))
+    code = np.where(is_llm, len(tasks) + K + _flat(tip, c.mask), code)
+    names = pa.concat_arrays([task_names, arm_names, tip_names])
+    return names.take(pa.array(code)), task_names.take(pa.array(which))
 
 
-def _arm_ids(c: Candidates) -> pa.Array:
-    """`arm-{position}`, for worlds whose candidates are neither tasks nor tips."""
-    position = np.broadcast_to(np.arange(len(c.mask))[:, None], c.mask.shape).T[c.mask.T]
-    return pc.binary_join_element_wise("arm", pa.array(position).cast(pa.string()), "-")
+def _coded(values: I64) -> tuple[I64, I64]:
+    """Values that hold all of `values`, ascending, and the place of each among them."""
+    low, high = (int(values.min()), int(values.max())) if len(values) else (0, -1)
+    if high - low < len(values):
+        return np.arange(low, high + 1), values - low
+    known, places = np.unique(values, return_inverse=True)
+    return known, places
+
+
+def _named(kind: str, *numbers: pa.Array) -> pa.Array:
+    """Names such as `task-7`, null where a number is."""
+    return pc.binary_join_element_wise(kind, *(each.cast(pa.string()) for each in numbers), "-")
 
 
 def _vectors(x: F64, mask: Bool) -> pa.ListArray:
     """x (K, d, n) as one list of d numbers per standing candidate, lane by lane."""
-    rows = x.transpose(2, 0, 1)[mask.T]
-    return _rectangle(rows, x.shape[1], DECISIONS.field("x").type.value_type)
+    return _rectangle(_flat(x, mask), x.shape[1], DECISIONS.field("x").type.value_type)
 
 
 def _rectangle(rows: F64, d: int, kind: pa.ListType) -> pa.ListArray:

@@ -1,84 +1,106 @@
-"""Event parts: the rows of one group of users as an Arrow file of their own, until the run is committed."""
+"""Event parts: the rows of one group of users, held back or in a file of their own until it is their turn."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 import pyarrow as pa
 
-_HELD_BYTES = 1 << 22
-"""What a sink holds back, so that the file gets few large batches however small those written are."""
-
 
 class PartSink:
-    """Takes the record batches of one part. No rows, no file, so an empty part costs nothing."""
+    """Takes the record batches of one part, holds back `most` bytes of them, and calls `then` when it is closed."""
 
-    def __init__(self, path: Path, schema: pa.Schema) -> None:
-        self._path = path
-        self._schema = schema
+    def __init__(self, path: Path, schema: pa.Schema, most: int, then: Callable[[], None]) -> None:
+        self._path, self._schema, self._most, self._then = path, schema, most, then
         self._held: list[pa.RecordBatch] = []
-        self._bytes = 0
         self._writer: pa.ipc.RecordBatchFileWriter | None = None
-        self._closed = False
+        self.held = 0  # bytes
+        self.closed = False
 
     def write(self, batch: pa.RecordBatch) -> None:
         """Append rows. Raises `ValueError` when closed, or when the batch has another schema."""
-        if self._closed:
+        if self.closed:
             raise ValueError(f"{self._path.name}: this part is closed")
         if not batch.schema.equals(self._schema):
             raise ValueError(f"{self._path.name}: the batch has another schema:\n{batch.schema}")
         self._held.append(batch)
-        self._bytes += batch.nbytes
-        if self._bytes >= _HELD_BYTES:
-            self._flush()
+        self.held += batch.nbytes
+        if self.held >= self._most:
+            self.spill()
 
     def close(self) -> None:
-        """Write what is held back and close the file; may be called again."""
+        """No more rows will come; may be called again."""
+        if not self.closed:
+            self.closed = True
+            self._then()
+
+    def spill(self) -> None:
+        """Put what is held back into the part's own file, behind what is there."""
         if self._held:
-            self._flush()
-        self.abandon()
+            if self._writer is None:
+                options = pa.ipc.IpcWriteOptions(compression="lz4")
+                self._writer = pa.ipc.new_file(str(self._path), self._schema, options=options)
+            whole = pa.Table.from_batches(self._held, self._schema).combine_chunks()
+            for batch in whole.to_batches():
+                self._writer.write_batch(batch)
+        self._held.clear()
+        self.held = 0
 
     def abandon(self) -> None:
         """Close the file without caring for what is held back."""
-        self._closed = True
+        self.closed = True
         self._held.clear()
-        self._bytes = 0
+        self.held = 0
         if self._writer is not None:
             self._writer.close()
             self._writer = None
 
-    def read(self) -> Iterator[pa.RecordBatch]:
-        """The rows again, in the order written. Raises `ValueError` while the part is open."""
-        if not self._closed:
+    def take(self) -> Iterator[pa.RecordBatch]:
+        """The rows again, in the order written; afterwards nothing is left of them. Raises `ValueError` while the part
+        is open."""
+        if not self.closed:
             raise ValueError(f"{self._path.name}: close the part before the run is committed")
+        held, self._held = self._held, []
+        self.abandon()
         if self._path.exists():
             with pa.OSFile(str(self._path)) as source, pa.ipc.open_file(source) as file:
                 for index in range(file.num_record_batches):
                     yield file.get_batch(index)
+            self._path.unlink()
+        yield from held
 
-    def _flush(self) -> None:
-        if self._writer is None:
-            options = pa.ipc.IpcWriteOptions(compression="lz4")
-            self._writer = pa.ipc.new_file(str(self._path), self._schema, options=options)
-        whole = pa.Table.from_batches(self._held, self._schema).combine_chunks()
-        for batch in whole.to_batches():
-            self._writer.write_batch(batch)
-        self._held.clear()
-        self._bytes = 0
+
+class RowGroups:
+    """Cuts the rows of batches into tables of `size` rows, the last one shorter, each in one chunk."""
+
+    def __init__(self, schema: pa.Schema, size: int) -> None:
+        self._schema, self._size = schema, size
+        self._held: list[pa.RecordBatch] = []
+        self._count = 0
+
+    def add(self, batch: pa.RecordBatch) -> Iterator[pa.Table]:
+        """The tables that are full with the batch."""
+        self._held.append(batch)
+        self._count += batch.num_rows
+        if self._count >= self._size:
+            table, start = pa.Table.from_batches(self._held, self._schema), 0
+            while self._count >= self._size:
+                yield table.slice(start, self._size).combine_chunks()
+                start += self._size
+                self._count -= self._size
+            self._held = table.slice(start).to_batches()
+
+    def rest(self) -> Iterator[pa.Table]:
+        """What is left, if anything is."""
+        if self._count:
+            yield pa.Table.from_batches(self._held, self._schema).combine_chunks()
+        self._held, self._count = [], 0
 
 
 def rows_of(batches: Iterable[pa.RecordBatch], schema: pa.Schema, size: int) -> Iterator[pa.Table]:
-    """The same rows as tables of `size` rows, the last one shorter, each in one chunk; holds little more."""
-    held: list[pa.RecordBatch] = []
-    count = 0
+    """The same rows as tables of `size` rows; holds little more."""
+    groups = RowGroups(schema, size)
     for batch in batches:
-        held.append(batch)
-        count += batch.num_rows
-        while count >= size:
-            table = pa.Table.from_batches(held, schema)
-            yield table.slice(0, size).combine_chunks()
-            held = table.slice(size).to_batches()
-            count -= size
-    if count:
-        yield pa.Table.from_batches(held, schema).combine_chunks()
+        yield from groups.add(batch)
+    yield from groups.rest()

@@ -15,11 +15,12 @@ from oo_sim.logs.writer import RunWriter
 
 GROUP = 64
 """Users whose events are written together, in the order of rounds and, within a round, of users."""
-_HELD_BYTES = 1 << 24
+_HELD_BYTES = 1 << 25
 _RAW = Candidates._fields.index("truth")  # columns that are logged; from here on they are known to worlds alone
+_NARROW = (("is_overdue", np.bool_), ("is_llm", np.bool_), ("priority", np.int8), ("serial", np.int32))
 
 _Step = tuple[NDArray[Any], ...]
-"""Copies of a round's arrays, lane last; the first says which lanes have a row."""
+"""Copies of a round's arrays, lane first, as rows will have them; the first says which lanes have a row."""
 
 
 class Recorder:
@@ -45,9 +46,10 @@ class Recorder:
 
     def decided(self, t: I64, offer: Offer, decision: Decision, active: Bool) -> None:
         """Take note of what was offered and chosen in the lanes' own decisions t (n,)."""
-        raw: tuple[Any, ...] = offer.candidates[:_RAW]
+        raw = offer.candidates._asdict() | {k: getattr(offer.candidates, k).astype(kind) for k, kind in _NARROW}
+        expected = offer.expected[decision.chosen, np.arange(len(t))]
         writer = np.full(len(t), -1) if offer.writer is None else offer.writer
-        self._keep(self._decisions, active, t, *raw, *decision, offer.expected, offer.best, writer)
+        self._keep(self._decisions, active, t, *list(raw.values())[:_RAW], *decision, expected, offer.best, writer)
 
     def learned(self, learned: Learned) -> None:
         """Take note of what was learned."""
@@ -59,7 +61,8 @@ class Recorder:
             self._seq += learn[:n]
 
     def _keep(self, steps: list[_Step], *columns: NDArray[Any]) -> None:
-        steps.append(tuple(column[..., : len(self._ids)].copy() for column in columns))
+        n = len(self._ids)
+        steps.append(tuple(np.moveaxis(column, -1, 0)[:n].copy("C") for column in columns))
         self._held += sum(column.nbytes for column in steps[-1])
         if self._held >= _HELD_BYTES:
             self._flush()
@@ -116,9 +119,11 @@ class Recorder:
 
 
 def _rows(steps: Sequence[_Step], users: slice, ids: NDArray[Any]) -> list[Any]:
-    """The columns of all steps joined, one row a lane that has one, step after step; first whose rows they are."""
-    rows, *columns = ([column[..., users] for column in each] for each in zip(*steps, strict=True))
-    keep = np.concatenate(rows)
-    whose = np.tile(ids[users], len(steps))[keep]
-    joined = [np.concatenate(column, axis=-1) for column in columns]
-    return [whose, *(joined if keep.all() else [column[..., keep] for column in joined])]
+    """The columns of all steps joined, one row a lane that has one, step after step, rows last; first whose rows they
+    are."""
+    keep = np.concatenate([step[0][users] for step in steps])
+    columns = [np.concatenate([column[users] for column in each]) for each in list(zip(*steps, strict=True))[1:]]
+    whose = np.tile(ids[users], len(steps))
+    if not keep.all():
+        whose, columns = whose[keep], [column[keep] for column in columns]
+    return [whose, *(np.moveaxis(column, 0, -1) for column in columns)]

@@ -8,34 +8,27 @@ import os
 import platform
 import re
 import shutil
-import threading
 import uuid
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
-from typing import NamedTuple, Self
+from typing import Self
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from oo_sim.errors import RunLogError
+from oo_sim.logs.joined import Joined, ParquetFile, PartKey
 from oo_sim.logs.manifest import Manifest
-from oo_sim.logs.parts import PartSink, rows_of
+from oo_sim.logs.parts import PartSink
 from oo_sim.logs.schema import EVENTS, SCHEMAS, conform, with_features
 
 ROW_GROUP = {"curves": 1 << 16, "users": 1 << 16, "decisions": 1 << 12, "learnings": 1 << 14}
 """Rows in a Parquet row group: fixed, so that bytes depend on rows alone; few where rows are wide."""
+HELD_BYTES = {"users": 1 << 22, "decisions": 1 << 23, "learnings": 1 << 23}
+"""What a part holds back; more goes to a file of its own."""
 _PARTIAL = "oo-sim-partial"
-
-
-class PartKey(NamedTuple):
-    """Where an event part stands in its table; parts are joined in this order."""
-
-    policy: int
-    replicate: int
-    group: int
 
 
 def check_free(out: Path) -> None:
@@ -64,10 +57,12 @@ class RunWriter:
         self._target = Path(os.path.abspath(out))  # so that a change of the working directory changes nothing
         mark = f"{platform.node()}-{os.getpid()}-{uuid.uuid4().hex[:8]}"
         self.directory = self._target.parent / f".{self._target.name}.{_PARTIAL}-{mark}"
-        self._parts: dict[str, dict[PartKey, PartSink]] = {name: {} for name in (*EVENTS, "users")}
+        self._joined = {
+            name: Joined(self.directory / f"{name}.parquet", SCHEMAS[name], ROW_GROUP[name])
+            for name in (*EVENTS, "users")
+        }
+        self._users: dict[int, PartSink] = {}
         self._reserved = False
-        self._dropped: set[int] = set()
-        self._lock = threading.Lock()
         self.manifest: Manifest | None = None  # as it was given to `write_manifest`; with row counts once committed
 
     def __enter__(self) -> Self:
@@ -90,10 +85,9 @@ class RunWriter:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        for sinks in self._parts.values():
-            for sink in list(sinks.values()):
-                with suppress(OSError):  # of a full disk: what is written is thrown away
-                    sink.abandon()
+        for table in self._joined.values():
+            with suppress(OSError):  # of a full disk: what is written is thrown away
+                table.abandon()
         self._abandon()
         if full := _no_room(error):
             raise RunLogError(self.out, f"cannot be written: {full}") from error
@@ -119,9 +113,20 @@ class RunWriter:
     def write_table(self, name: str, table: pa.Table) -> None:
         """Write a whole table of `SCHEMAS` as Parquet. Raises `ValueError` where its columns are others."""
         whole = conform(table, SCHEMAS[name])
-        with self._parquet(name, SCHEMAS[name]) as file:
+        file = ParquetFile(self.directory / f"{name}.parquet", SCHEMAS[name])
+        try:
             for start in range(0, whole.num_rows, ROW_GROUP[name]):
-                file.write_table(whole.slice(start, ROW_GROUP[name]).combine_chunks())
+                file.write(whole.slice(start, ROW_GROUP[name]).combine_chunks())
+        finally:
+            file.close()
+
+    def expect(self, parts: Iterable[tuple[int, int, int]], features: Mapping[str, Sequence[str]]) -> None:
+        """Say which event parts will come (policy, replicate, group), in order, and the names of features (by policy
+        hash): then they are written while others are still to come."""
+        keys = [PartKey(*part) for part in parts]
+        self._joined["decisions"].schema = with_features(SCHEMAS["decisions"], features)
+        for name in EVENTS:
+            self._joined[name].expect(keys)
 
     def part(self, table: str, policy: int, replicate: int, group: int) -> PartSink:
         """A sink for the event rows of one policy (by index), replicate and group of users.
@@ -129,37 +134,33 @@ class RunWriter:
         Parts are joined by (policy, replicate, group), so a group must be the same users in the same order
         however the work was split among blocks and threads; how its rows are batched makes no difference.
         """
-        key = PartKey(policy, replicate, group)
-        path = self.directory / "parts" / f"{table}-{policy}-{replicate}-{group}.arrow"
-        with self._lock:
-            if key in self._parts[table]:
-                raise ValueError(f"part {tuple(key)} of {table} was opened twice")
-            sink = self._parts[table][key] = PartSink(path, SCHEMAS[table])
-        return sink
+        return self._joined[table].part(PartKey(policy, replicate, group), HELD_BYTES[table])
 
     def users_of(self, policy: int) -> PartSink:
         """The sink for a policy's rows of the users table (by index); the rows are joined in the policies' order."""
-        key = PartKey(policy, 0, 0)
-        return self._parts["users"].get(key) or self.part("users", policy, 0, 0)
+        if policy not in self._users:
+            self._users[policy] = self.part("users", policy, 0, 0)
+        return self._users[policy]
 
     def join_users(self) -> Path:
         """Join the parts of the users table, which is then read from the file that is returned."""
-        for sink in self._parts["users"].values():
+        for sink in self._users.values():
             sink.close()
-        self._join("users", {})
-        self._parts["users"].clear()
+        self._joined["users"].close()
         return self.directory / "users.parquet"
 
     def drop(self, policy: int) -> None:
         """Forget all parts of a policy (by index) that failed, those to come as well."""
-        self._dropped.add(policy)
+        for table in self._joined.values():
+            table.drop(policy)
 
     def commit(self) -> Path:
         """Join the event parts, make everything durable, and rename to `out`, which is returned."""
         if self.manifest is None:
             raise ValueError("a run directory needs its manifest: call write_manifest before commit")
-        features = {policy.hash: list(policy.feature_names) for policy in self.manifest.policies}
-        rows = {name: self._join(name, features) for name in EVENTS if self._parts[name]}
+        features = {policy.hash: policy.feature_names for policy in self.manifest.policies}
+        self._joined["decisions"].schema = with_features(SCHEMAS["decisions"], features)
+        rows = {name: self._joined[name].close() for name in EVENTS if self._joined[name]}
         self.manifest = replace(self.manifest, rows=rows)
         self._write_manifest(self.manifest)
         shutil.rmtree(self.directory / "parts")
@@ -171,41 +172,6 @@ class RunWriter:
             raise RunLogError(self.out, f"appeared while the run was written: {error.strerror}") from error
         _sync_directory(self._target.parent)
         return self.out
-
-    def _join(self, name: str, features: Mapping[str, list[str]]) -> int:
-        """Write the parts of a table one after the other; how many rows they have."""
-        schema, count = SCHEMAS[name], 0
-        keys = sorted(key for key in self._parts[name] if key.policy not in self._dropped)
-        batches = (batch for key in keys for batch in self._parts[name][key].read())
-        with self._parquet(name, with_features(schema, features) if name == "decisions" else schema) as file:
-            for group in rows_of(batches, schema, ROW_GROUP[name]):
-                file.write_table(group)
-                count += group.num_rows
-        return count
-
-    def _parquet(self, name: str, schema: pa.Schema) -> _Parquet:
-        return _Parquet(self.directory / f"{name}.parquet", schema)
-
-
-class _Parquet:
-    """A Parquet file that is on disk for good once its context ends."""
-
-    def __init__(self, path: Path, schema: pa.Schema) -> None:
-        self._path = path
-        self._schema = schema
-
-    def __enter__(self) -> pq.ParquetWriter:
-        self._file = self._path.open("wb")
-        self._writer = pq.ParquetWriter(self._file, self._schema, compression="zstd", compression_level=1)
-        return self._writer
-
-    def __exit__(self, *error: object) -> None:
-        try:
-            self._writer.close()
-            self._file.flush()
-            _sync(self._file.fileno())
-        finally:
-            self._file.close()
 
 
 def _no_room(error: BaseException | None) -> str:

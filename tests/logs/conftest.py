@@ -55,7 +55,7 @@ def events(n: int = 5, seed: int = 0, source: EventSource = SOURCE) -> tuple[pa.
         t,
         candidates=candidates,
         decision=decision,
-        expected=expected,
+        expected=expected.max(axis=0),
         best=expected.max(axis=0),
     )
     learnings = learning_batch(

@@ -23,7 +23,7 @@ def decided(source: EventSource = SOURCE, n: int = 40) -> tuple[list[dict[str, A
         np.arange(n),
         candidates=candidates,
         decision=decision,
-        expected=decision.score * candidates.mask,
+        expected=decision.score,
         best=decision.score,
     )
     batch.validate(full=True)
@@ -76,7 +76,7 @@ def test_a_nan_propensity_is_null() -> None:
         np.arange(4),
         candidates=candidates,
         decision=decision._replace(propensity=propensity),
-        expected=decision.probs,
+        expected=decision.score,
         best=propensity,
     )
     assert batch["propensity"].to_pylist() == [0.5, None, 0.25, None]
@@ -94,7 +94,7 @@ def test_a_tip_about_a_task_names_it_and_an_arm_has_its_place() -> None:
             np.full(n, 2),
             candidates=each._replace(mask=np.ones((K, n), dtype=bool)),
             decision=decision,
-            expected=decision.probs,
+            expected=decision.score,
             best=decision.score,
         )["candidates"].to_pylist()[0][1]
         for each in (about, arms)
@@ -166,7 +166,7 @@ def test_a_number_that_does_not_fit_is_refused() -> None:
             np.array([0, 2**31]),
             candidates=candidates,
             decision=decision,
-            expected=decision.probs,
+            expected=decision.score,
             best=decision.score,
         )
 
@@ -183,7 +183,7 @@ def test_a_hundred_thousand_decisions_take_no_python_loop() -> None:
             np.full(512, t),
             candidates=candidates,
             decision=decision,
-            expected=decision.probs,
+            expected=decision.score,
             best=decision.score,
         )
     assert 20 * 512 / (time.process_time() - start) > 30_000

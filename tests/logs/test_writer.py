@@ -17,12 +17,15 @@ from hypothesis import strategies as st
 from oo_sim.logs import DECISIONS, RunFiles, RunLogError, RunWriter, check_free, content_hash
 from oo_sim.logs.parts import rows_of
 
-from .conftest import curves, events, manifest, users
+from .conftest import SOURCE, curves, events, manifest, users
 
 NAMES = ("decisions", "learnings")
 
 
-def write(out: Path, cuts: Sequence[int] = (), *, threads: int = 1) -> Path:
+KEYS = [(1, 1), (0, 0), (1, 0), (0, 1)]
+
+
+def write(out: Path, cuts: Sequence[int] = (), *, threads: int = 1, expected: bool = False) -> Path:
     """Four parts of eight rounds of events, each cut into batches at `cuts`."""
 
     def fill(writer: RunWriter, replicate: int, group: int) -> None:
@@ -36,8 +39,10 @@ def write(out: Path, cuts: Sequence[int] = (), *, threads: int = 1) -> Path:
             sink.close()
 
     with RunWriter(out) as writer:
+        if expected:
+            writer.expect([(0, *key) for key in sorted(KEYS)], {"hash-1": ("a", "b", "c")})
         with ThreadPoolExecutor(threads) as pool:
-            list(pool.map(lambda key: fill(writer, *key), [(1, 1), (0, 0), (1, 0), (0, 1)]))
+            list(pool.map(lambda key: fill(writer, *key), KEYS))
         writer.write_manifest(manifest())
         writer.write_table("curves", curves())
         writer.write_table("users", users())
@@ -54,20 +59,23 @@ def reference(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
 
 
 @settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(cuts=st.lists(st.integers(0, 400), max_size=12), threads=st.integers(1, 4))
+@given(cuts=st.lists(st.integers(0, 400), max_size=12), threads=st.integers(1, 4), expected=st.booleans())
 def test_bytes_do_not_depend_on_batches_or_threads(
-    reference: dict[str, bytes], tmp_path: Path, cuts: list[int], threads: int
+    reference: dict[str, bytes], tmp_path: Path, cuts: list[int], threads: int, expected: bool
 ) -> None:
     out = tmp_path / f"run-{len(list(tmp_path.iterdir()))}"
-    assert contents(write(out, cuts, threads=threads)) == reference
+    assert contents(write(out, cuts, threads=threads, expected=expected)) == reference
 
 
 def test_row_groups_do_not_change_bytes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     # 1600 rows in groups of 128, so that groups end inside parts and batches, and sinks flush at odd places.
     monkeypatch.setattr("oo_sim.logs.writer.ROW_GROUP", dict.fromkeys(("curves", "users", *NAMES), 128))
     whole = contents(write(tmp_path / "whole"))
-    monkeypatch.setattr("oo_sim.logs.parts._HELD_BYTES", 5000)
-    assert contents(write(tmp_path / "cut", [1, 3, 77, 200, 201], threads=3)) == whole
+    monkeypatch.setattr("oo_sim.logs.writer.HELD_BYTES", dict.fromkeys(("users", *NAMES), 5000))
+    monkeypatch.setattr("oo_sim.logs.joined._WAITING_BYTES", 10_000)
+    for expected in (False, True):
+        out = tmp_path / f"cut-{expected}"
+        assert contents(write(out, [1, 3, 77, 200, 201], threads=3, expected=expected)) == whole
 
 
 @given(sizes=st.lists(st.integers(0, 40), max_size=8), size=st.integers(1, 50))
@@ -106,6 +114,49 @@ def test_a_dropped_policy_leaves_no_rows(tmp_path: Path) -> None:
         out = writer.commit()
     assert RunFiles(out).decisions().num_rows == decisions.num_rows
     assert not (out / "parts").exists()
+
+
+def test_parts_are_written_when_it_is_their_turn_and_dropped_all_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("oo_sim.logs.writer.ROW_GROUP", dict.fromkeys(("curves", "users", *NAMES), 16))
+    labels, rows = ("a", "b", "c"), {}
+    with RunWriter(tmp_path / "run") as writer:
+        writer.expect([(policy, 0, group) for policy in range(3) for group in range(2)], {})
+        for policy, label in enumerate(labels):
+            for group in (1, 0):
+                if (policy, group) == (1, 1):
+                    continue  # of the policy that fails, this one never comes
+                sink = writer.part("decisions", policy, 0, group)
+                sink.write(batch := events(50, group, SOURCE._replace(label=label))[0])
+                sink.close()
+                rows[label, group] = batch
+            left = [path.name for path in (writer.directory / "parts").iterdir()]
+            assert not left
+        assert (writer.directory / "decisions.parquet").exists()
+        writer.drop(1)
+        writer.write_manifest(manifest())
+        out = writer.commit()
+    table = RunFiles(out).decisions().table(DECISIONS.names)
+    assert table.equals(pa.Table.from_batches([rows[key] for key in (("a", 0), ("a", 1), ("c", 0), ("c", 1))]))
+
+
+def test_what_went_wrong_with_a_part_is_not_forgotten(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    with RunWriter(tmp_path / "run") as writer:
+        writer.expect([(0, 0, 0)], {})
+        sink = writer.part("decisions", 0, 0, 0)
+        sink.write(events(5000)[0])
+        with monkeypatch.context() as patch:
+            patch.setattr("oo_sim.logs.joined.ParquetFile.write", full)
+            with pytest.raises(OSError, match="No space left"):
+                sink.close()
+        writer.write_manifest(manifest())
+        with pytest.raises(OSError, match="No space left"):
+            writer.commit()
+    assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt, ValueError, SystemExit])
