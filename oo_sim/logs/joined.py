@@ -144,8 +144,7 @@ class Joined:
                     self._write(key, sink)
             for group in self._groups.rest():
                 self._put(group)
-            (self._file or ParquetFile(self._path, self.schema)).close()
-            self._file = None
+            self._finish(self._file or ParquetFile(self._path, self.schema))
             if left_out := [label for policy, label in self._labels.items() if policy in self._dropped]:
                 self._leave_out(left_out)
             return self._rows
@@ -156,8 +155,7 @@ class Joined:
             if sink is not None:
                 sink.abandon()
         if self._file is not None:
-            self._file.close()
-            self._file = None
+            self._finish(self._file)
 
     def _leave_out(self, labels: list[str]) -> None:
         """Write the file again without some policies' rows."""
@@ -169,6 +167,9 @@ class Joined:
             kept = (b.filter(pc.invert(pc.is_in(b["policy"], value_set=pa.array(labels)))) for b in batches)
             for group in rows_of(kept, self._plain, self._size):
                 self._put(group)
-        self._file.close()
-        self._file = None
+        self._finish(self._file)
         whole.unlink()
+
+    def _finish(self, file: ParquetFile) -> None:
+        self._file = None  # whatever comes of it: it is closed once
+        file.close()
