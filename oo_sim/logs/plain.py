@@ -19,8 +19,8 @@ and what was on offer, in one of three ways:
 * tasks and tips: `candidates`, a list of objects with `source` (`llm` for tips of a language model), `priority` (1 to
   4), `is_overdue` (0 or 1) and `task_age_days`; `chosen`; and `hour` (0 to 23) and `day` (0 is Monday).
 
-In CSV, `x`, `candidates` and `probs` are JSON. CSV is read whole; Parquet streams where it has more than a million
-rows, which must then be in order of user, and within a user of `order`.
+In CSV, `x`, `candidates` and `probs` are JSON. A table of more than a million rows streams, and must be in order of
+user, and within a user of `order`. CSV of more than 64 MB is rewritten as a temporary Parquet file first.
 """
 
 from __future__ import annotations

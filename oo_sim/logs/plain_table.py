@@ -1,4 +1,5 @@
-"""The file of a plain table: small ones are read whole and sorted, large ones read in batches of whole users.
+"""The file of a plain table: small ones are read whole and sorted, large ones read in batches of whole users. A large
+CSV file becomes a temporary Parquet file first, in one pass.
 
 Rows count from 0, in the order of the file.
 """
@@ -6,6 +7,10 @@ Rows count from 0, in the order of the file.
 from __future__ import annotations
 
 import json
+import os
+import re
+import tempfile
+import weakref
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
@@ -39,8 +44,13 @@ _JSON: dict[str, tuple[pa.DataType, str]] = {
     ),
 }
 _HELD = 1 << 20
-"""Rows of a Parquet file that are still read whole, and sorted here."""
+"""Rows of a table that are still read whole, and sorted here."""
+_CSV_HELD = 1 << 26
+"""Bytes of a CSV file that are still parsed at once, so that all rows decide the types of columns together."""
 _BATCH = 1 << 14
+_NUMBERS = ("probability", "reward", "chosen", "hour", "day")
+_TEXTS = ("user", "decision_id", "action", "actions", *_JSON)
+_MISREAD = re.compile(r"CSV column #(\d+): (?:Row #(\d+): )?CSV conversion error to ([^:]*): invalid value '(.*)'")
 
 
 class PlainTable:
@@ -54,10 +64,10 @@ class PlainTable:
         if ending not in (".csv", ".parquet", ".pq"):
             raise RunLogError(path, "is neither a run directory nor a .csv or .parquet file")
         try:
-            if ending == ".csv":
+            if ending == ".csv" and path.stat().st_size <= _CSV_HELD:
                 table = pa_csv.read_csv(path)
             else:
-                self._file = pq.ParquetFile(path)
+                self._file = pq.ParquetFile(self._as_parquet() if ending == ".csv" else path)
                 table = self._file.schema_arrow.empty_table()
                 if self._file.metadata.num_rows <= _HELD:
                     table = self._file.read()
@@ -76,6 +86,34 @@ class PlainTable:
             self._take_stock(self._whole)
         else:
             self._survey(self._file)
+
+    def _as_parquet(self) -> str:
+        """The CSV file as a temporary Parquet file, checked, which is there as long as this table is."""
+        names = pa_csv.open_csv(self.path).schema.names
+        numbers = {n: pa.float64() for n in names if n in _NUMBERS or n.startswith("context_")}
+        kinds = pa_csv.ConvertOptions(column_types=numbers | {n: pa.string() for n in names if n in _TEXTS})
+        self._check_columns(pa.schema([(n, kinds.column_types.get(n, pa.null())) for n in names]).empty_table())
+        opened, place = tempfile.mkstemp(prefix="oo-sim-", suffix=".parquet")
+        os.close(opened)
+        weakref.finalize(self, os.unlink, place)
+        writer, row = None, 0
+        try:
+            for batch in pa_csv.open_csv(self.path, pa_csv.ReadOptions(use_threads=False), convert_options=kinds):
+                table = self._lists(self._checked(_numbered(pa.Table.from_batches([batch]), row))).drop_columns([ROW])
+                writer = writer or pq.ParquetWriter(place, table.schema)
+                writer.write_table(table)
+                row += len(batch)
+        except pa.ArrowInvalid as error:
+            if (found := _MISREAD.search(str(error))) and found[2]:
+                what = "a number" if found[3] == "double" else f"a value like those of the first rows ({found[3]})"
+                self.refuse(int(found[2]) - 2, names[int(found[1])], f"is {found[4]!r}; {what} is expected")
+            raise
+        finally:
+            if writer is not None:
+                writer.close()
+        if writer is None:
+            raise RunLogError(self.path, "has no rows")
+        return place
 
     @property
     def actions(self) -> list[str]:
@@ -237,10 +275,12 @@ class PlainTable:
                 self._refuse_first(table, name, column.is_null(), "is empty")
 
     def _lists(self, table: pa.Table) -> pa.Table:
-        """The table with its JSON texts as lists."""
+        """The table with its JSON texts as lists, parsed some rows at a time: as Python's objects they are large."""
         for name in _JSON:
             if name in table.column_names and is_text(table[name].type):
-                table = table.set_column(table.column_names.index(name), name, self._parsed(table, name))
+                parts = [self._parsed(table.slice(at, _BATCH), name) for at in range(0, len(table), _BATCH)]
+                lists = pa.chunked_array(parts, _JSON[name][0])
+                table = table.set_column(table.column_names.index(name), name, lists)
         return table
 
     def _parsed(self, table: pa.Table, name: str) -> pa.Array:

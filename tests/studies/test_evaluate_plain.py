@@ -92,8 +92,12 @@ def as_parquet(path: Path, rows: list[Row]) -> Path:
     return path
 
 
+@pytest.mark.parametrize("held", [1 << 26, 0], ids=["at once", "in one pass"])
 @pytest.mark.parametrize("made", [actions, vectors])
-def test_csv_and_parquet_in_any_order_give_the_same(tmp_path: Path, made: Callable[[], list[Row]]) -> None:
+def test_csv_and_parquet_in_any_order_give_the_same(
+    tmp_path: Path, made: Callable[[], list[Row]], held: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("oo_sim.logs.plain_table._CSV_HELD", held)
     rows = made()
     shuffled = [rows[i] for i in np.random.default_rng(0).permutation(len(rows))]
     paths = [
@@ -208,10 +212,17 @@ BROKEN = [
 ]
 
 
+@pytest.mark.parametrize("held", [1 << 26, 0], ids=["at once", "in one pass"])
 @pytest.mark.parametrize(("made", "spoil", "fault"), BROKEN, ids=lambda value: value if isinstance(value, str) else "")
 def test_broken_tables_are_refused_by_row_and_column(
-    tmp_path: Path, made: Callable[[], list[Row]], spoil: Callable[[list[Row]], None], fault: str
+    tmp_path: Path,
+    made: Callable[[], list[Row]],
+    spoil: Callable[[list[Row]], None],
+    fault: str,
+    held: int,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setattr("oo_sim.logs.plain_table._CSV_HELD", held)
     rows = made()
     spoil(rows)
     path = written(tmp_path / "broken.csv", rows)
@@ -256,13 +267,18 @@ def test_tables_that_cannot_be_fitted_are_refused(
         oo_sim.fit(written(tmp_path / "t.csv", rows))
 
 
+@pytest.mark.parametrize("write", [as_parquet, written])
 @pytest.mark.parametrize("made", [actions, vectors])
 def test_a_large_table_streams_to_the_same_numbers(
-    tmp_path: Path, made: Callable[[], list[Row]], monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path,
+    made: Callable[[], list[Row]],
+    write: Callable[[Path, list[Row]], Path],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    path = as_parquet(tmp_path / "t.parquet", made())
+    path = write(tmp_path / ("t.csv" if write is written else "t.parquet"), made())
     frames = [oo_sim.evaluate(path, ["softmax", "linucb"]).frame()]
     monkeypatch.setattr("oo_sim.logs.plain_table._HELD", 10)
+    monkeypatch.setattr("oo_sim.logs.plain_table._CSV_HELD", 0)
     for batch in (7, 1 << 14):
         monkeypatch.setattr("oo_sim.logs.plain_table._BATCH", batch)
         monkeypatch.setattr("oo_sim.studies.evaluating._ROWS", 100)
@@ -306,3 +322,21 @@ def test_a_table_has_the_features_of_what_was_served_and_nothing_that_it_does_no
         assert part.x.shape == (len(part.t), features)
         if made is vectors:
             assert part.x.tolist() == [json.loads(rows[i]["x"])[rows[i]["chosen"]] for i in part.row]
+
+
+def test_a_large_csv_leaves_nothing_behind_and_says_where_a_column_changes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("oo_sim.logs.plain_table._CSV_HELD", 0)
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "room"))
+    (tmp_path / "room").mkdir()
+    rows = actions(users=1000, rounds=30)
+    log = open_log(written(tmp_path / "t.csv", rows))
+    assert len(list((tmp_path / "room").iterdir())) == 1
+    assert sum(len(part.t) for part in log.parts("logged")) == 30_000
+    del log
+    assert list((tmp_path / "room").iterdir()) == []
+    rows[-1]["order"] = 0.5
+    with pytest.raises(RunLogError, match=r"row 29999, column order: is '0.5'; a value like those of the first rows"):
+        open_log(written(tmp_path / "t.csv", rows))
+    assert list((tmp_path / "room").iterdir()) == []
