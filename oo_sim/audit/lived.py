@@ -10,9 +10,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from oo_sim.audit.arrays import F64, I64, Bool, anywhere, differs
+from oo_sim.audit.banks import BankWorld, Told
+from oo_sim.audit.people import Lanes
 from oo_sim.audit.report import Finding, Rows
 from oo_sim.audit.rows import Decisions, Learnings
-from oo_sim.audit.worlds import REACTIONS, REWARDS, Answer, Lanes, Offer, world_of
+from oo_sim.audit.worlds import REACTIONS, REWARDS, Answer, Offer, world_of
 
 
 class Lived(NamedTuple):
@@ -29,6 +31,8 @@ class Lived(NamedTuple):
     serial: I64
     expected: F64
     x: F64 | None
+    possible: F64 | None  # (V, K, N), as in `Offer`
+    free: Bool | None  # (K, N)
     reaction: I64
     reward: F64
     arrives: I64  # the round in which the reward arrives, -1 where it never does
@@ -38,22 +42,22 @@ class Lived(NamedTuple):
     last: I64  # (n,) how many decisions those who left had made; else very many
 
 
-def lived(d: Decisions, scenario: Mapping[str, Any], lanes: Lanes, rounds: int) -> Lived:
-    """The world of these lanes over all rounds, in which they chose what the log says."""
-    world = world_of(scenario, lanes)
-    N, K, n = len(d.t), max(d.standing.shape[0], 1), lanes.n
-    K = max(K, len(world.offer(0).standing)) if n else K
-    world = world_of(scenario, lanes)
+def lived(d: Decisions, scenario: Mapping[str, Any], lanes: Lanes, rounds: int, appeal: str | None) -> Lived:
+    """The world of these lanes over all rounds, in which they chose what the log says; with an `appeal`, tips come out
+    of a bank whose texts are valued by it."""
+    world = world_of(scenario, lanes) if appeal is None else BankWorld(scenario, lanes, appeal)
+    N, n = len(d.t), lanes.n
+    K = max(len(d.standing), len(world.offer(0).standing)) if n else len(d.standing)
+    told = Told.by(d, world.tips) if isinstance(world, BankWorld) else None
     at = np.full((n, max(int(d.t.max(initial=0)) + 1, 1)), -1)
     at[d.lane, d.t] = np.arange(N)
     wide: list[Any] = [
         np.zeros((K, N), kind) for kind in (np.bool_, np.bool_, np.float64, np.float64, np.bool_, np.int64)
     ]
-    expected, x = np.full((K, N), np.nan), None
+    expected, more = np.full((K, N), np.nan), _More(K, N)
     narrow = [np.full(N, -1) for _ in range(5)]
     reward, sure, missing = np.zeros(N), np.ones(N, np.bool_), np.full(n, -1)
     for r in range(rounds):
-        offer = world.offer(r)
         own = r - world.comes
         known = (own >= 0) & (own < at.shape[1]) & (missing < 0)
         row = np.where(known, at[np.arange(n), np.clip(own, 0, at.shape[1] - 1)], -1)
@@ -61,13 +65,14 @@ def lived(d: Decisions, scenario: Mapping[str, Any], lanes: Lanes, rounds: int) 
         missing = np.where(present & (row < 0), own, missing)
         decides = present & (row >= 0)
         who, rows = np.flatnonzero(decides), row[decides]
+        if isinstance(world, BankWorld) and told is not None:
+            world.hear(told.at(rows, who, n))
+        offer = world.offer(r)
         chosen = np.zeros(n, np.int64)
         chosen[who] = np.minimum(d.chosen[rows], len(offer.standing) - 1)
         answer = world.react(r, offer, chosen, decides)
         _put(wide, expected, rows, offer, who)
-        if offer.x is not None:
-            x = np.full((K, offer.x.shape[1], N), np.nan) if x is None else x
-            x[: len(offer.x), :, rows] = offer.x[:, :, who]
+        more.put(rows, offer, who)
         _answered(narrow, rows, r, rounds, offer, answer, who)
         reward[rows], sure[rows] = answer.reward[who], answer.sure[who]
     count = np.where(world.gone, np.bincount(d.lane[narrow[0] >= 0], minlength=n), np.iinfo(np.int64).max)
@@ -83,7 +88,9 @@ def lived(d: Decisions, scenario: Mapping[str, Any], lanes: Lanes, rounds: int) 
         wide[4],
         wide[5],
         expected,
-        x,
+        more.found.get("x"),
+        more.found.get("possible"),
+        more.found.get("free"),
         reaction,
         reward,
         arrives,
@@ -92,6 +99,23 @@ def lived(d: Decisions, scenario: Mapping[str, Any], lanes: Lanes, rounds: int) 
         world.comes,
         count,
     )
+
+
+class _More:
+    """What only some worlds offer: vectors, and expected rewards that are not certain; (..., K, N)."""
+
+    def __init__(self, K: int, N: int) -> None:
+        self.K, self.N, self.found = K, N, dict[str, Any]()
+
+    def put(self, rows: I64, offer: Offer, who: I64) -> None:
+        """What a round offers."""
+        parts = {"x": None if offer.x is None else offer.x.transpose(1, 0, 2)}
+        for name, values in (parts | {"possible": offer.possible, "free": offer.free}).items():
+            if values is None:
+                continue
+            if name not in self.found:
+                self.found[name] = np.zeros((*values.shape[:-2], self.K, self.N), values.dtype)
+            self.found[name][..., : values.shape[-2], rows] = values[..., who]
 
 
 def _put(wide: list[Any], expected: F64, rows: I64, offer: Offer, who: I64) -> None:
@@ -109,10 +133,16 @@ def _answered(narrow: list[I64], rows: I64, r: int, rounds: int, offer: Offer, a
 
 
 def findings(
-    d: Decisions, m: Learnings, scenario: Mapping[str, Any], lanes: Lanes, users: tuple[str, ...], oracle: bool
+    d: Decisions,
+    m: Learnings,
+    scenario: Mapping[str, Any],
+    lanes: Lanes,
+    users: tuple[str, ...],
+    oracle: bool,
+    appeal: str | None,
 ) -> Iterator[tuple[Finding, Rows]]:
-    """Every check of the world, with the rows that it is about."""
-    found = lived(d, scenario, lanes, int(scenario["rounds"]))
+    """Every check of the world, with the rows that it is about; see `lived` for `appeal`."""
+    found = lived(d, scenario, lanes, int(scenario["rounds"]), appeal)
     decided = Rows(users, lanes.replicates, d.lane, d.t)
     learned = Rows(users, lanes.replicates, m.lane, np.where(m.t_decided >= 0, m.t_decided, np.maximum(m.t_now, 0)))
     there = found.round >= 0
@@ -161,9 +191,10 @@ def _offer(d: Decisions, found: Lived, there: Bool) -> Finding:
     if d.task_ids is not None:
         logged, due = _ids(d), _task_ids(found.serial[:K], both)
         columns["task_id"] = (logged, due, logged != due)
-    if found.x is not None and d.x.shape == found.x[:K].shape:
-        wrong = np.asarray(differs(d.x, found.x[:K]).any(axis=1))
-        columns["x"] = (d.x.transpose(0, 2, 1), found.x[:K].transpose(0, 2, 1), wrong)
+    if found.x is not None and len(found.x) == d.x.shape[1]:
+        x = found.x[:, :K].transpose(1, 0, 2)
+        wrong = np.asarray(differs(d.x, x).any(axis=1))
+        columns["x"] = (d.x.transpose(0, 2, 1), x.transpose(0, 2, 1), wrong)
     counts = d.standing.sum(axis=0), found.standing.sum(axis=0)
     uneven = counts[0] != counts[1]
     wrong_cells = {name: wrong & both for name, (_, _, wrong) in columns.items()}
@@ -196,12 +227,18 @@ def _task_ids(serial: I64, both: Bool) -> Any:
 
 
 def _truth(d: Decisions, found: Lived, there: Bool, oracle: bool) -> Finding:
-    own = d.of_chosen(found.expected)
-    best = np.where(found.standing, found.expected, -np.inf).max(axis=0, initial=-np.inf)
+    """Expected rewards are those of who the user is, or, where a bank's texts have their say, may be."""
+    K = len(d.standing)
+    standing = d.standing & found.standing[:K]
+    expected = _nearest(found, np.where(np.arange(len(found.expected))[:, None] == d.chosen, d.expected, np.nan))
+    own, best = d.of_chosen(expected), _best(d, found, expected)
     wrong = differs(d.expected, own) | differs(d.best, best)
     if oracle:
-        K = len(d.standing)
-        wrong |= anywhere(differs(d.x[:, 0], found.expected[:K]) & d.standing & found.standing[:K])
+        logged = np.full(found.expected.shape, np.nan)
+        logged[:K] = d.x[:, 0]
+        seen = _nearest(found, logged)
+        own_best = np.where(found.standing, seen, -np.inf).max(axis=0, initial=-np.inf)
+        wrong |= anywhere(differs(d.x[:, 0], seen[:K]) & standing) | differs(d.best, own_best)
     return Finding(
         "truth",
         there,
@@ -209,6 +246,35 @@ def _truth(d: Decisions, found: Lived, there: Bool, oracle: bool) -> Finding:
         lambda i: f"expected reward {d.expected[i]:.17g}, best {d.best[i]:.17g}",
         lambda i: f"expected reward {own[i]:.17g}, best {best[i]:.17g}",
     )
+
+
+def _nearest(found: Lived, logged: F64) -> F64:
+    """The expected rewards (K, N) that are possible and nearest to the logged ones; the first where none is logged."""
+    expected = found.expected
+    if found.possible is not None:
+        gaps = np.abs(found.possible - np.where(np.isnan(logged), found.possible[0], logged))
+        expected = np.take_along_axis(found.possible, gaps.argmin(axis=0)[None], axis=0)[0]
+    if found.free is not None:
+        expected = np.where(found.free & (np.abs(logged) <= 1.0), logged, expected)
+    return np.asarray(expected)
+
+
+def _best(d: Decisions, found: Lived, expected: F64) -> F64:
+    """The best expected reward (N,) on offer: the possible one that is nearest to what was logged."""
+    certain = np.where(found.standing, expected, -np.inf)
+    if found.possible is None and found.free is None:
+        return np.asarray(certain.max(axis=0, initial=-np.inf))
+    chosen = np.arange(len(expected))[:, None] == d.chosen
+    if found.free is not None:
+        least = np.where(found.free & ~chosen, -np.inf, certain).max(axis=0, initial=-np.inf)
+        open_ = (found.free & found.standing & ~chosen).any(axis=0)
+        return np.asarray(np.where(open_ & (d.best <= 1.0), np.maximum(least, d.best), least))
+    assert found.possible is not None
+    values = np.where(chosen, expected, found.possible)
+    least = np.where(found.standing, values.min(axis=0), -np.inf).max(axis=0, initial=-np.inf)
+    fits = found.standing & (values >= least)
+    nearest = np.where(fits, np.abs(values - d.best), np.inf).reshape(-1, values.shape[-1]).argmin(axis=0)
+    return np.asarray(values.reshape(-1, values.shape[-1])[nearest, np.arange(values.shape[-1])])
 
 
 def _reactions(d: Decisions, m: Learnings, found: Lived, there: Bool) -> Iterator[tuple[Finding, bool]]:

@@ -16,13 +16,13 @@ from oo_sim.audit.features import derivable
 from oo_sim.audit.lanes import Lane
 from oo_sim.audit.ledger import Ledger
 from oo_sim.audit.lived import findings, never, picked
+from oo_sim.audit.people import Lanes
 from oo_sim.audit.philox import user_words
 from oo_sim.audit.report import Finding, Report, Rows, UnusableLogError
 from oo_sim.audit.rows import Decisions, Learnings, decisions, learnings
 from oo_sim.audit.rules import Rule, rules, undescribed
 from oo_sim.audit.shards import Indexed, Shard
 from oo_sim.audit.sources import Source, TableSource
-from oo_sim.audit.worlds import Lanes
 
 WORLD_USERS = 64
 """How many users' worlds are derived again, unless all are."""
@@ -95,13 +95,13 @@ def _worlds(
 ) -> None:
     """Derives the scenario's world again and sets what was logged against it."""
     scenario = manifest["scenario"]
-    banked = {entry["label"] for entry in manifest.get("policies", ()) if entry.get("llm")}
+    appeals = _appeals(manifest)
     users, replicates = int(manifest.get("users") or 0), int(manifest.get("replicates") or 1)
     of_interest = picked(users, users if full else WORLD_USERS)
     ends = range(replicates) if full else sorted({0, replicates - 1})
 
     def keep(lane: Lane) -> bool:
-        return lane.policy not in banked and lane.replicate in ends and of_interest(lane.user_id)
+        return lane.replicate in ends and of_interest(lane.user_id)
 
     def forget(table: str, reason: str, rows: I64) -> None:
         """Rows that cannot be judged were counted before."""
@@ -112,21 +112,31 @@ def _worlds(
         width = None if rule.names is None else len(rule.names)
         d = decisions(shard.decisions, width, False, forget)
         m = learnings(shard.learnings, d.x.shape[1], forget)
+        if appeals.get(shard.policy) is not None and d.task_ids is None:
+            ledger.note(shard.policy, "the world is not derived again: no task_id says what tips are about", "world")
+            continue
         ids = tuple(lane.user_id for lane in shard.lanes)
         lanes = Lanes(user_words(ids), np.array([lane.replicate for lane in shard.lanes], np.int64), seed)
         lost = _short(shard.decisions, d.lane, lanes.n) | _short(shard.learnings, m.lane, lanes.n)
         try:
-            found = list(findings(d, m, scenario, lanes, ids, rule.family == "oracle"))
+            appeal = appeals.get(shard.policy)
+            found = list(findings(d, m, scenario, lanes, ids, rule.family == "oracle", appeal))
         except (KeyError, TypeError, ValueError, IndexError, AttributeError, ZeroDivisionError) as error:
             raise UnusableLogError(f"manifest: scenario: cannot be read: {error!r:.120}") from error
         for finding, rows in found:
             ledger.add(shard.policy, rows, finding._replace(judged=finding.judged & ~lost[rows.lane]))
         looked |= set(shard.lanes)
     if not manifest.get("sampled"):
-        _absent([label for label in known if label not in banked], users, ends, keep, looked, scenario, seed, ledger)
+        _absent(known, users, ends, keep, looked, scenario, seed, ledger)
     ledger.world = f"{len({lane.user_id for lane in looked}):,} of {users:,} users, over all their rounds"
-    for label in banked:
-        ledger.note(label, "the world is not derived again: its tips come out of a bank", "world")
+
+
+def _appeals(manifest: Mapping[str, Any]) -> Mapping[str, str]:
+    """How the texts of each policy's tips are valued, of those whose tips come out of a bank."""
+    banks = {entry["label"]: entry["llm"] for entry in manifest.get("policies", ()) if entry.get("llm")}
+    if not all(isinstance(bank, Mapping) for bank in banks.values()):
+        raise UnusableLogError("manifest: policies: llm is not an object that describes a tip bank")
+    return {label: str(bank.get("appeal") or "keywords") for label, bank in banks.items()}
 
 
 def _absent(

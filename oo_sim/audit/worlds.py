@@ -6,58 +6,22 @@ What a policy chose is taken from the log. Shapes: K candidates, n lanes, N deci
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
 from scipy import special
 
 from oo_sim.audit import philox
-from oo_sim.audit.arrays import F64, I64, U64, Bool
+from oo_sim.audit.arrays import F64, I64, Bool
+from oo_sim.audit.people import CANDIDATE, CLOCK, TERMS, Lanes, People, category, cdf
 
 REACTIONS = ("dismiss", "not_helpful", "snooze", "helpful", "done")
 REWARDS = np.array([-1.0, -0.5, 0.0, 0.5, 1.0, 0.0])
 SILENT = 5
 """The code of a decision without a reaction."""
-CLOCK = ("hour_sin", "hour_cos", "dow_sin", "dow_cos")
-CANDIDATE = ("is_overdue", "task_age", "priority", "is_llm")
-TERMS = (
-    *("intercept", "hour_sin", "hour_cos", "is_overdue", "task_age", "priority", "dow_sin", "dow_cos", "is_llm"),
-    *(f"{clock}*{candidate}" for clock in CLOCK for candidate in CANDIDATE),
-)
-_AHEAD = 4096
-"""About how many lanes' and rounds' numbers are drawn at once."""
 _NEAR = 1e-9
 """A delay this near to a whole number may be rounded either way."""
-
-
-class Lanes:
-    """The users of a shard, hashed, and their replicates, both (n,)."""
-
-    def __init__(self, users: U64, replicates: I64, seed: int) -> None:
-        self.users, self.replicates, self.seed = users, replicates, seed
-        self.n = len(users)
-        self._ahead: dict[tuple[int, int], tuple[int, F64]] = {}
-
-    def uniforms(self, purpose: int, r: int, count: int, since: I64 | int = 0) -> F64:
-        """Uniforms (count, n) of round r, counted from the round `since`; they are drawn some rounds ahead."""
-        first, found = self._ahead.get((purpose, count), (0, np.empty((count, 0, self.n))))
-        if not first <= r < first + found.shape[1]:
-            rounds = max(1, _AHEAD // max(self.n, 1))
-            t = (np.arange(r, r + rounds)[:, None] - since + np.zeros(self.n, np.int64)).reshape(-1)
-            who = np.tile(self.replicates, rounds), np.tile(self.users, rounds)
-            first, found = r, philox.uniforms(self.seed, *who, t, purpose, count).reshape(count, rounds, self.n)
-            self._ahead[purpose, count] = first, found
-        return found[:, r - first]
-
-    def normals(self, purpose: int, r: int, count: int) -> F64:
-        """Standard normal draws likewise."""
-        return philox.quantile(self.uniforms(purpose, r, count))
-
-    def own(self, purpose: int, place: int, count: int) -> F64:
-        """Uniforms (count, n) that are the same in all rounds and replicates."""
-        nowhere = np.full(self.n, philox.POPULATION), self.users, np.full(self.n, place)
-        return philox.uniforms(self.seed, *nowhere, purpose, count)
 
 
 class Offer(NamedTuple):
@@ -74,11 +38,8 @@ class Offer(NamedTuple):
     serial: I64
     expected: F64
     x: F64 | None = None
-
-    @property
-    def best(self) -> F64:
-        """The best expected reward on offer (n,)."""
-        return np.asarray(np.where(self.standing, self.expected, -np.inf).max(axis=0))
+    possible: F64 | None = None  # (V, K, n), the expected rewards that a candidate may have, where there are several
+    free: Bool | None = None  # (K, n), where it may be any
 
 
 class Answer(NamedTuple):
@@ -90,17 +51,6 @@ class Answer(NamedTuple):
     reported: Bool
     delay: I64
     sure: Bool
-
-
-def cdf(weights: Sequence[float]) -> F64:
-    """Cumulative probabilities of weights."""
-    total = np.cumsum(np.asarray(weights, np.float64))
-    return np.asarray(total / total[-1])
-
-
-def category(uniform: F64, cumulative: F64) -> I64:
-    """The category that a uniform falls into."""
-    return np.asarray(np.searchsorted(cumulative[:-1], uniform, side="right"), np.int64)
 
 
 class Feedback:
@@ -137,68 +87,6 @@ class Feedback:
             return np.asarray(np.minimum(d["lognormal"]["median"] * np.exp(d["lognormal"]["sigma"] * z), 1e9))
         low, high = d["uniform"] if "uniform" in d else (d.get("constant", 0), d.get("constant", 0))
         return np.asarray(low + np.floor(u * (high - low + 1)) + 0.5)
-
-
-class People:
-    """Who the users are and what they prefer, round by round."""
-
-    def __init__(self, spec: Mapping[str, Any], lanes: Lanes) -> None:
-        self.spec, self.lanes = spec, lanes
-        self.segments = spec["segments"]
-        u = lanes.own(philox.SEGMENT, 0, 1)[0]
-        self.which = category(u, cdf([segment["weight"] for segment in self.segments]))
-        self.z = philox.quantile(lanes.own(philox.PREFERENCE, 0, len(TERMS)))
-        self.start = np.zeros((len(TERMS), lanes.n))
-        for j, segment in enumerate(self.segments):
-            self.start[:, self.which == j] = self._of(segment["preferences"])[:, self.which == j]
-        self.walked = np.zeros_like(self.start)
-        self.concerned = [self._concerned(j, drift) for j, drift in enumerate(spec.get("drift") or ())]
-
-    def _of(self, preferences: Mapping[str, Any]) -> F64:
-        """mean + sd z of each term; 0 of those that are not preferred."""
-        mean = np.array([[preferences.get(term, {}).get("mean", 0.0)] for term in TERMS])
-        sd = np.array([[preferences.get(term, {}).get("sd", 0.0)] for term in TERMS])
-        return np.asarray(mean + sd * self.z)
-
-    def _concerned(self, j: int, drift: Mapping[str, Any]) -> Bool:
-        u = self.lanes.own(philox.DRIFT, j, 1)[0]
-        named = drift.get("segments") or [segment["name"] for segment in self.segments]
-        members = np.isin(self.which, [i for i, segment in enumerate(self.segments) if segment["name"] in named])
-        return np.asarray(members & (u < drift.get("share", 1.0)))
-
-    def coefficients(self, r: int, day: I64) -> F64:
-        """theta (25, n) in round r: changes are laid over each other in the order of the file."""
-        theta = self.start
-        for drift, concerned in zip(self.spec.get("drift") or (), self.concerned, strict=True):
-            if drift.get("random_walk"):
-                continue
-            terms = np.ones((len(TERMS), 1), np.bool_)
-            if drift.get("become"):
-                [target] = [s["preferences"] for s in self.segments if s["name"] == drift["become"]]
-            else:
-                target = drift["preferences"]
-                terms = np.array([[term in target] for term in TERMS])
-            w = self._weight(drift, r, day) * concerned * terms
-            theta = theta + w * (self._of(target) - theta)
-        return np.asarray(theta + self.walked)
-
-    def _weight(self, drift: Mapping[str, Any], r: int, day: I64) -> F64:
-        if drift.get("abrupt"):
-            return np.full(len(day), 1.0 if r >= drift["abrupt"]["at"] else 0.0)
-        if drift.get("gradual"):
-            start, end = drift["gradual"]["start"], drift["gradual"]["end"]
-            return np.full(len(day), min(max((r - start) / (end - start), 0.0), 1.0))
-        return np.isin(day, drift["periodic"]["days"]).astype(np.float64)
-
-    def walk(self, r: int) -> None:
-        """The steps into round r."""
-        for j, drift in enumerate(self.spec.get("drift") or ()):
-            if not drift.get("random_walk"):
-                continue
-            sd = drift["random_walk"]["sd_per_day"] / np.sqrt(self.spec["clock"]["decisions_per_day"])
-            steps = self.lanes.normals(philox.DRIFT, r, (j + 1) * len(TERMS))[j * len(TERMS) :]
-            prefers = np.array([[term in segment["preferences"] for segment in self.segments] for term in TERMS])
-            self.walked = self.walked + sd * steps * prefers[:, self.which] * self.concerned[j]
 
 
 class TipsWorld:
@@ -281,36 +169,50 @@ class TipsWorld:
         age = self.now - self.due
         age = np.where(self.dated, np.floor(age) if self.spec["tasks"]["whole_days"] else age, 0.0)
         offer = self._placed(r, hour, day, age)
-        return self._valued(r, offer)
+        return self.valued(r, offer)
+
+    def counts(self, r: int) -> tuple[I64, I64]:
+        """How many tasks and tips (n,) there are."""
+        spans = (self.spec["tasks"]["count"], self.spec["tips"]["count"])
+        tasks, tips = (
+            span["min"] + np.floor(draw * (span["max"] - span["min"] + 1)).astype(np.int64)
+            for span, draw in zip(spans, self.lanes.uniforms(philox.COUNT, r, 2), strict=True)
+        )
+        return tasks, tips
+
+    def about(self, r: int, tip: Bool, tasks: I64) -> I64:
+        """The row (K, n) of the task that each tip is about; -1 for none."""
+        if not self._copies or self.tips == 0:
+            return np.full(tip.shape, -1)
+        place = np.clip(np.arange(len(tip))[:, None] - tasks, 0, self.tips - 1)
+        u = self.lanes.uniforms(philox.TIP, r, self.tips)[place, np.arange(self.lanes.n)]
+        return np.where(tip & (tasks > 0), np.floor(u * tasks).astype(np.int64), -1)
+
+    @property
+    def _copies(self) -> bool:
+        """Whether a tip has the columns of the task that it is about."""
+        return bool(self.spec["tips"]["features"] == "task")
 
     def _placed(self, r: int, hour: I64, day: I64, age: F64) -> Offer:
         """Tasks first, tips right behind them."""
         n, K = self.lanes.n, self.tasks + self.tips
-        u = self.lanes.uniforms(philox.COUNT, r, 2)
-        spans = (self.spec["tasks"]["count"], self.spec["tips"]["count"])
-        tasks, tips = (
-            span["min"] + np.floor(draw * (span["max"] - span["min"] + 1)).astype(np.int64)
-            for span, draw in zip(spans, u, strict=True)
-        )
+        tasks, tips = self.counts(r)
         place = np.arange(K)[:, None]
-        source, lanes = np.minimum(np.repeat(place, n, axis=1), max(self.tasks - 1, 0)), np.arange(n)
         standing, tip = place < tasks + tips, (place >= tasks) & (place < tasks + tips)
-        real = place < tasks
-        if self.spec["tips"]["features"] == "task" and self.tips:
-            about = self.lanes.uniforms(philox.TIP, r, self.tips)
-            which = np.floor(about[np.clip(place - tasks, 0, self.tips - 1), lanes] * tasks).astype(np.int64)
-            source = np.where(tip, which, source)
-            real = real | (tip & (tasks > 0))
         if self.tasks == 0:
             return Offer(hour, day, standing, standing & False, np.zeros((K, n)), np.ones((K, n)), tip,
                          np.full((K, n), -1), np.zeros((K, n)))  # fmt: skip
+        row, lanes = self.about(r, tip, tasks), np.arange(n)
+        source = np.where(row >= 0, row, np.minimum(place, self.tasks - 1))
+        named = (place < self.tasks) & ~tip | (row >= 0)
+        real = named & (~tip | self._copies)
         ages = np.where(real, age[source, lanes], 0.0)
         priority = np.where(real, self.priority[source, lanes], 1.0)
-        serial = np.where(real, self.serial[source, lanes], -1)
+        serial = np.where(named, self.serial[source, lanes], -1)
         return Offer(hour, day, standing, ages > 0.0, ages, priority, tip, serial, np.zeros((K, n)))
 
-    def _valued(self, r: int, offer: Offer) -> Offer:
-        """True expected rewards: sum over reactions of reward times probability, times that of an answer."""
+    def valued(self, r: int, offer: Offer) -> Offer:
+        """True expected rewards."""
         theta = self.people.coefficients(r, offer.day)
         turn, week = 2.0 * np.pi * offer.hour / 24.0, 2.0 * np.pi * offer.day / 7.0
         clock = dict(zip(CLOCK, (np.sin(turn), np.cos(turn), np.sin(week), np.cos(week)), strict=True))
@@ -326,21 +228,26 @@ class TipsWorld:
         u = u + np.where(offer.is_llm, bonus[1], bonus[0])
         u[: self.tasks] -= self.tired
         self.utility = np.clip(u, -250.0, 250.0)
-        below = self._below()
-        shares = np.diff(np.concatenate([np.zeros((1, *u.shape)), below, np.ones((1, *u.shape))]), axis=0)
-        answers = 1.0 - self.spec["reactions"]["no_reaction"]
-        return offer._replace(expected=answers * np.einsum("j,jkn->kn", REWARDS[:5], shares))
+        return offer._replace(expected=self.worth(self.utility))
 
-    def _below(self) -> F64:
-        """P(reaction <= j) of each candidate (4, K, n)."""
-        cuts = np.array(self.spec["reactions"]["cut_points"])[:, None, None]
-        return np.asarray(special.expit(cuts - self.utility))
+    def worth(self, utility: F64) -> F64:
+        """The expected reward at a utility: the sum over reactions of reward times probability, times that of an
+        answer."""
+        below = self._below(utility)
+        edge = np.zeros((1, *utility.shape))
+        shares = np.diff(np.concatenate([edge, below, edge + 1.0]), axis=0)
+        answers = 1.0 - self.spec["reactions"]["no_reaction"]
+        return np.asarray(answers * np.tensordot(REWARDS[:5], shares, axes=1))
+
+    def _below(self, utility: F64) -> F64:
+        """P(reaction <= j) at each utility, j first."""
+        return np.stack([special.expit(cut - utility) for cut in self.spec["reactions"]["cut_points"]])
 
     def react(self, r: int, offer: Offer, chosen: I64, decides: Bool) -> Answer:
         """The reactions to what was chosen (n,) by those who decide, and how they leave their mark."""
         lanes = np.arange(self.lanes.n)
         u = self.lanes.uniforms(philox.REACTION, r, 2)
-        code = (u[0] >= self._below()[:, chosen, lanes]).sum(axis=0)
+        code = (u[0] >= self._below(self.utility[chosen, lanes])).sum(axis=0)
         speaks = u[1] >= self.spec["reactions"]["no_reaction"]
         reaction = np.where(speaks, code, SILENT)
         source = offer.is_llm[chosen, lanes].astype(np.int64)

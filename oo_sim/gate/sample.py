@@ -89,7 +89,9 @@ class Sampler:
     def __init__(self, setting: Setting, user_ids: Sequence[str]) -> None:
         self._setting, self._memory = setting, _Memory()
         policy: Policy = setting.entrant.policy
-        source = EventSource.of(setting.entrant.label, policy, setting.entrant.hash, 0)
+        source, bank = EventSource.of(setting.entrant.label, policy, setting.entrant.hash, 0), setting.entrant.bank
+        if bank is not None:
+            source = source._replace(prompt_version=bank.prompt_version, models=bank.models)
         spread = np.linspace(0, len(user_ids) - 1, setting.users).astype(np.int64)
         logged = [int(user.removeprefix("user-")) for user in user_ids]
         self._lanes = np.unique([*spread.tolist(), *(logged.index(user) for user in LOGGED if user in logged)])
@@ -138,6 +140,7 @@ class Sampler:
 
     def _manifest(self) -> dict[str, Any]:
         entrant = self._setting.entrant
+        bank = None if entrant.bank is None else {"bank": entrant.bank.label, **entrant.bank.facts}
         scenario = self._setting.scenario
         world: dict[str, Any] = (
             {}
@@ -149,7 +152,7 @@ class Sampler:
             "seed": self._setting.seed,
             "has_reactions": self._setting.has_reactions,
             "sampled": True,  # the other users are not in it
-            "policies": [LoggedPolicy.of(entrant.label, entrant.policy, entrant.hash).as_dict()],
+            "policies": [LoggedPolicy.of(entrant.label, entrant.policy, entrant.hash, bank).as_dict()],
         }
 
 

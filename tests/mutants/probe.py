@@ -28,6 +28,8 @@ TURNS: Sequence[tuple[str, ...]] = (
     ("restart_linucb:period=20", "bootstrap_ts", "squarecb", "oracle", "linucb:alpha=0.3,prior=0.5,features=oo7x"),
     ("linucb_hybrid:sharing=2", "thompson", "egreedy:epsilon=0.4,decay=0.05,schedule=cbrt", "random", "greedy:prior=2"),
 )
+BESIDE = {"late": "swlinucb:window=4"}
+"""What the matrix does not play: rewards that come just when their decision leaves the window."""
 
 
 class Sight(NamedTuple):
@@ -50,7 +52,8 @@ def cells(near: str = "") -> Iterator[Any]:
         scenario = mechanisms.scenario(name).with_(users=USERS, rounds=ROUNDS)
         turn = sum(TURNS, ()) if name == "masks" else TURNS[i % 4]
         lives = [spec for spec in turn if spec in mechanisms.policies(name)]
-        found += [Cell(scenario, spec, mechanisms.bank(name)) for spec in (lives if name in MANY else lives[:1])]
+        played = [*(lives if name in MANY else lives[:1]), *([BESIDE[name]] if name in BESIDE else [])]
+        found += [Cell(scenario, spec, mechanisms.bank(name)) for spec in played]
     yield from sorted(found, key=lambda cell: not near or near not in cell.name)
 
 
@@ -69,7 +72,7 @@ def look(sound: Mapping[str, Sequence[str]] | None, near: str = "") -> Sight:
             sight = sight._replace(audit=f"{cell.name}: {', '.join(wrong)}")
         if sound is None:
             continue
-        if found[0] != sound[cell.name][0] and not sight.gate:
+        if found[0] != sound[cell.name][0] and not sight.gate and cell.policy not in BESIDE.values():
             sight = sight._replace(gate=cell.name)
         sight = sight._replace(log=sight.log or found[1] != sound[cell.name][1])
         if sight.gate and sight.audit:
@@ -88,16 +91,15 @@ def _lived(cell: Any) -> tuple[list[str], Any]:
     class Both:
         def decided(self, *given: Any) -> None:
             trace.decided(*given)
-            if cell.bank is None:
-                sampler.decided(*given)
+            sampler.decided(*given)
 
         def learned(self, learned: Any) -> None:
             trace.learned(learned)
-            if cell.bank is None:
-                sampler.learned(learned)
+            sampler.learned(learned)
 
     scenario, world = cell.scenario, build(cell.scenario, cell.bank)
     (entrant,) = entrants(world, [cell.policy])
+    entrant = entrant._replace(bank=cell.bank)
     setting = Setting(entrant, scenario.seed, ROUNDS, world.has_reactions, scenario.canonical())
     block, trace = Block(0, 0, USERS), _Trace(USERS)
     sampler = Sampler(setting, block.user_ids)
@@ -105,8 +107,6 @@ def _lived(cell: Any) -> tuple[list[str], Any]:
     tally = simulate(world, entrant.policy, lanes, USERS, ROUNDS, [ROUNDS], observer=Both())
     ends = trace.hashes.tobytes() + tally.totals.tobytes() + tally.sums.tobytes()
     hashed = hashlib.blake2b(ends, digest_size=6).hexdigest()
-    if cell.bank is not None:
-        return [hashed, hashed], None
     report = sampler.audit()
     log = 0
     for table in sampler._tables():
