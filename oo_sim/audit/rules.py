@@ -70,6 +70,7 @@ class Rule(NamedTuple):
     seed: int | None = None
     hashes: frozenset[str] = frozenset()  # of the policies that may have decided under this label
     warm: tuple[F64, F64] | None = None  # A (d, d) and b (d,) that users start with, before `prior` multiplies them
+    migrated: tuple[Rule, ...] = ()  # where the policy was described in several ways: each of them
 
     @property
     def scored(self) -> bool:
@@ -84,6 +85,8 @@ class Rule(NamedTuple):
     @property
     def unchecked(self) -> tuple[str, ...]:
         """What of a policy is not derived again."""
+        if self.migrated:
+            return tuple(part for part in PARTS if any(part in rule.unchecked for rule in self.migrated))
         missing = set() if self.scored else {"scores", "probabilities", "learned states"}
         if self.family != "oracle" and (self.names is None or not derivable(self.names)):
             missing.add("features")
@@ -170,23 +173,36 @@ class Rule(NamedTuple):
 
 def rules(manifest: Mapping[str, Any], seed: int | None) -> dict[str, Rule]:
     """The rules of a manifest's policies, by label. UnusableLogError where an entry makes no sense."""
-    found: dict[str, Rule] = {}
+    found: dict[str, list[Rule]] = {}
     for entry in manifest.get("policies", ()):
         if not isinstance(entry, Mapping) or not isinstance(entry.get("label"), str):
             raise UnusableLogError(f"manifest: policies: {entry!r:.80} has no label")
-        rule, label = _rule(entry, seed), entry["label"]
-        if label in found and _differ(found[label], rule):
-            rule = _unknown(label, rule.names, f"policy {label} was migrated: it is described in several ways", seed)
         said = entry.get("hash")
-        hashes = frozenset({said} if isinstance(said, str) and said else ())
-        found[label] = rule._replace(hashes=hashes | (found[label].hashes if label in found else frozenset()))
-    return found
+        rule = _rule(entry, seed)._replace(hashes=frozenset({said} if isinstance(said, str) and said else ()))
+        ways = found.setdefault(entry["label"], [])
+        same = next((i for i, other in enumerate(ways) if _same(other, rule)), None)
+        if same is None:
+            ways.append(rule)
+        else:
+            ways[same] = rule._replace(hashes=rule.hashes | ways[same].hashes)
+    return {label: ways[0] if len(ways) == 1 else _migrated(ways, seed) for label, ways in found.items()}
 
 
-def _differ(a: Rule, b: Rule) -> bool:
-    """Whether two descriptions of one policy are of different ones."""
+def _same(a: Rule, b: Rule) -> bool:
+    """Whether two descriptions of one policy are of the same one."""
     one, other = ([] if rule.warm is None else [part.tolist() for part in rule.warm] for rule in (a, b))
-    return (a.family, a.parameters, one) != (b.family, b.parameters, other)
+    return a[1:4] == b[1:4] and (a.schedule, one) == (b.schedule, other)
+
+
+def _migrated(ways: list[Rule], seed: int | None) -> Rule:
+    """A policy that was described in several ways. After each migration its state is as if it had learned so from the
+    beginning, and a decision's hash says in which way it was made."""
+    label, names, hashes = ways[0].label, ways[0].names, frozenset[str]().union(*(rule.hashes for rule in ways))
+    if any(rule.names != names or not rule.hashes for rule in ways):
+        why = f"policy {label} was migrated: it is described in several ways, and not with the same features"
+        return _unknown(label, names, why, seed)._replace(hashes=hashes)
+    notes = tuple(dict.fromkeys(note for rule in ways for note in rule.notes))
+    return Rule(label, "", {}, names, notes, seed=seed, hashes=hashes, migrated=tuple(ways))
 
 
 def undescribed(label: str) -> Rule:

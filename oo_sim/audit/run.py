@@ -11,6 +11,7 @@ import pyarrow as pa
 
 from oo_sim.audit import checks, model
 from oo_sim.audit.arrays import I64, U64, Bool
+from oo_sim.audit.columns import among
 from oo_sim.audit.evalues import ALPHA, Evidence
 from oo_sim.audit.features import derivable
 from oo_sim.audit.lanes import Lane
@@ -73,7 +74,7 @@ def audit(
         for finding, about in _findings(part, rule, bool(manifest.get("has_reactions", False))):
             ledger.add(shard.policy, about, finding)
         judge = evidence.setdefault(shard.policy, Evidence()).judge
-        for finding in judge(_likely(part, rule)) if seed is None else _draws(part, rule, seed):
+        for finding in judge(_likely(part)) if seed is None else _draws(part, seed):
             ledger.add(shard.policy, part.decided, finding)
         notes = rule.notes if seed is not None else (*rule.notes, _NO_SEED)
         ledger.decisions(shard.policy, len(part.decisions.t), notes, rule.unchecked)
@@ -161,12 +162,22 @@ def _absent(
         ledger.add(label, rows, finding)
 
 
+class _Way(NamedTuple):
+    """A policy's rule, what it gives, which decisions were made by it, and which of them after learnings that are all
+    known."""
+
+    rule: Rule
+    scored: model.Scored | None
+    own: Bool
+    sure: Bool
+
+
 class _Part(NamedTuple):
     """A shard as arrays; `gaps` are lanes with refused decisions, `holes` lanes with refused learnings."""
 
     decisions: Decisions
     learnings: Learnings
-    scored: model.Scored | None
+    ways: list[_Way]
     decided: Rows
     learned: Rows
     gaps: Bool
@@ -186,14 +197,19 @@ def _part(shard: Shard, rule: Rule, ledger: Ledger) -> _Part:
     users = tuple(lane.user_id for lane in shard.lanes)
     words = user_words(users)
     replicates = np.array([lane.replicate for lane in shard.lanes], np.int64)
+    holes = _short(shard.learnings, m.lane, len(users)) | shard.nameless[1]
+    ways = []
+    for way in rule.migrated or (rule,):
+        own = among(d.hashes, way.hashes) if rule.migrated else np.ones(len(d.t), np.bool_)
+        ways.append(_Way(way, model.scored(d, m, way, words, replicates), own, own & ~holes[d.lane]))
     return _Part(
         d,
         m,
-        model.scored(d, m, rule, words, replicates),
+        ways,
         Rows(users, replicates, d.lane, d.t),
         Rows(users, replicates, m.lane, np.where(m.t_decided >= 0, m.t_decided, np.maximum(m.t_now, 0))),
         _short(shard.decisions, d.lane, len(users)) | shard.nameless[0],
-        _short(shard.learnings, m.lane, len(users)) | shard.nameless[1],
+        holes,
         words,
     )
 
@@ -222,20 +238,30 @@ def _findings(part: _Part, rule: Rule, reactions: bool) -> Iterator[tuple[Findin
         yield finding, part.decided
     if rule.family == "oracle":
         yield checks.best(d), part.decided
-    if part.scored is not None:
-        for finding in model.findings(d, part.scored, rule, ~part.holes[d.lane]):
-            yield finding, part.decided
+    for way in part.ways:
+        if way.scored is not None:
+            for finding in model.findings(d, way.scored, way.rule, way.sure):
+                yield finding, part.decided
 
 
-def _draws(part: _Part, rule: Rule, seed: int) -> Iterator[Finding]:
+def _draws(part: _Part, seed: int) -> Iterator[Finding]:
     d = part.decisions
-    share = model.explored_share(d, part.scored, rule, ~part.holes[d.lane])
-    yield from checks.draw(d, seed, part.decided.replicates[d.lane], part.words[d.lane], share)
+    told = [(way.own, model.explored_share(d, way.scored, way.rule, way.sure)) for way in part.ways]
+    parts = [(share[0], share[1] & own) for own, share in told if share is not None]
+    exploring = np.select([known for _, known in parts], [share for share, _ in parts]) if parts else None
+    known = np.logical_or.reduce([known for _, known in parts])
+    yield from checks.draw(
+        *(d, seed, part.decided.replicates[d.lane], part.words[d.lane]),
+        None if exploring is None else (exploring, known),
+    )
 
 
-def _likely(part: _Part, rule: Rule) -> Decisions:
+def _likely(part: _Part) -> Decisions:
     """The decisions, with probabilities wherever they are logged or can be derived."""
-    return model.with_probs(part.decisions, part.scored, rule, ~part.holes[part.decisions.lane])
+    d = part.decisions
+    for way in part.ways:
+        d = model.with_probs(d, way.scored, way.rule, way.sure)
+    return d
 
 
 def _counted(ledger: Ledger, expected: Mapping[str, int], table: str, rows: int) -> None:
