@@ -53,10 +53,10 @@ def evaluate(
         int | None, typer.Option(metavar="N", min=1, help="With replay: how many accepted decisions of each user.")
     ] = None,
     anytime: Annotated[
-        bool, typer.Option("--anytime", help="Also intervals that may be looked at again and again.")
+        bool, typer.Option("--anytime", help="Also intervals that stay valid however often you look.")
     ] = False,
     assume_iid: Annotated[
-        bool, typer.Option("--assume-iid", help="With replay: although what is offered depends on what was served.")
+        bool, typer.Option("--assume-iid", help="With replay: evaluate also where offers depend on what was served.")
     ] = False,
     as_json: Json = False,
     csv: Csv = False,

@@ -30,9 +30,9 @@ def fit(
     logged: Annotated[str | None, typer.Option(help="The policy whose decisions are read.", metavar="LABEL")] = None,
     hold_out: Annotated[float, typer.Option(help="The share of users and of last rounds kept back to check.")] = 0.25,
     starts: Annotated[int, typer.Option(help="How many starts for each number of segments.")] = 5,
-    seed: Annotated[int, typer.Option(help="The seed of the starts and of who is kept back.")] = 0,
+    seed: Annotated[int, typer.Option(help="The seed of the starts and of the choice of users kept back.")] = 0,
     terms: Annotated[str, typer.Option(help="oo5, oo7, oo7x, or terms with commas between.")] = "oo7x",
-    anyway: Annotated[bool, typer.Option("--anyway", help="Fit what looks like drift all the same.")] = False,
+    anyway: Annotated[bool, typer.Option("--anyway", help="Fit also where preferences seem to drift.")] = False,
     as_json: Json = False,
 ) -> None:
     """Learn a scenario of the people in a log, say how well it predicts people it has not seen, and where not to

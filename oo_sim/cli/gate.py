@@ -51,10 +51,12 @@ def record(
     ] = None,
     policy: Policies = None,
     users: Annotated[
-        int | None, typer.Option(metavar="N", help="Store so many users, instead of what the power takes.")
+        int | None, typer.Option(metavar="N", help="Record N users, instead of as many as the power requires.")
     ] = None,
     rounds: Annotated[int | None, typer.Option(metavar="N", help="Instead of the file's decisions per user.")] = None,
-    power: Annotated[float, typer.Option(metavar="P", help="How often a loss of the margin must fail.")] = gate.POWER,
+    power: Annotated[
+        float, typer.Option(metavar="P", help="The probability with which a loss of the margin must fail.")
+    ] = gate.POWER,
     margin: Annotated[
         float | None,
         typer.Option(metavar="M", help="The loss per decision that counts. Default: 1 % of oracle minus random."),
@@ -62,7 +64,7 @@ def record(
     matrix: Matrix = False,
     served: Served = False,
     weak: Annotated[bool, typer.Option("--weak", help="Record even where the power is below 0.8.")] = False,
-    force: Annotated[bool, typer.Option("--force", help="Take the place of a baseline that exists.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Replace a baseline that exists.")] = False,
     unchecked: Unchecked = False,
     baselines: Baselines = None,
     workers: Workers = None,

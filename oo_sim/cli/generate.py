@@ -45,7 +45,7 @@ def generate(
     gateway: GatewayOption = "mock",
     n: Annotated[int, typer.Option("--n", min=1, max=64, help="Tips a context.")] = 3,
     contexts: Annotated[
-        int | None, typer.Option(min=1, help="At most so many contexts. Default: 200; of a scenario, all.")
+        int | None, typer.Option(min=1, help="At most this many contexts. Default: 200; of a scenario, all.")
     ] = None,
     users: Annotated[int | None, typer.Option(metavar="N", help="Instead of the scenario's number of users.")] = None,
     rounds: Annotated[
@@ -62,17 +62,17 @@ def generate(
     salvage: Salvage = False,
     retries: Annotated[int, typer.Option(min=0, max=10, help="Tries after a malformed reply.")] = 2,
     gateway_retries: Annotated[
-        int, typer.Option(min=0, max=10, help="Calls after one that the gateway could not answer, behind a pause.")
+        int, typer.Option(min=0, max=10, help="Further calls, each after a pause, where the gateway could not answer.")
     ] = 2,
     retry_failed: Annotated[
         bool, typer.Option("--retry-failed", help="Of a bank that exists, ask again only what failed.")
     ] = False,
     give_up: Annotated[
-        int, typer.Option(metavar="N", min=1, help="Stop when the gateway has failed for so many contexts in a row.")
+        int, typer.Option(metavar="N", min=1, help="Stop when the gateway has failed for N contexts in a row.")
     ] = 5,
-    rpm: Annotated[float | None, typer.Option(min=0.1, help="At most so many calls a minute.")] = None,
+    rpm: Annotated[float | None, typer.Option(min=0.1, help="At most this many calls a minute.")] = None,
     budget_tokens: Annotated[
-        int | None, typer.Option(min=1, help="Stop, to go on later, when so many tokens are used.")
+        int | None, typer.Option(min=1, help="Stop when this many tokens are used; the same command continues later.")
     ] = None,
     out: Annotated[Path, typer.Option("--out", "-o", metavar="FILE", help="The tip bank, with every try.")] = Path(
         "tips.parquet"
@@ -201,8 +201,12 @@ def gateway(
     host: Annotated[str, typer.Option(help="The address to listen on.")] = "127.0.0.1",
     profile: Annotated[str, typer.Option(metavar="PROFILE", help="A fault profile's name or YAML file.")] = "perfect",
     seed: Seed = 1,
-    pace: Annotated[float, typer.Option(min=0, max=100, help="Times the simulated latency: 0 at once, 1 real.")] = 0,
-    any_key: Annotated[bool, typer.Option("--any-key", help="Demand no key; else LITELLM_MASTER_KEY is.")] = False,
+    pace: Annotated[
+        float, typer.Option(min=0, max=100, help="A factor on the simulated latency: 0 at once, 1 real.")
+    ] = 0,
+    any_key: Annotated[
+        bool, typer.Option("--any-key", help="Require no key. Default: LITELLM_MASTER_KEY is required.")
+    ] = False,
 ) -> None:
     """Serve the mock gateway over HTTP: chat completions, embeddings, models and health.
 

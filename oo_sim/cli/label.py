@@ -18,8 +18,8 @@ def label(
     ours: Annotated[Path, typer.Argument(metavar="BANK", help="The first tip bank.")],
     theirs: Annotated[Path, typer.Argument(metavar="BANK", help="The second, made for the same contexts.")],
     out: Annotated[Path, typer.Option("--out", "-o", metavar="FILE", help="The labels, as CSV.")] = Path("labels.csv"),
-    count: Annotated[int | None, typer.Option(min=1, help="At most so many pairs. Default: all.")] = None,
-    rater: Annotated[str, typer.Option(metavar="NAME", help="Who labels.")] = "",
+    count: Annotated[int | None, typer.Option(min=1, help="At most this many pairs. Default: all.")] = None,
+    rater: Annotated[str, typer.Option(metavar="NAME", help="The name of the person who labels.")] = "",
     seed: Seed = 1,
     port: Annotated[int, typer.Option(min=0, max=65535, help="0: any free one.")] = 0,
 ) -> None:

@@ -60,7 +60,7 @@ def run(
         ),
     ] = None,
     gateway: Annotated[
-        str, typer.Option(metavar="GATEWAY", help="Who answers for a panel and a fitted appeal, as in generate.")
+        str, typer.Option(metavar="GATEWAY", help="What answers for a panel and a fitted appeal, as in generate.")
     ] = "mock",
     users: Users = None,
     rounds: Rounds = None,
@@ -70,9 +70,7 @@ def run(
     events: Annotated[bool, typer.Option("--events", help="Log every decision and every learning step.")] = False,
     out: Annotated[
         Path | None,
-        typer.Option(
-            "--out", "-o", metavar="DIR", help="The new run directory; the parent of them for several scenarios."
-        ),
+        typer.Option("--out", "-o", metavar="DIR", help="The new run directory; for several scenarios, their parent."),
     ] = None,
     resume: Resume = None,
     shard: Annotated[
@@ -85,8 +83,12 @@ def run(
     elsewhere: Elsewhere = None,
     dask: Dask = None,
     unchecked: Unchecked = False,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print what the run would take, and end.")] = False,
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Run, even if it takes more than is free.")] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Print the memory, disk and time that the run needs, and stop.")
+    ] = False,
+    yes: Annotated[
+        bool, typer.Option("--yes", "-y", help="Run without asking, even if it needs more than is free.")
+    ] = False,
     as_json: Json = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print the run directory alone.")] = False,
     no_plot: Annotated[bool, typer.Option("--no-plot", help="Draw no curves.png.")] = False,

@@ -62,7 +62,7 @@ def export_log(
         typer.Option(
             metavar="SECONDS",
             min=0,
-            help="For how long after a decision its reward counts, for those who evaluate the log. Default: not known.",
+            help="For how long after a decision its reward counts when the log is evaluated. Default: not known.",
         ),
     ] = None,
     own_trajectory: Annotated[

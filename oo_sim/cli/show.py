@@ -59,7 +59,7 @@ def plot(
     kind: Annotated[
         Kind,
         typer.Option(
-            help="curves: reward and regret; loglog: regret with slopes; segments, users: who earns what; "
+            help="curves: reward and regret; loglog: regret with slopes; segments, users: what each earns; "
             "reactions: their mix over time; difference, matrix: policies paired by user; "
             "exploration and theta (learned against true coefficients) require a run with --events."
         ),
@@ -82,7 +82,9 @@ def plot(
     check_out(out)
     together = kind in (Kind.curves, Kind.difference, Kind.matrix)
     if out is not None and len(runs) > 1 and not together:
-        raise typer.BadParameter(f"{kind} shows one run; leave --out out for a file in each", param_hint="--out")
+        raise typer.BadParameter(
+            f"{kind} shows one run; without --out each run gets a file of its own", param_hint="--out"
+        )
     found = [oo_sim.load_run(path) for path in runs]
     each = [([run], path / f"{kind}.png") for run, path in zip(found, runs, strict=True)]
     for several, target in [(found, out)] if out else each:

@@ -48,7 +48,7 @@ Labels = Annotated[
 RubricOption = Annotated[
     Path | None, typer.Option(metavar="FILE", help="Let the judge grade tips on the criteria of this YAML file.")
 ]
-EmbedOption = Annotated[bool, typer.Option("--embed", help="Measure likeness with the embedder model.")]
+EmbedOption = Annotated[bool, typer.Option("--embed", help="Measure similarity with the embedder model.")]
 GatewayOption = Annotated[
     str, typer.Option(metavar="GATEWAY", help="mock, mock:PROFILE, live (LITELLM_URL), a URL, or cassette:FILE.")
 ]

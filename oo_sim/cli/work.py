@@ -40,7 +40,7 @@ def merge(
 ) -> None:
     """Make one run of all shards of `oo-sim run --shard i/n`: the same bits as one run. A missing shard is named.
 
-    Exit codes: 0 all well, 2 a shard is missing, doubled, damaged or of something else.
+    Exit codes: 0 all well, 2 a shard is missing, present twice, damaged or of another run.
 
     Example: oo-sim merge part-1 part-2 --out runs/merged
     """

@@ -47,11 +47,13 @@ Workers = Annotated[
 ]
 Resume = Annotated[
     Path | None,
-    typer.Option(metavar="DIR", help="Keep each unit of work there as soon as it is done, and take what is there."),
+    typer.Option(metavar="DIR", help="Keep each unit of work there as soon as it is done, and reuse what is there."),
 ]
 Elsewhere = Annotated[
     str | None,
-    typer.Option("--executor", metavar="MODULE:FACTORY", help="Do the work on an executor with `submit`, made so."),
+    typer.Option(
+        "--executor", metavar="MODULE:FACTORY", help="Do the work on the executor (it has `submit`) that this makes."
+    ),
 ]
 Dask = Annotated[
     str | None,
@@ -86,10 +88,10 @@ def ask(
     what = f"{plan.scenario.name}: takes {found.too_much}"
     if not sys.stdin.isatty():
         typer.echo(
-            f"{what}; make it smaller, thin its users table with --checkpoints last or off, or say --yes", err=True
+            f"{what}; make it smaller, thin its users table with --checkpoints last or off, or give --yes", err=True
         )
         raise typer.Exit(2)
-    if not typer.confirm(f"{what}. Run it all the same?", err=True):
+    if not typer.confirm(f"{what}. Run it anyway?", err=True):
         raise typer.Exit(2)
 
 
@@ -101,9 +103,9 @@ def continued(resume: Path | None) -> Iterator[None]:
     except KeyboardInterrupt:
         command = shlex.join(["oo-sim", *sys.argv[1:]])
         if resume is None:
-            said = f"Nothing of it is kept; to go on where a run stops, say: {command} --resume work"
+            said = f"Nothing of it is kept; to be able to continue a run, start it with: {command} --resume work"
         else:
-            said = f"What is done is kept. To go on: {command}"
+            said = f"What is done is kept. To continue: {command}"
         typer.echo(said, err=True)
         raise
 

@@ -101,5 +101,5 @@ def _compare(label: str, plain: Seen, other: Seen, how: str, why: str) -> None:
             was, is_ = a[t][place], b[t][place]
             raise UnknownPolicyError(
                 f"policy {label}: {how}, its {name} in round {t + 1} of user-{place[-1]} is {is_} instead of "
-                f"{was}: {why}. To run it all the same: unchecked=True (--unchecked)"
+                f"{was}: {why}. To run it anyway: unchecked=True (--unchecked)"
             )

@@ -60,14 +60,14 @@ def shard(
         reduction = Reduction(planned, None)
         Working(planned, store, None, workers or cores(), None, progress, None).into(reduction)
     for j, failure in sorted(reduction.failures.items()):
-        raise WorkError(f"policy {planned.taking_part[j].label} failed: {failure.what}; mend it, or leave it out")
+        raise WorkError(f"policy {planned.taking_part[j].label} failed: {failure.what}; correct it, or leave it out")
     return Path(out)
 
 
 def merge(directories: Sequence[str | Path], *, out: str | Path | None = None, plot: bool = True) -> Run:
     """One run out of the work directories of its shards, equal to a run without shards bit for bit.
 
-    Raises WorkError where a shard is missing, doubled or of something else.
+    Raises WorkError where a shard is missing, present twice or of another run.
     """
     if not directories:
         raise WorkError("nothing to merge; name the directories of all shards")
@@ -76,7 +76,7 @@ def merge(directories: Sequence[str | Path], *, out: str | Path | None = None, p
     numbers = [tuple(each["shard"] or (1, 1)) for each in asked]
     for directory, number, each in zip(directories, numbers, asked, strict=True):
         if each | {"shard": None} != asked[0] | {"shard": None} or number[1] != numbers[0][1]:
-            raise WorkError(f"{directory}: was made for something else than {directories[0]}")
+            raise WorkError(f"{directory}: was made for another run than {directories[0]}")
     for number in numbers:
         if numbers.count(number) > 1:
             raise WorkError(f"shard {number[0]}/{number[1]} is there {numbers.count(number)} times; leave one out")

@@ -88,7 +88,7 @@ class Plan(NamedTuple):
         for each, entrant in zip(self.recipes, self.taking_part, strict=True):
             if not each.stays:
                 raise WorkError(
-                    f"policy {entrant.label} was handed over in Python, so nobody can tell later whether it is the "
+                    f"policy {entrant.label} was handed over in Python, so it cannot be verified later that it is the "
                     "same; name it module:factory to keep its work"
                 )
         store.made_for(apart(self.scenario), dict(versions()), self.asked())

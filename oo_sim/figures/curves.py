@@ -124,7 +124,7 @@ def loglog_figure(run: Run) -> Figure:
     draw_lines(axes, found, looks(facts.policies))
     _name_ends(axes, found)
     _guides(axes, found)
-    name_panel(axes, "Regret, and the slopes that theory knows", "round, logarithmic")
+    name_panel(axes, "Regret, with the slopes that theory predicts", "round, logarithmic")
     finish(axes)
     return figure
 

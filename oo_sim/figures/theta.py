@@ -38,7 +38,7 @@ def theta_figure(run: Run) -> Figure:
     found, exact, ends = told(run)
     facts, style = run.manifest, looks(run.manifest.policies)
     what = "true coefficient" if exact else "best linear fit to the true means"
-    note = f"{size(facts)}; a point: one coefficient of one user after all rounds; on the line: learned as it is"
+    note = f"{size(facts)}; a point: one coefficient of one user after all rounds; on the line: learned exactly"
     figure, panels = multiples(f"{plain(facts.name, 60)}: what was learned", note, len(found), _SHAPE)
     for axes, policy in zip(panels, found, strict=True):
         points(axes, policy, style[policy.label], ends)

@@ -27,10 +27,10 @@ from oo_sim.studies.pairs import largest_difference
 from oo_sim.worlds import build
 
 _PARTS = {
-    "scenario": "the scenario says something else",
-    "streams": "the random streams are others",
-    "contexts": "users bring other contexts",
-    "oracle": "the best that there is to earn is something else",
+    "scenario": "the scenario has changed",
+    "streams": "the random streams are different",
+    "contexts": "the users' contexts are different",
+    "oracle": "the oracle's rewards are different",
 }
 
 

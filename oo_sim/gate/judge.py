@@ -77,7 +77,7 @@ def judge(
     if not (np.abs(steps) > ROUNDING).any():
         finding, why = Finding.EQUIVALENT, "no user's rewards differ by more than rounding"
     if finding is Finding.EQUIVALENT and not last and difference.upper >= margin:
-        finding, why = Finding.INCONCLUSIVE, "it may be a gain of the margin: more users tell"
+        finding, why = Finding.INCONCLUSIVE, "it may be a gain of the margin; record more users to decide"
     return Judgement(finding, why, difference, tuple(marks), band, margin, alpha)
 
 
@@ -126,7 +126,7 @@ def _found(d: Interval, band: Band, marks: Sequence[int], margin: float) -> tupl
         return Finding.IMPROVED, "the lower bound is above 0, and the estimate beyond half the margin"
     if d.lower > -margin:
         return Finding.EQUIVALENT, "the lower bound is above minus the margin"
-    return Finding.INCONCLUSIVE, "the interval holds both no loss and a loss of the margin; record more users to tell"
+    return Finding.INCONCLUSIVE, "the interval holds both no loss and a loss of the margin; record more users to decide"
 
 
 def looks(users: int) -> list[int]:

@@ -173,7 +173,7 @@ def record_matrix(
     which the file keeps."""
     path = directory / FILE
     if path.exists() and not force:
-        raise GateError(f"{path}: there is one already; --force takes what policies do now in its place")
+        raise GateError(f"{path}: exists already; --force replaces it by what policies do now")
     return _write(path, [str(each) for each in scenarios], workers, [], unchecked)
 
 
@@ -228,7 +228,7 @@ def check_matrix(*, directory: Path, workers: int | None = None) -> MatrixReport
         text = _where(before, after, rounds.get(name, 0))
         world = name.partition(" ")[0]
         if hashes.get(world) != recorded["settings"].get(world):
-            text += "; the scenario says something else"
+            text += "; the scenario has changed"
         found.append(Difference(name, text + (f"; recorded with {told}" if told else "")))
     said = recorded["numbers"] and other(recorded["numbers"], numbers())
     found += [Difference(f"numbers {name}", f"{was} before, {here} now") for name, was, here in said]

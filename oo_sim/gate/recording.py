@@ -92,7 +92,7 @@ def record(
     for each in taking_part:
         if not force and (path := path_of(directory, ready.scenario.name, each.label)).exists():
             raise GateError(
-                f"{plain(path)}: there is one already; `oo-sim gate accept` takes a change, --force another"
+                f"{plain(path)}: exists already; `oo-sim gate accept` accepts a change, --force replaces it"
             )
     with nullcontext() if resume is None else Store(Path(resume)) as store:
         if store is not None:
@@ -152,8 +152,8 @@ def _too_weak(ready: Stage, entrant: Entrant, users: int, margin: float, sd: flo
     wider = margin_for(users, sd, LEAST_POWER)
     wanted = users_needed(sd, margin, LEAST_POWER)
     return (
-        f"{name}: {users:,} users fail a loss of {margin:.5f} per decision with power {power:.2f} only; "
-        f"{wanted:,} users bring {LEAST_POWER:g}, or --margin {wider:.5f}; --weak records it all the same"
+        f"{name}: with {users:,} users, a loss of {margin:.5f} per decision fails with power {power:.2f} only; "
+        f"{wanted:,} users give {LEAST_POWER:g}, or --margin {wider:.5f}; --weak records it anyway"
     )
 
 

@@ -188,5 +188,5 @@ def _again(run: Run) -> Again:
         command = f"{again.commands[0]}{events} --out {directory}\noo-sim report {directory} -o report.html"
     version = run.manifest.versions.get("oo-sim", "")
     same = f"With oo-sim {version}, " if version else ""
-    told = f"{same}the same numbers come out, on any number of threads; the content hash above tells."
+    told = f"{same}the same numbers come out, on any number of workers; compare the content hash above."
     return Again(again.remarks, command, told, again.file)

@@ -40,7 +40,7 @@ def fit_part(path: Path) -> StudyPart:
         picture(
             calibration_figure(said),
             "observed against predicted rewards, by tenth of the prediction and by hour",
-            "Points on the dotted line are predicted rightly.",
+            "Points on the dotted line are predicted correctly.",
         )
     )
     pictures.append(

@@ -78,7 +78,7 @@ def _tips(world: TipsWorld) -> Iterator[str]:
     yield f"On offer: {_span(world.tasks.count)} tasks {stay}{tips}."
     total = sum(segment.weight for segment in world.segments)
     shares = ", ".join(f"{plain(s.name, 40)} {s.weight / total * 100:.0f} %" for s in world.segments)
-    yield f"Users are of {count(len(world.segments), 'segment')}: {shares}."
+    yield f"Users belong to {count(len(world.segments), 'segment')}: {shares}."
     if world.reactions.no_reaction:
         yield f"{world.reactions.no_reaction * 100:g} % of decisions draw no reaction."
     changes = [words for name, words in _CHANGES.items() if getattr(world, name)]

@@ -46,8 +46,8 @@ def test_ctrl_c_tells_the_command_that_goes_on_and_it_does(tmp_path: Path) -> No
     _, said = process.communicate(timeout=120)
     assert process.returncode == 130
     assert "Traceback" not in said
-    (line,) = [line for line in said.splitlines() if "To go on: " in line]
-    command = shlex.split(line.partition("To go on: ")[2])
+    (line,) = [line for line in said.splitlines() if "To continue: " in line]
+    command = shlex.split(line.partition("To continue: ")[2])
     assert command == ["oo-sim", *LONG, "--resume", "work dir", "--out", "run"]
     assert sorted(each.name for each in tmp_path.iterdir()) == ["work dir"]
     kept = set((tmp_path / "work dir").rglob("*.unit"))

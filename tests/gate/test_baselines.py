@@ -249,13 +249,13 @@ def test_other_checkpoints_are_not_comparable(recorded: Path, monkeypatch: pytes
 def test_a_baseline_that_tells_too_little_is_refused(tmp_path: Path) -> None:
     """The message says how many users would do, and which margin; with --weak it is recorded all the same."""
     few = {"policies": ["linucb"], "users": 64, "rounds": 20, "margin": 0.01, "directory": tmp_path}
-    with pytest.raises(GateError, match=r"64 users fail a loss of 0\.01000 .* with power 0\.\d+ only") as refused:
+    with pytest.raises(GateError, match=r"64 users, a loss of 0\.01000 .* with power 0\.\d+ only") as refused:
         record("quickstart", **few)  # type: ignore[arg-type]
-    wanted, margin = re.findall(r"([\d,]+) users bring 0\.8, or --margin (0\.\d+)", str(refused.value))[0]
+    wanted, margin = re.findall(r"([\d,]+) users give 0\.8, or --margin (0\.\d+)", str(refused.value))[0]
     assert not list(tmp_path.iterdir())
     record("quickstart", **few | {"margin": float(margin) * 1.01})  # type: ignore[arg-type]
     assert int(wanted.replace(",", "")) > 64
-    with pytest.raises(GateError, match=r"linucb\.json: there is one already"):
+    with pytest.raises(GateError, match=r"linucb\.json: exists already"):
         record("quickstart", **few, weak=True)  # type: ignore[arg-type]
     (path,) = record("quickstart", **few, weak=True, force=True)  # type: ignore[arg-type]
     assert read(path).facts.margin == 0.01

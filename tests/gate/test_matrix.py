@@ -89,7 +89,7 @@ def test_another_repositorys_scenarios_and_private_policies(tmp_path: Path, monk
     kept = tmp_path / "kept"
     path = record_matrix(["own.yaml"], directory=kept, workers=1)
     assert list(json.loads(path.read_text())["cells"]) == ["own linucb", "own matrix_private:mine"]
-    with pytest.raises(GateError, match="there is one already"):
+    with pytest.raises(GateError, match="exists already"):
         record_matrix(["own.yaml"], directory=kept)
     (tmp_path / "matrix_private.py").write_text(PRIVATE.replace("PRIOR", "'prior': 1.5"))
     monkeypatch.delitem(__import__("sys").modules, "matrix_private")

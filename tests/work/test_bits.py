@@ -190,7 +190,7 @@ def test_a_missing_a_doubled_and_a_foreign_shard_are_named(tmp_path: Path) -> No
     with pytest.raises(WorkError, match="shard 1/3 is there 2 times"):
         merge([parts[0], *parts])
     shard(SCENARIO, 1, 3, tmp_path / "other", unit=64, **(SMALL | {"rounds": 21}))
-    with pytest.raises(WorkError, match=r"other: was made for something else than .*0"):
+    with pytest.raises(WorkError, match=r"other: was made for another run than .*0"):
         merge([parts[0], parts[1], tmp_path / "other"])
     with pytest.raises(WorkError, match=r"cannot be read|not a work directory"):
         merge([parts[0], tmp_path / "nowhere"])

@@ -34,7 +34,7 @@ def open_gateway(
             if record.exists() and not go_on:
                 raise GeneratorInputError(
                     f"{record}: exists, and its answers would be replayed as if they came now; choose another "
-                    "--record, or say --continue to replay what it holds and record the rest"
+                    "--record, or give --continue to replay what it holds and record the rest"
                 )
             return recording_gateway(record, address, connections)
         return Gateway.live(address, connections)
