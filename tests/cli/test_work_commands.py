@@ -66,7 +66,7 @@ def test_ctrl_c_without_a_directory_says_how_to_keep_work(tmp_path: Path) -> Non
     process.send_signal(signal.SIGINT)
     _, said = process.communicate(timeout=120)
     assert process.returncode == 130
-    assert f"say: oo-sim {shlex.join(LONG)} --resume work" in said
+    assert f"start it with: oo-sim {shlex.join(LONG)} --resume work" in said
     assert not list((tmp_path / "runs").iterdir())
 
 
