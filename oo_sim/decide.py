@@ -64,7 +64,7 @@ def decide(
 
 
 def _plain(policy: Policy, what: str, array: Any, shape: tuple[int, ...]) -> F64:
-    """A policy's array as the kernels want it: float64, of the right shape, in C order."""
+    """A policy's array as the kernels require it: float64, of the right shape, in C order."""
     if type(array) is np.ndarray and array.dtype == _FLOAT and array.shape == shape and array.flags.c_contiguous:
         return array
     if not isinstance(array, np.ndarray) or array.dtype.kind not in "fiu" or array.shape != shape:

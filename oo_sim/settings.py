@@ -1,7 +1,7 @@
 """What a repository says of oo-sim: `[tool.oo-sim]` in `pyproject.toml`, for the command line and pytest alike.
 
 What is given on the command line goes first, then the environment (`OO_SIM_WORKERS` and so on), then `pyproject.toml`.
-Calls from Python read neither of the two: they do what they are told.
+Calls from Python read neither of the two: they depend on their arguments alone.
 """
 
 from __future__ import annotations

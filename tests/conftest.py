@@ -16,7 +16,7 @@ import pytest
 def pytest_configure(config: pytest.Config) -> None:
     """Register the markers by which the kernels' tests are chosen for other ways to compile."""
     config.addinivalue_line(
-        "markers", "compiled: wants compiled kernels: too slow, or without meaning, as plain Python"
+        "markers", "compiled: requires compiled kernels: too slow, or without meaning, as plain Python"
     )
     config.addinivalue_line("markers", "subprocess: starts other interpreters, so it is not run inside one of them")
     for size in ("COLUMNS", "LINES"):  # readline, which pytest imports, hands its guess of a terminal on to workers

@@ -15,7 +15,7 @@ _RIGHT, _WRONG, _NONE = "#e5f0f8", "#fdae6b", "#ffffff"
 
 
 def cells(found: Audit) -> tuple[list[str], list[str], dict[tuple[str, str], tuple[str, str]]]:
-    """The policies, the checks, and for each of both what there is to say and in which colour. Raises `ValueError`
+    """The policies, the checks, and for each pair of them its text and colour. Raises `ValueError`
     where nothing was checked."""
     made = {}
     for policy, check, count in found.counts():

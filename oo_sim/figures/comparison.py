@@ -56,7 +56,7 @@ def _height(pairs: Sequence[Pair]) -> float:
 
 
 def _rows(pairs: Sequence[Pair]) -> float:
-    """The height of the forest; names on two lines want room between them."""
+    """The height of the forest; names on two lines need room between them."""
     broken = any("\n" in _name(pair.candidate, pair.baseline) for pair in pairs)
     return (_BROKEN_ROW if broken else _ROW) * len(pairs)
 

@@ -1,4 +1,4 @@
-"""Every two policies at a glance: who surely earns more than whom, the better ones first."""
+"""Every two policies at a glance: which surely earns more, the better ones first."""
 
 from __future__ import annotations
 

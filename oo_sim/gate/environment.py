@@ -1,4 +1,4 @@
-"""The fingerprint of all that a policy meets: scenario, random streams, contexts, and the best there is to earn."""
+"""The fingerprint of all that a policy meets: scenario, random streams, contexts, and the oracle's rewards."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def settings(scenario: Scenario) -> dict[str, Any]:
 
 
 def fingerprint(scenario: Scenario, world: World) -> dict[str, str]:
-    """Hashes of the scenario, of random streams, of the contexts that users bring, and of the oracle's curve.
+    """Hashes of the scenario, of random streams, of the users' contexts, and of the oracle's curve.
 
     Nothing of it depends on a policy: the world is asked directly, and the first candidate is served throughout.
     """

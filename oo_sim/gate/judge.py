@@ -19,8 +19,8 @@ ALPHA = 0.001
 INTERIM = 0.1
 """What earlier looks get of it: so little that the last one needs no correction (Haybittle 1971, Peto et al. 1976)."""
 POWER = 0.9999
-"""The wanted chance to fail a loss of the margin. At 0.9999 half a margin is 3.4 standard errors, so that a policy that
-lost nothing fails in 1 of 3,000 checks, not in 1 of 1,000."""
+"""The intended probability with which a loss of the margin fails. At 0.9999 half a margin is 3.4 standard errors, so
+that a policy that lost nothing fails in 1 of 3,000 checks, not in 1 of 1,000."""
 LEAST_POWER = 0.8
 """Below it a baseline is refused: a loss of the margin would pass too often."""
 LEAST_USERS, FIRST_USERS, MOST_USERS = 64, 512, 20_000
@@ -141,7 +141,7 @@ def alpha_at(look: int, planned: Sequence[int]) -> float:
 
 
 def users_wanted(sd: float, margin: float, power: float = POWER) -> int:
-    """How many users bring the wanted power against a loss of the margin, where differences have this spread.
+    """How many users give this power against a loss of the margin, where differences have this spread.
 
     With n = (sd (z_alpha + z_power) / margin)^2 the interval is as likely to clear 0 as, without any loss, to clear the
     margin.
@@ -150,18 +150,18 @@ def users_wanted(sd: float, margin: float, power: float = POWER) -> int:
 
 
 def users_needed(sd: float, margin: float, power: float) -> int:
-    """How many users bring the power, however many these are."""
+    """How many users give the power, however many these are."""
     wanted = (sd * float(special.ndtri(1.0 - ALPHA) + special.ndtri(power)) / margin) ** 2
     return max(LEAST_USERS, math.ceil(wanted))
 
 
 def margin_for(users: int, sd: float, power: float) -> float:
-    """The loss that so many users fail with this power."""
+    """The loss that fails with this power among a number of users."""
     return sd * float(special.ndtri(1.0 - ALPHA) + special.ndtri(power)) / math.sqrt(users)
 
 
 def power_of(users: int, sd: float, margin: float) -> float:
-    """The power that a number of users brings; 1 where users do not differ."""
+    """The power that a number of users gives; 1 where users do not differ."""
     if sd == 0.0:
         return 1.0
     return float(special.ndtr(margin * math.sqrt(users) / sd - special.ndtri(1.0 - ALPHA)))

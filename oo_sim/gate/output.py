@@ -69,7 +69,7 @@ def _entry(suite: ET.Element, case: Case, layer: Layer) -> None:
 
 
 def markdown(report: Report) -> str:
-    """A table of all cases, and the layers of those that want a look."""
+    """A table of all cases, and the layers of those that need a look."""
     rows = [
         "## oo-sim gate",
         "",

@@ -90,8 +90,8 @@ def load_prompt(path: Path) -> Prompt:
 
 
 def parse_prompt(name: str, text: str) -> Prompt:
-    """The template in `text`: three sections, each behind a line such as `--- system ---`. A text without any is what
-    the assistant is told: it stands where the shipped template has its first sentence, and the rest is as shipped."""
+    """The template in `text`: three sections, each behind a line such as `--- system ---`. A text without any
+    stands where the shipped template has its first sentence, the assistant's instructions, and the rest is as shipped."""
     head, *rest = _SECTION.split(text.replace("\r\n", "\n"))
     if head.strip() and not rest:
         told = head.strip().replace("$", "$$")
@@ -99,7 +99,7 @@ def parse_prompt(name: str, text: str) -> Prompt:
         head, *rest = _SECTION.split(text)
     if head.strip() or rest[::2] != _SECTIONS:
         raise PromptError(
-            f"{name}: expected what the assistant is told, as plain text; or a template with the sections "
+            f"{name}: expected the assistant's instructions, as plain text; or a template with the sections "
             f"--- {' ---, --- '.join(_SECTIONS)} ---, in this order"
         )
     sections = [Template(section) for section in rest[1::2]]

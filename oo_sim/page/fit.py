@@ -1,4 +1,4 @@
-"""A fit as a chapter of the report: who the people are, how well they are predicted, and what speaks against it."""
+"""A fit as a chapter of the report: what the people are like, how well it predicts them, and what speaks against it."""
 
 from __future__ import annotations
 

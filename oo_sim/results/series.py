@@ -59,7 +59,7 @@ def reward_lines(manifest: Manifest, curves: pd.DataFrame, users: pd.DataFrame) 
 def regret_lines(manifest: Manifest, curves: pd.DataFrame, users: pd.DataFrame | None) -> list[Line]:
     """Regret per user, summed up to each round, with its band over users.
 
-    A user counts who decided at all, also before it has come and after it has left. The band is computed at the
+    Every user who decided at all counts, also before it comes and after it leaves. The band is computed at the
     checkpoints; between them its width is interpolated; without users there is none. A served log has no regret, and
     no line.
     """

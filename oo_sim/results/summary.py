@@ -68,7 +68,7 @@ def _of_users(users: pd.DataFrame) -> dict[str, _Intervals]:
     per_user = last.groupby(["policy", "user_id"], sort=False, observed=True)[sums].mean()
     for label in dict.fromkeys(per_user.index.get_level_values("policy")):
         values = per_user.loc[label]
-        values = values[values["decisions"] > 0]  # who came and left between two rounds has no reward per decision
+        values = values[values["decisions"] > 0]  # a user who came and left between two rounds has none
         truth = values[values["regret"].notna()]  # of a served log nobody knows it
         found[label] = _Intervals(
             mean_interval(truth["expected_reward"] / truth["decisions"], LEVEL),
@@ -206,8 +206,8 @@ def unchecked_notes(labels: Sequence[str]) -> Iterator[str]:
     """What a reader must know of private policies that ran without the check of their lanes."""
     if labels:
         yield (
-            f"Ran unchecked: {', '.join(plain(label, 60) for label in labels)}. Nobody knows whether its lanes are "
-            "independent, so the numbers may be others with another number of workers."
+            f"Ran unchecked: {', '.join(plain(label, 60) for label in labels)}. It is not known whether its lanes are "
+            "independent, so the numbers may change with the number of workers."
         )
 
 

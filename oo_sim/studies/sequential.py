@@ -52,7 +52,7 @@ def look(pairs: Sequence[Pair], planned: Sequence[int]) -> Look:
 
 
 def sequential(pairs: Sequence[Pair], seen: Look) -> list[Pair]:
-    """The pairs with their anytime-valid intervals. Their p-values are dropped: those want users fixed beforehand."""
+    """The pairs with their anytime-valid intervals. They have no p-values: those require users fixed beforehand."""
     nan = float("nan")
     return [
         pair._replace(difference=interval, p_value=nan, holm=nan, band=None)

@@ -196,7 +196,7 @@ def sweep(
         progress=progress,
     )
     [outcomes] = gather([result])
-    decided = result.users.groupby("user_id", sort=True)["decisions"].max().to_numpy() > 0  # who came before the end
+    decided = result.users.groupby("user_id", sort=True)["decisions"].max().to_numpy() > 0  # they came before the end
     finals = {policy_key(label): (label, values[-1][decided]) for label, values in outcomes.values.items()}
     return Sweep(result, tuple(_series(pattern, specs, finals) for pattern, specs in grids))
 

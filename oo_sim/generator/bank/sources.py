@@ -20,7 +20,7 @@ from oo_sim.generator.texts import invalid, read_text
 
 class _Line(BaseModel):
     """A line of a contexts file. With `now`, the tasks are put in order and the hour and weekday are its own; without,
-    tasks stay in order, and which of them are overdue is told by the time at which the file is read."""
+    tasks stay in order, and which of them are overdue follows from the time at which the file is read."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 

@@ -23,7 +23,7 @@ class Call(NamedTuple):
 class Answer(NamedTuple):
     """What came of a call. `status` is 0 where no answer came; `failure` then says why, as does `body`.
 
-    `retry_after` are the seconds after which the other side wants to be asked again; `replayed`: out of a cassette.
+    `retry_after` are the seconds after which the other side asks to be called again; `replayed`: out of a cassette.
     """
 
     status: int
