@@ -91,7 +91,7 @@ def load_prompt(path: Path) -> Prompt:
 
 def parse_prompt(name: str, text: str) -> Prompt:
     """The template in `text`: three sections, each behind a line such as `--- system ---`. A text without any
-    stands where the shipped template has its first sentence, the assistant's instructions, and the rest is as shipped."""
+    holds the assistant's instructions: it stands in place of the shipped template's first sentence."""
     head, *rest = _SECTION.split(text.replace("\r\n", "\n"))
     if head.strip() and not rest:
         told = head.strip().replace("$", "$$")
