@@ -3,46 +3,16 @@
 from __future__ import annotations
 
 import json
-import sys
-from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple
 
 import pytest
+from calling import Call
 from figures.painted import assert_painted
 
 import oo_sim
-from oo_sim.cli import main
 
 SMALL = ("--users=6", "--rounds=4")
 PAIR = ("--policy", "greedy", "--policy", "random")
-
-
-class Answer(NamedTuple):
-    """What a command printed, and its exit code."""
-
-    code: int
-    out: str
-    err: str
-
-
-Call = Callable[..., Answer]
-
-
-@pytest.fixture
-def call(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Call:
-    """Calls the command line in an empty directory."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(sys, "path", sys.path[:])
-
-    def run(*arguments: str | Path) -> Answer:
-        monkeypatch.setattr(sys, "argv", ["oo-sim", *map(str, arguments)])
-        with pytest.raises(SystemExit) as end:
-            main()
-        assert isinstance(end.value.code, int)
-        return Answer(end.value.code, *capsys.readouterr())
-
-    return run
 
 
 FAILING = """

@@ -6,14 +6,11 @@ import json
 import re
 import sys
 import xml.etree.ElementTree as ET
-from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple
 
 import pytest
+from calling import Answer, Call, caller
 from figures.painted import assert_painted
-
-from oo_sim.cli import main
 
 SMALL = ("--users=64", "--rounds=20", "--margin=0.02", "--weak")
 PRIVATE = """
@@ -24,33 +21,16 @@ def mine():
 """
 
 
-class Answer(NamedTuple):
-    """What a command printed, and its exit code."""
-
-    code: int
-    out: str
-    err: str
-
-
-Call = Callable[..., Answer]
-
-
 @pytest.fixture
 def call(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Call:
-    """Calls the command line in an empty directory, outside any workflow."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(sys, "path", sys.path[:])
+    """Calls `oo-sim gate` in an empty directory, outside any workflow."""
     for name in ("GITHUB_STEP_SUMMARY", "GITHUB_ACTIONS"):
         monkeypatch.delenv(name, raising=False)
+    command = caller(monkeypatch, capsys, tmp_path)
 
     def run(*arguments: str | Path) -> Answer:
-        monkeypatch.setattr(sys, "argv", ["oo-sim", "gate", *map(str, arguments)])
         monkeypatch.delitem(sys.modules, "private", raising=False)
-        with pytest.raises(SystemExit) as end:
-            main()
-        code = end.value.code
-        assert isinstance(code, int)
-        return Answer(code, *capsys.readouterr())
+        return command("gate", *arguments)
 
     return run
 

@@ -3,33 +3,12 @@
 from __future__ import annotations
 
 import json
-import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from calling import Call
 
-from oo_sim.cli import main
-
-Answer = tuple[int, str, str]
-Call = Callable[..., Answer]
 SIZE = ("--users", 3, "--rounds", 5)
-
-
-@pytest.fixture
-def call(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Call:
-    """Calls the command line in an empty directory: exit code, stdout, stderr."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(sys, "path", sys.path[:])
-
-    def run(*arguments: object) -> Answer:
-        monkeypatch.setattr(sys, "argv", ["oo-sim", *map(str, arguments)])
-        with pytest.raises(SystemExit) as end:
-            main()
-        assert isinstance(end.value.code, int)
-        return end.value.code, *capsys.readouterr()
-
-    return run
 
 
 def test_generate_and_compare(call: Call, tmp_path: Path) -> None:

@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
-import sys
 import xml.etree.ElementTree as ET
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from calling import Call
 from figures.painted import assert_painted
 
 import oo_sim
-from oo_sim.cli import main
 from oo_sim.cli.show import Kind
 from oo_sim.figures import png
 from oo_sim.studies import Comparison
-
-Answer = tuple[int, str, str]
-Call = Callable[..., Answer]
 
 
 @pytest.fixture(scope="module")
@@ -27,21 +22,6 @@ def kept(tmp_path_factory: pytest.TempPathFactory) -> Path:
     policies = ["linucb", "egreedy", "random"]
     oo_sim.run("quickstart", policies=policies, users=6, rounds=12, events=True, out=out, plot=False)
     return out
-
-
-@pytest.fixture
-def call(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Call:
-    """Calls the command line in an empty directory."""
-    monkeypatch.chdir(tmp_path)
-
-    def run(*arguments: str | Path) -> Answer:
-        monkeypatch.setattr(sys, "argv", ["oo-sim", *map(str, arguments)])
-        with pytest.raises(SystemExit) as end:
-            main()
-        assert isinstance(end.value.code, int)
-        return end.value.code, *capsys.readouterr()
-
-    return run
 
 
 def test_the_report_is_written_and_named(call: Call, kept: Path, tmp_path: Path) -> None:

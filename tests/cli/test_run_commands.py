@@ -9,47 +9,20 @@ import re
 import subprocess
 import sys
 import tomllib
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
 
 import pytest
 import yaml
+from calling import Call
 
 import oo_sim
-from oo_sim.cli import COMMANDS, main
+from oo_sim.cli import COMMANDS
 from oo_sim.results import load_run
 from oo_sim.scenario import load
 
 ROOT = Path(oo_sim.__file__).parents[1]
 HEAVY = {"numba", "numpy", "pandas", "matplotlib", "scipy", "pyarrow", "pydantic", "fastapi"}
-
-
-class Answer(NamedTuple):
-    """What a command printed, and its exit code."""
-
-    code: int
-    out: str
-    err: str
-
-
-Call = Callable[..., Answer]
-
-
-@pytest.fixture
-def call(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Call:
-    """Calls the command line in an empty directory."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(sys, "path", sys.path[:])
-
-    def run(*arguments: str | Path) -> Answer:
-        monkeypatch.setattr(sys, "argv", ["oo-sim", *map(str, arguments)])
-        with pytest.raises(SystemExit) as end:
-            main()
-        assert isinstance(end.value.code, int)
-        return Answer(end.value.code, *capsys.readouterr())
-
-    return run
 
 
 @pytest.fixture

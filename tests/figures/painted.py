@@ -6,7 +6,9 @@ import io
 
 import numpy as np
 import pytest
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.text import Text
 from PIL import Image
 
 
@@ -23,3 +25,14 @@ def assert_painted(content: bytes, figure: Figure | None = None, *, all_over: bo
     # Ink in all thirds of the width and of the height, so that it is not a heading above nothing.
     for lines in (inked, inked.T):
         assert not all_over or all(part.max() for part in np.array_split(lines.max(axis=1), 3))
+
+
+def undrawn(axes: Axes) -> list[Text]:
+    """Tick labels beyond the ends of an axis: matplotlib makes, but does not draw them."""
+    sides = ((axes.xaxis, axes.get_xlim(), 0), (axes.yaxis, axes.get_ylim(), 1))
+    return [
+        text
+        for axis, ends, place in sides
+        for text in axis.get_ticklabels(which="both")
+        if not min(ends) <= text.get_position()[place] <= max(ends)
+    ]

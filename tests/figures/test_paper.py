@@ -6,7 +6,6 @@ import itertools
 from typing import Any
 
 import pytest
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.text import Text
 from results.made import BuildRun
@@ -17,7 +16,7 @@ from oo_sim.figures.paper import WIDTHS
 from oo_sim.figures.paper_kinds import curves_for_paper
 from oo_sim.results.result import Result
 
-from .painted import assert_painted
+from .painted import assert_painted, undrawn
 
 FIVE = ("linucb", "egreedy", "linucb:alpha=0.5,features=oo7x", "random", "oracle")
 
@@ -27,23 +26,12 @@ def check(figure: Figure, width: float) -> None:
     assert_painted(png(figure), figure)
     shown = [text for text in figure.findobj(Text) if text.get_visible() and text.get_text().strip()]
     pixels_wide, pixels_high = figure.get_size_inches() * figure.dpi
-    unused = {text for axes in figure.axes for text in _undrawn(axes)}
+    unused = {text for axes in figure.axes for text in undrawn(axes)}
     drawn = [text for text in shown if text not in unused]
     assert min(float(text.get_fontsize()) for text in drawn) >= 6.5
     boxes = [text.get_window_extent() for text in drawn]
     assert all(b.x0 >= -1 and b.y0 >= -1 and b.x1 <= pixels_wide + 1 and b.y1 <= pixels_high + 1 for b in boxes)
     assert not [(a, b) for a, b in itertools.combinations(boxes, 2) if a.overlaps(b)]
-
-
-def _undrawn(axes: Axes) -> list[Text]:
-    """Tick labels beyond the ends of an axis: matplotlib makes, but does not draw them."""
-    sides = ((axes.xaxis, axes.get_xlim(), 0), (axes.yaxis, axes.get_ylim(), 1))
-    return [
-        text
-        for axis, ends, place in sides
-        for text in axis.get_ticklabels(which="both")
-        if not min(ends) <= text.get_position()[place] <= max(ends)
-    ]
 
 
 @pytest.mark.parametrize("style", WIDTHS)

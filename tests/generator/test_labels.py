@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,6 +10,7 @@ from pathlib import Path
 import httpx
 import numpy as np
 import pytest
+from calling import running
 
 from oo_sim.errors import GeneratorInputError
 from oo_sim.generator.bank import Bank
@@ -215,14 +215,8 @@ def test_broken_rubrics_are_refused(text: str, says: str, tmp_path: Path) -> Non
 @contextmanager
 def page(banks: tuple[Bank, Bank], out: Path, rater: str = "") -> Iterator[LabelServer]:
     """The server, running."""
-    with LabelServer(questions(*banks), out, rater) as server:
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
-        try:
-            yield server
-        finally:
-            server.shutdown()
-            thread.join()
+    with running(LabelServer(questions(*banks), out, rater)) as server:
+        yield server
 
 
 def told(server: LabelServer) -> dict[str, object]:

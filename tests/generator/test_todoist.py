@@ -5,9 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import re
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from datetime import UTC, date, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -16,6 +14,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 import yaml
+from calling import running
 from pydantic import SecretStr
 from typer.testing import CliRunner
 
@@ -117,17 +116,9 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
 
-@contextmanager
-def todoist() -> Iterator[Todoist]:
+def todoist() -> AbstractContextManager[Todoist]:
     """The server, running."""
-    with Todoist() as server:
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
-        try:
-            yield server
-        finally:
-            server.shutdown()
-            thread.join()
+    return running(Todoist())
 
 
 def account(server: Todoist, token: str = TOKEN, sleeps: list[float] | None = None) -> Account:

@@ -11,15 +11,15 @@ import signal
 import socket
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import httpx
 import pytest
 import yaml
+from calling import running
 from installing import pip
 from pydantic import SecretStr
 
@@ -66,17 +66,9 @@ def free_port() -> int:
         return port
 
 
-@contextmanager
-def upstream(profile: Profile) -> Iterator[MockServer]:
+def upstream(profile: Profile) -> AbstractContextManager[MockServer]:
     """The scripted model."""
-    with MockServer(profile) as server:
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
-        try:
-            yield server
-        finally:
-            server.shutdown()
-            thread.join()
+    return running(MockServer(profile))
 
 
 @pytest.fixture(scope="module")

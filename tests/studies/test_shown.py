@@ -10,8 +10,7 @@ import sys
 
 import numpy as np
 import pytest
-from figures.painted import assert_painted
-from matplotlib.axes import Axes
+from figures.painted import assert_painted, undrawn
 from matplotlib.figure import Figure
 from matplotlib.text import Text
 from rich.console import Console
@@ -118,23 +117,12 @@ def test_looks_are_drawn_too() -> None:
 
 def check(figure: Figure) -> None:
     assert_painted(png(figure), figure)
-    unused = {text for axes in figure.axes for text in outside(axes)}
+    unused = {text for axes in figure.axes for text in undrawn(axes)}
     shown = [text for text in figure.findobj(Text) if text.get_visible() and text.get_text().strip()]
     boxes = [text.get_window_extent() for text in shown if text not in unused]
     width, height = figure.get_size_inches() * figure.dpi
     assert all(b.x0 >= 0 and b.y0 >= 0 and b.x1 <= width and b.y1 <= height for b in boxes)
     assert not [(a, b) for a, b in itertools.combinations(boxes, 2) if a.overlaps(b)]
-
-
-def outside(axes: Axes) -> list[Text]:
-    """Tick labels beyond the ends of an axis: matplotlib makes, but does not draw them."""
-    sides = ((axes.xaxis, axes.get_xlim(), 0), (axes.yaxis, axes.get_ylim(), 1))
-    return [
-        text
-        for axis, ends, place in sides
-        for text in axis.get_ticklabels(which="both")
-        if not min(ends) <= text.get_position()[place] <= max(ends)
-    ]
 
 
 def test_without_pairs_there_is_no_figure() -> None:

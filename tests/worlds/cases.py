@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from oo_sim.contract import F64, I64, Candidates, Decision, Lanes, Offer, Response, State, World
+from oo_sim.features import FEATURES
 from oo_sim.kernels.draws import hash_users
 from oo_sim.scenario import Scenario, validate
 from oo_sim.worlds import build
@@ -78,4 +79,14 @@ def walk(world: World, who: Lanes, rounds: int, choose: Chooser = first_of_all) 
 def of(values: F64, chosen: I64) -> F64:
     """The chosen entries of (K, n)."""
     out: F64 = values[chosen, np.arange(len(chosen))]
+    return out
+
+
+def utility(offer: Offer, coefficients: F64) -> F64:
+    """u (K, n) by its definition: the intercept and the terms of oo7x."""
+    c = offer.candidates
+    K, n = c.mask.shape
+    x = np.empty((K, 24, n))
+    FEATURES["oo7x"].encode(c, x)
+    out: F64 = coefficients[0] + np.einsum("kdn,dn->kn", x, coefficients[1:])
     return out

@@ -8,10 +8,9 @@ import numpy as np
 import pytest
 
 from oo_sim.contract import F64, REWARDS, Offer, World
-from oo_sim.features import FEATURES
 from oo_sim.worlds import TipBank, build
 
-from .cases import anything, first_of_all, lanes, scenario, tips, walk
+from .cases import anything, first_of_all, lanes, scenario, tips, utility, walk
 
 ROUNDS, USERS, MOST = 8, 40, 3
 CUTS, SILENCE = [-2.0, -0.3, 0.4, 3.0], 0.2
@@ -74,15 +73,6 @@ def test_a_tip_carries_the_task_that_it_is_about(features: str) -> None:
                 for column, default in ((c.is_overdue, 0.0), (c.task_age_days, 0.0), (c.priority, 1.0)):
                     assert column[k, i] == (column[source, i] if copied else default)
     assert named == {-1, 0, 1}
-
-
-def utility(offer: Offer, coefficients: F64) -> F64:
-    c = offer.candidates
-    K, n = c.mask.shape
-    x = np.empty((K, 24, n))
-    FEATURES["oo7x"].encode(c, x)
-    out: F64 = coefficients[0] + np.einsum("kdn,dn->kn", x, coefficients[1:])
-    return out
 
 
 def appeal_of(of: TipBank, offer: Offer, t: int) -> F64:

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from oo_sim.contract import F64, REWARDS, Candidates, Offer
+from oo_sim.contract import F64, REWARDS, Candidates
 from oo_sim.features import FEATURES
 
-from .cases import anything, first_of_all, lanes, of, tips, walk
+from .cases import anything, first_of_all, lanes, of, tips, utility, walk
 
 
 def offers(rounds: int = 30, n: int = 40, **parts: Any) -> list[Candidates]:
@@ -136,16 +136,6 @@ def test_nobody_depends_on_who_else_is_in_the_block() -> None:
             np.testing.assert_array_equal(a, b[..., 7:10])
         for mine, theirs in zip(answer, answers, strict=True):
             np.testing.assert_array_equal(mine, theirs[7:10])
-
-
-def utility(offer: Offer, coefficients: F64) -> F64:
-    """u (K, n) by its definition: the intercept and the terms of oo7x."""
-    c = offer.candidates
-    K, n = c.mask.shape
-    x = np.empty((K, 24, n))
-    FEATURES["oo7x"].encode(c, x)
-    out: F64 = coefficients[0] + np.einsum("kdn,dn->kn", x, coefficients[1:])
-    return out
 
 
 def test_expected_rewards_are_the_models_and_the_oracle_sees_them() -> None:

@@ -1,0 +1,56 @@
+"""A call of the command line in this process, and a server beside the test."""
+
+from __future__ import annotations
+
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from socketserver import BaseServer
+from typing import NamedTuple, TypeAlias, TypeVar
+
+import pytest
+
+from oo_sim.cli import main
+
+Server = TypeVar("Server", bound=BaseServer)
+
+
+class Answer(NamedTuple):
+    """What a command printed, and its exit code."""
+
+    code: int
+    out: str
+    err: str
+
+
+Call: TypeAlias = Callable[..., Answer]
+
+
+def caller(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], directory: Path) -> Call:
+    """Calls the command line in a directory, where private modules are found for the length of the test."""
+    monkeypatch.chdir(directory)
+    monkeypatch.setattr(sys, "path", sys.path[:])
+
+    def run(*arguments: object) -> Answer:
+        monkeypatch.setattr(sys, "argv", ["oo-sim", *map(str, arguments)])
+        with pytest.raises(SystemExit) as end:
+            main()
+        assert isinstance(end.value.code, int)
+        return Answer(end.value.code, *capsys.readouterr())
+
+    return run
+
+
+@contextmanager
+def running(server: Server) -> Iterator[Server]:
+    """The server, serving on a thread of its own."""
+    with server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        try:
+            yield server
+        finally:
+            server.shutdown()
+            thread.join()
