@@ -90,7 +90,6 @@ CASES: tuple[tuple[Callable[..., Any], tuple[Argument, ...]], ...] = (
     (philox.uniforms, (*_SEED, "n!", "n#9", philox.SCORE, 0, "2n")),
     (ridge.ridge_mean, ("dn", "Kdn", "Kn")),
     (ridge.ridge_variance, ("pn", "Kdn", "Kn")),
-    (ridge.ridge_moments, ("pn", "dn", "Kdn", "Kn", "Kn")),
     (ridge.times_inverse, ("pn", "dn", "dn")),
     (ridge.ridge_update, ("pn", "dn", "dn", "dn", "n", "n?")),
     (ridge.upper_confidence, ("Kn", "Kn", 1.0)),

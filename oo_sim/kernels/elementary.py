@@ -76,11 +76,6 @@ def log(x: float) -> float:
 
 
 @scalar
-def _either(first: bool, a: float, b: float) -> float:
-    return a if first else b
-
-
-@scalar
 def near_quantile(p: float) -> float:
     """AS 241 where both tails are at least e^-25: the rationals of the centre, |p - 1/2| <= 0.425, and of the tails as
     one, whose coefficients the region picks. A selection vectorises, a branch would not."""
@@ -88,23 +83,23 @@ def near_quantile(p: float) -> float:
     central = abs(q) <= 0.425
     tail = p if q < 0.0 else 1.0 - p
     r = 0.180625 - q * q if central else np.sqrt(-log(tail)) - 1.6
-    a = _either(central, 2509.0809287301226727, 7.7454501427834140764e-4)
-    a = a * r + _either(central, 33430.575583588128105, 0.0227238449892691845833)
-    a = a * r + _either(central, 67265.770927008700853, 0.24178072517745061177)
-    a = a * r + _either(central, 45921.953931549871457, 1.27045825245236838258)
-    a = a * r + _either(central, 13731.693765509461125, 3.64784832476320460504)
-    a = a * r + _either(central, 1971.5909503065514427, 5.7694972214606914055)
-    a = a * r + _either(central, 133.14166789178437745, 4.6303378461565452959)
-    a = a * r + _either(central, 3.387132872796366608, 1.42343711074968357734)
-    b = _either(central, 5226.495278852545925, 1.05075007164441684324e-9)
-    b = b * r + _either(central, 28729.085735721942674, 5.475938084995344946e-4)
-    b = b * r + _either(central, 39307.89580009271061, 0.0151986665636164571966)
-    b = b * r + _either(central, 21213.794301586595867, 0.14810397642748007459)
-    b = b * r + _either(central, 5394.1960214247511077, 0.68976733498510000455)
-    b = b * r + _either(central, 687.1870074920579083, 1.6763848301838038494)
-    b = b * r + _either(central, 42.313330701600911252, 2.05319162663775882187)
+    a = 2509.0809287301226727 if central else 7.7454501427834140764e-4
+    a = a * r + (33430.575583588128105 if central else 0.0227238449892691845833)
+    a = a * r + (67265.770927008700853 if central else 0.24178072517745061177)
+    a = a * r + (45921.953931549871457 if central else 1.27045825245236838258)
+    a = a * r + (13731.693765509461125 if central else 3.64784832476320460504)
+    a = a * r + (1971.5909503065514427 if central else 5.7694972214606914055)
+    a = a * r + (133.14166789178437745 if central else 4.6303378461565452959)
+    a = a * r + (3.387132872796366608 if central else 1.42343711074968357734)
+    b = 5226.495278852545925 if central else 1.05075007164441684324e-9
+    b = b * r + (28729.085735721942674 if central else 5.475938084995344946e-4)
+    b = b * r + (39307.89580009271061 if central else 0.0151986665636164571966)
+    b = b * r + (21213.794301586595867 if central else 0.14810397642748007459)
+    b = b * r + (5394.1960214247511077 if central else 0.68976733498510000455)
+    b = b * r + (687.1870074920579083 if central else 1.6763848301838038494)
+    b = b * r + (42.313330701600911252 if central else 2.05319162663775882187)
     b = b * r + 1.0
-    value = _either(central, q, 1.0) * a / b
+    value = (q if central else 1.0) * a / b
     return -value if q < 0.0 and not central else value
 
 
@@ -132,22 +127,28 @@ def _far_tail(r: float) -> float:
 
 
 @scalar
+def far_or(p: float, near: float) -> float:
+    """The quantile of a p in a far tail, and `near`, which `near_quantile` gave, of any other."""
+    p = max(p, SMALLEST)
+    r = np.sqrt(-log(min(p, 1.0 - p)))
+    far = _far_tail(r)
+    return near if r <= 5.0 else -far if p < 0.5 else far
+
+
+@scalar
 def normal_quantile(p: float) -> float:
     """The standard normal quantile of p in [0, 1), relative error below 1e-14 (Wichura 1988, AS 241, PPND16).
 
     p is taken as at least 2^-54, half of the smallest positive uniform, so that no draw is infinite.
     """
-    p = max(p, SMALLEST)
-    r = np.sqrt(-log(min(p, 1.0 - p)))
-    far = _far_tail(r)
-    return near_quantile(p) if r <= 5.0 else -far if p < 0.5 else far
+    return far_or(p, near_quantile(max(p, SMALLEST)))
 
 
 @kernel
 def normals(uniform: F64, out: F64) -> None:
     """Standard normal draws from uniforms, both (count, n). Two arrays: in place, the loop would not be vectorised.
 
-    Rows with a draw in a far tail, which are one in ten million, are taken again by the whole formula.
+    Rows with a draw in a far tail, which are one in ten million, are gone through again.
     """
     count, n = out.shape
     for j in range(count):
@@ -157,4 +158,4 @@ def normals(uniform: F64, out: F64) -> None:
             out[j, i] = near_quantile(max(uniform[j, i], SMALLEST))
         if far > 0:
             for i in range(n):
-                out[j, i] = normal_quantile(uniform[j, i])
+                out[j, i] = far_or(uniform[j, i], out[j, i])

@@ -71,11 +71,10 @@ def gram_moments(gram: F64, b: F64, prior: float, x: F64, mean: F64, variance: F
     factor = factorise(gram, prior, d)
     c = b.copy()
     forward(factor, c)
-    y = np.empty((d, n))
     mean[:] = 0.0
     variance[:] = 0.0
     for k in range(K):
-        y[:] = x[k]
+        y = x[k].copy()
         forward(factor, y)
         for a in range(d):
             for i in range(n):
@@ -91,11 +90,10 @@ def discounted_moments(gram: F64, squared: F64, b: F64, prior: float, x: F64, me
     theta = b.copy()
     forward(factor, theta)
     backward(factor, theta)
-    z = np.empty((d, n))
     mean[:] = 0.0
     variance[:] = 0.0
     for k in range(K):
-        z[:] = x[k]
+        z = x[k].copy()
         forward(factor, z)
         backward(factor, z)
         p = 0

@@ -95,13 +95,6 @@ def _variance_by_rows(inverse: F64, x: F64, variance: F64) -> None:
 
 
 @kernel
-def ridge_moments(inverse: F64, theta: F64, x: F64, mean: F64, variance: F64) -> None:
-    """mean = x' theta and variance = x' A^-1 x, each (K, n), for candidates x (K, d, n)."""
-    ridge_mean(theta, x, mean)
-    ridge_variance(inverse, x, variance)
-
-
-@kernel
 def times_inverse(inverse: F64, v: F64, out: F64) -> None:
     """out = A^-1 v, both (d, n)."""
     d, n = v.shape
@@ -162,7 +155,9 @@ def cholesky(inverse: F64, factor: F64) -> None:
     """The lower factor L of A^-1 = L L', packed column by column (L's column = the upper triangle's row)."""
     m, n = inverse.shape
     d = int((np.sqrt(8.0 * m + 1.0) - 1.0) / 2.0)
-    factor[:] = inverse
+    for p in range(m):
+        for i in range(n):
+            factor[p, i] = inverse[p, i]
     start = 0
     for a in range(d):
         for i in range(n):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from oo_sim.contract import F64, I64, NO_REACTION, REWARDS, U64, Bool
@@ -17,6 +19,7 @@ LARGEST_UTILITY = 250.0  # beyond, every reaction is certain; within, no product
 _REWARDS = np.array([*REWARDS, 0.0])
 _STEP = 0.5  # between the rewards of neighbouring reactions
 _CLOCK_TERMS = 4
+_FIRST: Any = np.int64(0)  # block: a plain 0 would compile `uniforms` once more, for this number alone
 _CANDIDATE_TERMS = 4
 _CLOCK_AT = (1, 2, 6, 7)  # where hour_sin, hour_cos, dow_sin, dow_cos stand among the coefficients
 _CANDIDATE_AT = (3, 4, 5, 8)  # where is_overdue, task_age, priority, is_llm stand
@@ -46,7 +49,7 @@ def draw_clock(
 ) -> None:
     """Hours and weekdays (n,) of the lanes' rounds `t` (n,), from their cumulative distributions (24,) and (7,)."""
     uniform = np.empty((2, len(users)))
-    uniforms(seed, replicate, users, t, CLOCK, 0, uniform)
+    uniforms(seed, replicate, users, t, CLOCK, _FIRST, uniform)
     category(uniform[0], hour_cdf, hour)
     category(uniform[1], day_cdf, day)
 
@@ -230,7 +233,8 @@ def _at_this_hour(coefficients: F64, used: Bool, hour: I64, day: I64, base: F64,
         clock[1, i] = HOUR_COS[hour[i]]
         clock[2, i] = DAY_SIN[day[i]]
         clock[3, i] = DAY_COS[day[i]]
-    base[:] = coefficients[0]
+    for i in range(n):
+        base[i] = coefficients[0, i]
     for c in range(_CLOCK_TERMS):
         if used[_CLOCK_AT[c]]:
             for i in range(n):
@@ -318,7 +322,7 @@ def react(
     below `silence` means none at all."""
     n = len(chosen)
     uniform = np.empty((2, n))
-    uniforms(seed, replicate, users, t, REACTION, 0, uniform)
+    uniforms(seed, replicate, users, t, REACTION, _FIRST, uniform)
     c0, c1, c2, c3 = cuts[0], cuts[1], cuts[2], cuts[3]
     for i in range(n):
         e, u = odds[chosen[i], i], uniform[0, i]

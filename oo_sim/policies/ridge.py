@@ -72,7 +72,8 @@ def mean_and_variance(state: Ridge, x: F64) -> tuple[F64, F64]:
     _fits(state, x)
     K, _, n = x.shape
     means, variances = np.empty((K, n)), np.empty((K, n))
-    ridge.ridge_moments(state.inverse, state.theta, x, means, variances)
+    ridge.ridge_mean(state.theta, x, means)
+    ridge.ridge_variance(state.inverse, x, variances)
     return means, variances
 
 

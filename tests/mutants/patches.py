@@ -74,9 +74,9 @@ def too_long(update: Any, inverse: F64, b: F64, theta: F64, x: F64, reward: F64,
     update(inverse, b, theta, 1.005 * x, reward, learn)
 
 
-def half_variance(moments: Any, inverse: F64, theta: F64, x: F64, mean: F64, variance: F64) -> None:
+def half_variance(quadratic: Any, inverse: F64, x: F64, variance: F64) -> None:
     """x' A^-1 x without its factor of 2."""
-    moments(inverse, theta, x, mean, variance)
+    quadratic(inverse, x, variance)
     variance *= 0.5
 
 
@@ -104,7 +104,7 @@ PATCHES: dict[str, Mutant] = {
         "linucb", "score", wrapped("oo_sim.kernels.ridge.ridge_update", "linucb", too_long)
     ),
     "kernel: variance halved": Mutant(
-        "linucb", "score", wrapped("oo_sim.kernels.ridge.ridge_moments", "linucb", half_variance)
+        "linucb", "score", wrapped("oo_sim.kernels.ridge.ridge_variance", "linucb", half_variance)
     ),
     "kernel: argmax from the second on": Mutant(
         "linucb", "argmax", wrapped("oo_sim.kernels.choice.epsilon_greedy", "linucb", second_best)

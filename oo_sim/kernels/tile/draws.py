@@ -6,7 +6,7 @@ import numpy as np
 
 from oo_sim.contract import F64, U64
 from oo_sim.kernels.compile import inner
-from oo_sim.kernels.elementary import NEAR, SMALLEST, near_quantile, normal_quantile
+from oo_sim.kernels.elementary import NEAR, SMALLEST, far_or, near_quantile
 from oo_sim.kernels.philox import philox, philox_twice, unit, unit32
 
 from .plan import LANES, NOW, PRESENT
@@ -64,15 +64,14 @@ def words(out: F64, U: U64, t: int, address: np.uint64, seed: np.uint64, replica
 def normals(S: F64, at: int, rows: int, to: int) -> None:
     """Standard normal draws from the uniforms in `rows` rows from `at` on, into the rows from `to` on.
 
-    A row with a draw in a far tail, which is one in ten million, is taken again by the whole formula.
+    A row with a draw in a far tail, which is one in ten million, is gone through again.
     """
     for j in range(rows):
         source, target, far = S[at + j * LANES : at + (j + 1) * LANES], S[to + j * LANES : to + (j + 1) * LANES], 0
         for i in range(LANES):
             far += 1 if abs(source[i] - 0.5) > NEAR else 0
+        for i in range(LANES):
+            target[i] = near_quantile(max(source[i], SMALLEST))
         if far > 0:
             for i in range(LANES):
-                target[i] = normal_quantile(source[i])
-        else:
-            for i in range(LANES):
-                target[i] = near_quantile(max(source[i], SMALLEST))
+                target[i] = far_or(source[i], target[i])

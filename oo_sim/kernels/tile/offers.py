@@ -58,6 +58,7 @@ from .plan import (
 )
 
 _16, _ONE = np.uint64(16), np.uint64(1)
+_FIRST: Any = np.int64(0)  # task: a plain 0 would compile `fresh_tasks` once more, for this number alone
 
 
 @inner
@@ -75,7 +76,7 @@ def begin(S: F64, U: U64, P: F64, days: F64, cdf: F64, seed: np.uint64, replicat
         S[ARRIVED + i] = TASKS
         S[N_TASKS + i] = TASKS
         S[N_TIPS + i] = TIPS
-    fresh_tasks(S, U, P, days, cdf, 0, seed, replicate)
+    fresh_tasks(S, U, P, days, cdf, _FIRST, seed, replicate)
     if PLACES:
         place_tips(S)
 

@@ -227,7 +227,7 @@ def _tire(S: F64, P: F64) -> None:
 
 @inner
 def _leave(S: F64, U: U64, P: F64, t: int, seed: np.uint64, replicate: np.uint64) -> None:
-    """`worlds.presence.leave`."""
+    """`worlds.dynamics.leave`."""
     hazard, enough = P[at.HAZARD], P[at.ENOUGH]
     draws.pairs(S, U, t, PRESENCE << _16, seed, replicate, SCRATCH)
     for i in range(LANES):

@@ -199,40 +199,37 @@ def quadratic(S: F64, k: int, i: int) -> Any:
 @lane
 def decomposed(S: F64, prior: float, i: int) -> None:
     """`gram.factorise`."""
-    pass
+    raise NotImplementedError
 
 
 @lane
 def entered(S: F64, weight: float, scale: float, i: int) -> None:
     """`gram.add_outer` by `weight`, and `gram.add_scaled` by `scale`."""
-    pass
+    raise NotImplementedError
 
 
 @lane
 def left(S: F64, weight: float, scale: float, i: int) -> None:
     """`gram.add_outer` by `weight`, and `gram.add_scaled` by `scale`."""
-    pass
+    raise NotImplementedError
 
 
 @lane
 def solved(S: F64, prior: float, i: int) -> None:
     """`gram.factorise`, and theta of `gram.discounted_moments`."""
-    pass
+    raise NotImplementedError
 
 
 @lane
 def counted(S: F64, weight: float, scale: float, i: int) -> None:
     """`gram.add_outer` by `weight` and its square, and `gram.add_scaled` by `scale`."""
-    pass
+    raise NotImplementedError
 
 
 @lane
 def weighted(S: F64, model: int, weight: float, i: int) -> None:
     """`weighted.weighted_update`."""
-    total, spread = 0.0, 0.0
-    gain = weight / (1.0 + weight * spread)
-    error = gain * (S[768 + i] - total)
-    error = error if weight != 0.0 else 0.0
+    raise NotImplementedError
 
 
 @lane
@@ -307,22 +304,22 @@ def learned(S: F64, i: int) -> None:
 @lane
 def factored(S: F64, i: int) -> None:
     """`ridge.cholesky`."""
-    pass
+    raise NotImplementedError
 
 
 @lane
 def sampled(S: F64, i: int) -> None:
     """`ridge.times_factor`."""
-    pass
+    raise NotImplementedError
 
 
 @lane
 def multiplied(S: F64, i: int) -> None:
     """`ridge.times_inverse`."""
-    pass
+    raise NotImplementedError
 
 
 @lane
 def added(S: F64, i: int, gain: float, step: float) -> None:
     """theta + step v, and A^-1 - gain v v': `weighted._shrink`."""
-    pass
+    raise NotImplementedError

@@ -18,6 +18,11 @@ def _triangle(d: int) -> dict[tuple[int, int], int]:
     return {key: place for place, (a, b) in enumerate(entries) for key in ((a, b), (b, a))}
 
 
+def _steps(d: int, lines: Sequence[str]) -> list[str]:
+    """The function, or, on no features, one that the instance must not call: its policy has other steps, or loops."""
+    return list(lines) if d else [*lines[:2], "    raise NotImplementedError"]
+
+
 def _row(number: int) -> str:
     return f"S[{number * _LANES} + i]"
 
@@ -31,7 +36,7 @@ def mean(x: Sequence[str], theta: int) -> list[str]:
     lines = ["def mean(S: F64, k: int, i: int) -> Any:", '    """x\' theta of candidate k: `ridge.ridge_mean`."""']
     lines += [*_assigned(x), "    total = 0.0"]
     lines += [f"    total += x{a} * {_row(theta + a)}" for a in range(len(x))]
-    return [*lines, "    return total"]
+    return _steps(len(x), [*lines, "    return total"])
 
 
 def quadratic(x: Sequence[str], inverse: int) -> list[str]:
@@ -43,7 +48,7 @@ def quadratic(x: Sequence[str], inverse: int) -> list[str]:
         lines.append(f"    row = 0.5 * {_row(inverse + at[a, a])} * x{a}")
         lines += [f"    row += {_row(inverse + at[a, b])} * x{b}" for b in range(a + 1, len(x))]
         lines.append(f"    half += row * x{a}")
-    return [*lines, "    return 2.0 * half"]
+    return _steps(len(x), [*lines, "    return 2.0 * half"])
 
 
 def mean_by_kind(x: Sequence[str], kind: str, at: dict[str, int]) -> list[str]:
@@ -53,7 +58,7 @@ def mean_by_kind(x: Sequence[str], kind: str, at: dict[str, int]) -> list[str]:
     theta = [at["STATE"] + a for a in range(2 * len(x))]
     for a in range(len(x)):
         lines += [_of_kind(theta[a], theta[len(x) + a]), f"    total += x{a} * (second if tip else first)"]
-    return [*lines, "    return total"]
+    return _steps(len(x), [*lines, "    return total"])
 
 
 def quadratic_by_kind(x: Sequence[str], kind: str, at: dict[str, int]) -> list[str]:
@@ -68,7 +73,7 @@ def quadratic_by_kind(x: Sequence[str], kind: str, at: dict[str, int]) -> list[s
             lines.append(_of_kind(row[a, b], row[d + a, d + b]))
             times = "" if a == b else "2.0 * "
             lines.append(f"    variance += {times}(second if tip else first) * x{a} * x{b}")
-    return [*lines, "    return variance"]
+    return _steps(d, [*lines, "    return variance"])
 
 
 def _of_kind(task: int, tip: int) -> str:
@@ -95,7 +100,7 @@ def weighted(d: int, at: dict[str, int]) -> list[str]:
     for a in range(d):
         lines.append(f"    {theta[a]} += error * v{a}")
         lines += [f"    {row[a, c]} -= gain * v{a} * v{c}" for c in range(a, d)]
-    return lines
+    return _steps(d, lines)
 
 
 def factored_sums(d: int, at: dict[str, int]) -> list[str]:
@@ -110,7 +115,7 @@ def factored_sums(d: int, at: dict[str, int]) -> list[str]:
             lines.append(f"    {_row(at['FACTOR'] + place[a, b])} = f{a}_{b}")
     lines += [f"    z{a} = {_row(at['STATE'] + size + a)}" for a in range(d)]
     lines += [*_forward(d), *(f"    {_row(at['SAMPLE'] + a)} = z{a}" for a in range(d))]
-    return [*lines, *(["    pass"] if not d else [])]
+    return _steps(d, lines)
 
 
 def forgotten(x: Sequence[str], at: dict[str, int], name: str) -> list[str]:
@@ -133,7 +138,7 @@ def window_sums(d: int, at: dict[str, int], name: str, rows: str) -> list[str]:
     for a in range(d):
         lines += [f"    {_row(at['STATE'] + place[a, c])} += weight * (x{a} * x{c})" for c in range(a, d)]
         lines.append(f"    {_row(at['STATE'] + size + a)} += scale * x{a}")
-    return [*lines, *(["    pass"] if not d else [])]
+    return _steps(d, lines)
 
 
 def solved(d: int, at: dict[str, int]) -> list[str]:
@@ -153,7 +158,7 @@ def solved(d: int, at: dict[str, int]) -> list[str]:
             lines.append(f"    {_row(at['SQUARED'] + place[a, b])} = {value}")
     lines += [f"    z{a} = {_row(at['STATE'] + 2 * size + a)}" for a in range(d)]
     lines += [*_forward(d), *_backward(d)]
-    return [*lines, *(f"    {_row(at['SAMPLE'] + a)} = z{a}" for a in range(d)), *(["    pass"] if not d else [])]
+    return _steps(d, [*lines, *(f"    {_row(at['SAMPLE'] + a)} = z{a}" for a in range(d))])
 
 
 def _forward(d: int) -> list[str]:
@@ -198,7 +203,7 @@ def discounted_sums(d: int, at: dict[str, int]) -> list[str]:
             lines.append(f"    {_row(at['STATE'] + place[a, c])} += weight * (x{a} * x{c})")
             lines.append(f"    {_row(at['STATE'] + size + place[a, c])} += weight * weight * (x{a} * x{c})")
         lines.append(f"    {_row(at['STATE'] + 2 * size + a)} += scale * x{a}")
-    return [*lines, *(["    pass"] if not d else [])]
+    return _steps(d, lines)
 
 
 def learned(d: int, at: dict[str, int], rows: str) -> list[str]:
@@ -230,7 +235,7 @@ def sampled(d: int, at: dict[str, int]) -> list[str]:
         lines.append(f"    theta = {_row(at['STATE'] + b)}")
         lines += [f"    theta += {_row(at['FACTOR'] + place[a, b])} * z{a}" for a in range(b + 1)]
         lines.append(f"    {_row(at['SAMPLE'] + b)} = theta")
-    return [*lines, *(["    pass"] if not d else [])]
+    return _steps(d, lines)
 
 
 def times_inverse(d: int, at: dict[str, int]) -> list[str]:
@@ -242,7 +247,7 @@ def times_inverse(d: int, at: dict[str, int]) -> list[str]:
         lines.append(f"    v = {_row(row[a, 0])} * x0")
         lines += [f"    v += {_row(row[a, b])} * x{b}" for b in range(1, d)]
         lines.append(f"    {_row(at['V'] + a)} = v")
-    return [*lines, *(["    pass"] if not d else [])]
+    return _steps(d, lines)
 
 
 def shrunk(d: int, at: dict[str, int]) -> list[str]:
@@ -255,7 +260,7 @@ def shrunk(d: int, at: dict[str, int]) -> list[str]:
         lines.append(f"    {_row(at['STATE'] + a)} += step * v{a}")
         rows = [(_row(at["STATE"] + d + place[a, c]), c) for c in range(a, d)]
         lines += [f"    {row} -= gain * v{a} * v{c}" for row, c in rows]
-    return [*lines, *(["    pass"] if not d else [])]
+    return _steps(d, lines)
 
 
 def factored(d: int, at: dict[str, int]) -> list[str]:
@@ -268,4 +273,4 @@ def factored(d: int, at: dict[str, int]) -> list[str]:
             lines += [f"    f{a}_{b} -= f{c}_{a} * f{c}_{b}" for c in range(a)]
             lines.append(f"    f{a}_{b} = np.sqrt(f{a}_{b})" if a == b else f"    f{a}_{b} /= f{a}_{a}")
             lines.append(f"    {_row(at['FACTOR'] + place[a, b])} = f{a}_{b}")
-    return [*lines, *(["    pass"] if not d else [])]
+    return _steps(d, lines)
