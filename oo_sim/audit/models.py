@@ -12,9 +12,10 @@ from typing import NamedTuple, Protocol, TypeAlias
 import numpy as np
 
 from oo_sim.audit.arrays import F64, I64, U64, Bool
+from oo_sim.audit.solving import backward, cholesky, forward, moments
 
-_BLOCK = 2048
-"""Decisions that are scored together: few enough for the caches."""
+_NUMBERS = 1 << 18
+"""Numbers of states that are looked at together: few enough for the caches."""
 _NEVER = np.iinfo(np.int64).max
 
 
@@ -93,7 +94,7 @@ def walk(model: Model, lessons: Lessons, lane: I64, t: I64) -> Iterator[tuple[sl
     A decision knows what came while an earlier decision was the latest one: t_now < t.
     """
     events, state = model.events(lessons), np.ascontiguousarray(model.fresh(len(lessons.users)).T)
-    learn = model.learner(lessons, events)
+    learn, block = model.learner(lessons, events), _block(state.shape[1])
     starts = np.flatnonzero(np.diff(t, prepend=-1))
     times, ends = t[starts], [*starts[1:].tolist(), len(t)][: len(starts)]
     held: list[F64] = []
@@ -110,9 +111,14 @@ def walk(model: Model, lessons: Lessons, lane: I64, t: I64) -> Iterator[tuple[sl
             model.age(state, time - 1 - clock)
             clock = time - 1
         held.append(state[lane[start:end]])
-        if end - begun >= _BLOCK or end == len(t):
+        if end - begun >= block or end == len(t):
             yield slice(begun, end), np.ascontiguousarray(np.concatenate(held).T)
             held, begun = [], end
+
+
+def _block(numbers: int) -> int:
+    """How many states of so many numbers are looked at together."""
+    return min(max(_NUMBERS // max(numbers, 1), 256), 2048)
 
 
 def ordered(time: I64, lane: I64, lesson: I64, sign: F64) -> Events:
@@ -187,7 +193,10 @@ class Sums:
         def learn(state: F64, first: int, last: int) -> None:
             nonlocal made, ready
             if last > made + len(ready):
-                made, ready = first, self.changes(lessons, events, slice(first, max(last, first + _BLOCK)))
+                made, ready = (
+                    first,
+                    self.changes(lessons, events, slice(first, max(last, first + _block(state.shape[1])))),
+                )
             change, lanes = ready[first - made : last - made], events.lane[first:last]
             if len(lanes) == len(state):
                 state += change
@@ -327,55 +336,3 @@ class Kinds(Sums):
     def seen(self, x: F64) -> F64:
         """Candidates are scored as they are learned."""
         return self.vectors(x)
-
-
-def moments(A: F64, b: F64, x: F64, variance: bool) -> tuple[F64, F64 | None]:
-    """x' A^-1 b and, where asked for, x' A^-1 x (K, n), of A (d, d, n), b (d, n) and x (d, K, n)."""
-    L = cholesky(A)
-    c = forward(L, b)
-    if variance:
-        y = forward(L, x)
-        mean, spread = np.einsum("akn,an->kn", y, c), np.einsum("akn,akn->kn", y, y)
-    else:
-        mean, spread = np.einsum("akn,an->kn", x, backward(L, c)), np.zeros(x.shape[1:])
-    bad = ~(np.isfinite(mean).all(axis=0) & np.isfinite(spread).all(axis=0))
-    if bad.any():  # a start that rounding has swallowed
-        P = np.linalg.pinv(A[:, :, bad].transpose(2, 0, 1), hermitian=True).transpose(1, 2, 0)
-        mean[:, bad] = np.einsum("akn,abn,bn->kn", x[:, :, bad], P, b[:, bad])
-        spread[:, bad] = np.einsum("akn,abn,bkn->kn", x[:, :, bad], P, x[:, :, bad])
-    return mean, spread if variance else None
-
-
-def cholesky(A: F64) -> F64:
-    """The lower factor L of A = L L', both (d, d, n); not a number where A is not positive."""
-    L = np.zeros_like(A)
-    with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
-        for j in range(len(A)):
-            column = A[j:, j] - np.einsum("abn,bn->an", L[j:, :j], L[j, :j])
-            L[j, j] = np.sqrt(column[0])
-            L[j + 1 :, j] = column[1:] / L[j, j]
-    return L
-
-
-def forward(L: F64, y: F64) -> F64:
-    """L^-1 y for y (d, ..., n)."""
-    out = np.empty_like(y)
-    with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
-        for a in range(len(L)):
-            rest = y[a].copy()
-            for b in range(a):
-                rest -= L[a, b] * out[b]
-            out[a] = rest / L[a, a]
-    return out
-
-
-def backward(L: F64, y: F64) -> F64:
-    """L'^-1 y for y (d, ..., n)."""
-    out = np.empty_like(y)
-    with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
-        for a in reversed(range(len(L))):
-            rest = y[a].copy()
-            for b in range(a + 1, len(L)):
-                rest -= L[b, a] * out[b]
-            out[a] = rest / L[a, a]
-    return out

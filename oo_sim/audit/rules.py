@@ -100,6 +100,11 @@ class Rule(NamedTuple):
         return self.family in ("thompson", "logistic_ts") and not self.shares
 
     @property
+    def in_turn(self) -> bool:
+        """Whether a lesson is learned from what was known before it, so that lessons are learned round by round."""
+        return self.family == "logistic_ts" and self.scored
+
+    @property
     def serves_best(self) -> bool:
         """Whether there is one best candidate that a greedy choice must take."""
         return self.scored and self.family not in ("softmax", "random") and not self.shares

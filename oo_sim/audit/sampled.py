@@ -11,7 +11,8 @@ import numpy as np
 
 from oo_sim.audit import philox
 from oo_sim.audit.arrays import F64, TOLERANCE, Bool
-from oo_sim.audit.models import Events, Learner, Lessons, Offered, Scores, Sums, backward, cholesky, forward, ordered
+from oo_sim.audit.models import Events, Learner, Lessons, Offered, Scores, Sums, ordered
+from oo_sim.audit.solving import backward, cholesky, coefficients, forward
 
 
 class Sampled(Sums):
@@ -22,26 +23,24 @@ class Sampled(Sums):
         super().__init__(start)
         self.scale, self.samples, self.seed = scale, samples, seed
 
-    def posterior(self, states: F64) -> tuple[F64, F64]:
-        """theta (d, n) and A (d, d, n)."""
-        A = self.matrix(states)
-        L = cholesky(A)
-        return backward(L, forward(L, states[self.m : self.m + self.d])), A
+    def mean(self, states: F64, M: F64) -> F64:
+        """theta (d, n), where A in reverse order is M M'."""
+        b = states[self.m : self.m + self.d]
+        return backward(M, forward(M, b[::-1]))[::-1]
 
     def score(self, states: F64, offered: Offered) -> Scores:
-        """Under each sample's theta."""
-        theta, A = self.posterior(states)
-        d, n = theta.shape
-        L = cholesky(A)
-        identity = np.repeat(np.eye(d)[:, :, None], n, axis=2)
-        factor = cholesky(backward(L, forward(L, identity)))
+        """Under each sample's theta. With A = U U' of an upper U, the lower factor of A^-1 is U'^-1; U in reverse order
+        is the lower factor M of A in reverse order."""
+        d, n = self.d, states.shape[1]
+        M = cholesky(self.matrix(states)[::-1, ::-1])
+        theta = self.mean(states, M)
         z = philox.normals(
             self.seed, offered.replicates, offered.users, offered.t, philox.SCORE, self.samples * d
         ).reshape(self.samples, d, n)
-        scores = []
-        for each in z:
-            sample = theta + self.scale * np.einsum("abn,bn->an", factor, each)
-            scores.append(np.einsum("akn,an->kn", offered.x, sample))
+        away = backward(M, z.transpose(1, 0, 2)[::-1])[::-1]
+        scores = [
+            np.einsum("akn,an->kn", offered.x, theta + self.scale * away[:, sample]) for sample in range(self.samples)
+        ]
         return Scores(scores[0]) if self.samples == 1 else shares(scores, offered)
 
     def blank(self, states: F64) -> Bool:
@@ -79,9 +78,9 @@ class Logistic(Sampled):
         change = [p * (1.0 - p) * x[self.upper[0]] * x[self.upper[1]], (target - p) * v, (target != 0.5)[None]]
         state[lanes] = (own + np.concatenate(change)).T
 
-    def posterior(self, states: F64) -> tuple[F64, F64]:
-        """The mode and A themselves."""
-        return states[self.m : self.m + self.d], self.matrix(states)
+    def mean(self, states: F64, M: F64) -> F64:
+        """The mode itself."""
+        return states[self.m : self.m + self.d]
 
 
 class Bootstrapped(Sums):
@@ -112,8 +111,10 @@ class Bootstrapped(Sums):
 
     def score(self, states: F64, offered: Offered) -> Scores:
         """The shares of the R regressions in which each candidate has the highest mean."""
-        each = states.reshape(self.R, -1, states.shape[1])
-        return shares([self.moments(one, offered.x)[0] for one in each], offered)
+        n = states.shape[1]
+        each = states.reshape(self.R, -1, n).transpose(1, 0, 2).reshape(-1, self.R * n)
+        theta = coefficients(self.matrix(each), each[self.m : self.m + self.d]).reshape(self.d, self.R, n)
+        return shares([np.einsum("akn,an->kn", offered.x, theta[:, j]) for j in range(self.R)], offered)
 
     def blank(self, states: F64) -> Bool:
         """Starts differ."""
@@ -151,8 +152,9 @@ def mode(start: F64, spread: F64, target: F64) -> F64:
         gap = u - start - spread * (target - p)
         low, high = np.where(gap < 0.0, u, low), np.where(gap >= 0.0, u, high)
         step = u - gap / (1.0 + spread * p * (1.0 - p))
-        after = np.where((step > low) & (step < high), step, (low + high) / 2.0)
-        if np.array_equal(after, u):
-            break
+        after = np.where((step >= low) & (step <= high), step, (low + high) / 2.0)
+        done = np.abs(after - u) <= 1e-15 * np.maximum(1.0, np.abs(u))
         u = after
+        if done.all():
+            break
     return u

@@ -12,9 +12,10 @@ from numpy.typing import NDArray
 
 from oo_sim.audit import philox as addressed
 from oo_sim.audit.features import MAPS, derive, plausible
-from oo_sim.audit.models import Lessons, Restarted, Sums, Windowed, moments, walk
+from oo_sim.audit.models import Lessons, Restarted, Sums, Windowed, walk
 from oo_sim.audit.philox import philox, user_words
 from oo_sim.audit.sampled import mode
+from oo_sim.audit.solving import moments
 
 from .simulator import uniforms
 
