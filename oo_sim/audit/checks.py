@@ -49,7 +49,9 @@ def features(d: Decisions, names: tuple[str, ...]) -> Finding:
     for part in blocks(len(d.t)):
         cells = d.is_overdue[:, part], d.age[:, part], d.priority[:, part], d.is_llm[:, part]
         x = derive(names, d.hour[part], d.day[part], *cells)
-        wrong[part] = anywhere(differs(d.x[:, :, part], x) & d.standing[:, None, part])
+        other = differs(d.x[:, :, part], x)
+        if other.any():
+            wrong[part] = anywhere(other & d.standing[:, None, part])
 
     def first(i: int) -> tuple[tuple[int, int], float]:
         one = slice(i, i + 1)

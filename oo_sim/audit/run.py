@@ -31,6 +31,7 @@ SHARD_NUMBERS = 1_000_000
 """About how many numbers of vectors are held at once, in one array; some ten arrays of that size are."""
 _CANDIDATES = 8
 """What a decision is taken to offer when shards are sized."""
+_TEXTS = "how many tips a bank had, what each is about and what its text is worth are taken from the log"
 _NO_SEED = f"there is no seed: exploration is tested by e-values, each at alpha {ALPHA:g}"
 
 
@@ -130,6 +131,8 @@ def _worlds(
         looked |= set(shard.lanes)
     if not manifest.get("sampled"):
         _absent(known, users, ends, keep, looked, scenario, seed, ledger)
+    for label in appeals:
+        ledger.note(label, _TEXTS, "texts of tips")
     ledger.world = f"{len({lane.user_id for lane in looked}):,} of {users:,} users, over all their rounds"
 
 

@@ -152,9 +152,8 @@ def mode(start: F64, spread: F64, target: F64) -> F64:
         gap = u - start - spread * (target - p)
         low, high = np.where(gap < 0.0, u, low), np.where(gap >= 0.0, u, high)
         step = u - gap / (1.0 + spread * p * (1.0 - p))
-        after = np.where((step >= low) & (step <= high), step, (low + high) / 2.0)
-        done = np.abs(after - u) <= 1e-15 * np.maximum(1.0, np.abs(u))
-        u = after
-        if done.all():
+        there = np.abs(step - u) <= 1e-15 * np.maximum(1.0, np.abs(u))
+        u = np.where(there | ((step > low) & (step < high)), step, (low + high) / 2.0)
+        if there.all():
             break
     return u
