@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, TypedDict
 
 import typer
 
@@ -82,11 +82,12 @@ def list_(as_json: Json = False) -> None:
     own = here().scenarios
     shipped = oo_sim.scenario.shipped()
     names = [*shipped, *(str(path) for path in sorted(own.glob("*.yaml")))] if own else shipped
-    rows = [_summary(_load(name)) for name in names]
+    found = [_load(name) for name in names]
     if as_json:
-        _print_json(rows)
+        keys = ("name", "description", "users", "rounds", "policies")
+        _print_json([{key: each.canonical()[key] for key in keys} for each in found])
     else:
-        _print_table(rows)
+        _print_table(found)
 
 
 def _load(name: str) -> Scenario:
@@ -98,7 +99,26 @@ def _load(name: str) -> Scenario:
         raise typer.Exit(INVALID) from None
 
 
-def _checked(name: str) -> tuple[str, dict[str, Any]]:
+class ProblemData(TypedDict):
+    """A problem or a warning as plain data, with its place."""
+
+    file: str
+    path: str
+    message: str
+    line: int
+    column: int
+
+
+class Checked(TypedDict):
+    """What validate says of one file, as plain data."""
+
+    file: str
+    valid: bool
+    problems: list[ProblemData]
+    warnings: list[ProblemData]
+
+
+def _checked(name: str) -> tuple[str, Checked]:
     """What validate says of one file, as text and as data."""
     try:
         scenario = oo_sim.load_scenario(here().scenario(name))
@@ -111,21 +131,11 @@ def _checked(name: str) -> tuple[str, dict[str, Any]]:
     return "\n".join(lines), {"file": name, "valid": True, "problems": [], "warnings": _data(warnings)}
 
 
-def _data(problems: Sequence[Problem]) -> list[dict[str, Any]]:
+def _data(problems: Sequence[Problem]) -> list[ProblemData]:
     return [
-        {"file": p.file, "path": p.where, "message": p.message} | p.position._asdict()  # line and column
+        {"file": p.file, "path": p.where, "message": p.message, "line": p.position.line, "column": p.position.column}
         for p in problems
     ]
-
-
-def _summary(scenario: Scenario) -> dict[str, Any]:
-    return {
-        "name": scenario.name,
-        "description": scenario.description,
-        "users": scenario.users,
-        "rounds": scenario.rounds,
-        "policies": list(scenario.policies),
-    }
 
 
 def _lines(value: Any, indent: str = "", lead: str = "") -> list[str]:
@@ -153,11 +163,8 @@ def _print_json(value: Any) -> None:
     typer.echo(json.dumps(value, indent=2, allow_nan=False))
 
 
-def _print_table(rows: list[dict[str, Any]]) -> None:
+def _print_table(found: list[Scenario]) -> None:
     headers = ("name", "description", "users", "rounds", "policies")
-    cells = [
-        (row["name"], row["description"], f"{row['users']:,}", f"{row['rounds']:,}", " ".join(row["policies"]))
-        for row in rows
-    ]
+    cells = [(one.name, one.description, f"{one.users:,}", f"{one.rounds:,}", " ".join(one.policies)) for one in found]
     shown = [tuple(map(_visible, row)) for row in cells]
     print_rich(oo_sim.show.Tables([oo_sim.show.Table(headers, shown, wordy=frozenset({1, 4}))]))

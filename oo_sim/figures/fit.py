@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 from oo_sim.figures.kit import ForestRow, Shape, finish, forest, multiples, name_panel, text_width
 from oo_sim.figures.style import FAINT, FONT, INK
 from oo_sim.fitting import Fit
+from oo_sim.fitting.said import FitSaid, SegmentSaid
 from oo_sim.show import plain, signed
 from oo_sim.stats import Band, Interval
 from oo_sim.studies.again import Again, again
@@ -23,13 +24,13 @@ _LOGGED, _FITTED = "#0072B2", "#D55E00"
 def fit_figure(found: Fit, kind: str) -> Figure:
     """The figure of a fit. For `again`, the logging policy is run in the fitted world; FitError where the log is gone
     or the policy cannot be made again."""
-    said = found.as_dict()
+    said = found.said()
     if kind == "again":
         return again_figure(again(said, found.scenario), plain(found.label, 40))
     return calibration_figure(said) if kind == "calibration" else coefficients_figure(said)
 
 
-def coefficients_figure(said: Mapping[str, Any]) -> Figure:
+def coefficients_figure(said: FitSaid) -> Figure:
     """The mean of each term over the users of each segment, with its 95 % interval; those that exclude 0 are filled."""
     terms, people = list(said["terms"]), said["people"]
     left, right = text_width(terms, FONT) + 0.3, text_width(["+0.00"], FONT) + 0.3
@@ -45,14 +46,14 @@ def coefficients_figure(said: Mapping[str, Any]) -> Figure:
     return figure
 
 
-def row(term: str, segment: Mapping[str, Any]) -> ForestRow:
+def row(term: str, segment: SegmentSaid) -> ForestRow:
     """The mean of a term in a segment with its 95 % interval, marked where 0 is excluded."""
     mean, error = float(segment["mean"][term]), float(segment["mean_error"][term])
     interval = Interval(mean, mean - _Z * error, mean + _Z * error, 0)
     return ForestRow(term, interval, signed(mean, 2), interval.excludes(0.0))
 
 
-def calibration_figure(said: Mapping[str, Any]) -> Figure:
+def calibration_figure(said: FitSaid) -> Figure:
     """Observed against predicted mean reward in rounds that were kept back: by tenth of the prediction, and by hour."""
     title = "Does it predict? Rounds that the fit has not seen"
     figure, panels = multiples(title, "mean reward where there was a reaction", 2, Shape(2, 3.0, 2.6))

@@ -212,7 +212,7 @@ def _calibration(found: Fit, width: float) -> Figure:
 
 
 def _again(found: Fit, width: float) -> Figure:
-    seen = again(found.as_dict(), found.scenario)
+    seen = again(found.said(), found.scenario)
     style = looks([LoggedPolicy("the log"), LoggedPolicy("the fitted world")])
     lines = [
         Line(name, np.asarray(seen.rounds), band.estimate, (band.upper - band.lower) / 2)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
 from oo_sim.contract import F64
@@ -11,12 +9,13 @@ from oo_sim.fitting import checks
 from oo_sim.fitting.em import Fitted, blended, climb
 from oo_sim.fitting.log import Gathered
 from oo_sim.fitting.people import Reactions
+from oo_sim.fitting.said import HeldOut
 from oo_sim.fitting.search import Searched
 
 
 def held_out(
     data: Gathered, fitted: Fitted, found: list[Searched], share: float, seed: int
-) -> tuple[dict[str, Any], dict[str, checks.Calibration]]:
+) -> tuple[HeldOut, dict[str, checks.Calibration]]:
     """Log likelihood per reaction of new users, and of the same users' later rounds, under a fit that saw neither.
 
     It starts from the fit to all, which only decides which top it climbs.
@@ -47,7 +46,7 @@ def held_out(
         p = probabilities if fit is full else checks.predicted(later, fit.users, fit.people)
         return per(np.log(np.maximum(p[rows, later.y], 1e-300)), len(rows))
 
-    held = {
+    held: HeldOut = {
         "new_users": {
             "users": len(new),
             "reactions": len(unseen.y),

@@ -16,6 +16,7 @@ from oo_sim.fitting.log import Gathered
 from oo_sim.fitting.people import Population
 from oo_sim.fitting.precision import Precision
 from oo_sim.fitting.priors import LinearPrior
+from oo_sim.fitting.said import FitSaid, HeldOut, PriorSaid, Source, StartSaid, Tried
 from oo_sim.fitting.search import Searched
 from oo_sim.fitting.tables import held_out_table, segments_table, sentences, tried_table
 from oo_sim.results.result import Result, write_all
@@ -39,13 +40,13 @@ class Fit(Result):
     searched: tuple[Searched, ...]
     fitted: Fitted
     errors: Precision
-    held_out: dict[str, Any]
+    held_out: HeldOut
     calibration: dict[str, Calibration]
     drift: Drift
     priors: dict[str, LinearPrior]
     warnings: tuple[str, ...]
     yaml: str
-    source: dict[str, Any]
+    source: Source
 
     kinds: ClassVar[tuple[str, ...]] = ("coefficients", "calibration", "again")
     alt: ClassVar[str] = "means of the coefficients with their intervals, by segment"
@@ -88,16 +89,21 @@ class Fit(Result):
     @property
     def segments(self) -> pd.DataFrame:
         """One row per number of segments that was tried: log likelihood, BIC, and how many starts came to the top."""
-        return pd.DataFrame(
+        return pd.DataFrame(self._tried()).drop(columns="log_likelihood_by_start")
+
+    def _tried(self) -> list[Tried]:
+        return [
             {
-                "segments": [s.fitted.people.segments for s in self.searched],
-                "log_likelihood": [s.fitted.log_likelihood for s in self.searched],
-                "parameters": [s.fitted.people.parameters for s in self.searched],
-                "bic": [s.fitted.bic for s in self.searched],
-                "starts": [len(s.starts) for s in self.searched],
-                "reached": [s.reached for s in self.searched],
+                "segments": one.fitted.people.segments,
+                "log_likelihood": float(one.fitted.log_likelihood),
+                "parameters": one.fitted.people.parameters,
+                "bic": float(one.fitted.bic),
+                "starts": len(one.starts),
+                "reached": one.reached,
+                "log_likelihood_by_start": list(one.starts),
             }
-        )
+            for one in self.searched
+        ]
 
     @property
     def surely_assigned(self) -> float:
@@ -111,7 +117,7 @@ class Fit(Result):
 
     def table(self) -> Tables:
         """Segments, the numbers of them that were tried, and how well is predicted what was kept back."""
-        said = self.as_dict()
+        said = self.said()
         warnings = [f"Warning: {plain(warning, 1000)}." for warning in self.warnings]
         tables = [segments_table(said), tried_table(said), held_out_table(said)]
         return Tables(tables, notes=[*sentences(said), *warnings])
@@ -121,6 +127,10 @@ class Fit(Result):
         return self.coefficients
 
     def as_dict(self) -> dict[str, Any]:
+        """What `NAME.fit.json` holds, as plain data; `oo_sim.fitting.said` lists the keys."""
+        return {**self.said()}
+
+    def said(self) -> FitSaid:
         """What `NAME.fit.json` holds."""
         p, e, data = self.people, self.errors, self.data
         terms = data.reactions.terms
@@ -146,10 +156,7 @@ class Fit(Result):
                 }
                 for s in range(p.segments)
             ],
-            "tried": [
-                {**row, "log_likelihood_by_start": list(one.starts)}
-                for row, one in zip(self.segments.to_dict("records"), self.searched, strict=True)
-            ],
+            "tried": self._tried(),
             "held_out": self.held_out,
             "calibration": {
                 name: {
@@ -164,7 +171,7 @@ class Fit(Result):
                 "sure": self.surely_assigned,
                 "mean_probability": float(self.fitted.users.share.max(axis=1).mean()),
             },
-            "drift": self.drift._asdict(),
+            "drift": {"term": self.drift.term, "segment": self.drift.segment, "p_value": self.drift.p_value},
             "priors": {name: _prior(prior) for name, prior in self.priors.items()},
             "warnings": list(self.warnings),
         }
@@ -185,8 +192,9 @@ def beside(scenario: Path) -> Path:
     return scenario.with_name(f"{scenario.stem}.fit.json")
 
 
-def _prior(prior: LinearPrior) -> dict[str, Any]:
-    start = {name: _numbers(part) for name, part in prior.start._asdict().items()}
+def _prior(prior: LinearPrior) -> PriorSaid:
+    inverse, b, theta = map(_numbers, prior.start)
+    start: StartSaid = {"inverse": inverse, "b": b, "theta": theta}
     covariance = [_numbers(row) for row in prior.covariance]
     return {"theta": _numbers(prior.theta), "covariance": covariance, "noise": prior.noise, "start": start}
 

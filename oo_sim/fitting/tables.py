@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
+from oo_sim.fitting.said import FitSaid, SegmentSaid
 from oo_sim.show import Table, count
 
-Said = Mapping[str, Any]
-"""What `NAME.fit.json` holds."""
 
-
-def sentences(said: Said) -> list[str]:
+def sentences(said: FitSaid) -> list[str]:
     """Of whom it is a fit, and how well it predicts people it has not seen."""
     new = said["held_out"]["new_users"]
     return [
@@ -22,7 +19,7 @@ def sentences(said: Said) -> list[str]:
     ]
 
 
-def segments_table(said: Said) -> Table:
+def segments_table(said: FitSaid) -> Table:
     """Each segment's share and what is known most surely of it."""
     rows = [
         (
@@ -36,11 +33,11 @@ def segments_table(said: Said) -> Table:
     return Table(("segment", "share", "surest coefficients"), rows, title, wordy=frozenset({2}))
 
 
-def _surest(one: Said, terms: Sequence[str]) -> list[str]:
+def _surest(one: SegmentSaid, terms: Sequence[str]) -> list[str]:
     return sorted(terms[1:], key=lambda term: -abs(one["mean"][term]) / max(one["mean_error"][term], 1e-12))[:4]
 
 
-def tried_table(said: Said) -> Table:
+def tried_table(said: FitSaid) -> Table:
     """The numbers of segments that were tried."""
     rows = [
         (
@@ -55,11 +52,11 @@ def tried_table(said: Said) -> Table:
     return Table(headers, rows, "Numbers of segments that were tried; the smallest BIC was taken")
 
 
-def held_out_table(said: Said) -> Table:
+def held_out_table(said: FitSaid) -> Table:
     """How well is predicted what was kept back."""
-    names = {"new_users": "users never seen", "later_rounds": "the same users, later"}
+    held = said["held_out"]
     rows = [
-        (names[key], *(f"{one[column]:.4f}" for column in ("fit", "one_segment", "constant")))
-        for key, one in said["held_out"].items()
+        (name, *(f"{value:.4f}" for value in (one["fit"], one["one_segment"], one["constant"])))
+        for name, one in (("users never seen", held["new_users"]), ("the same users, later", held["later_rounds"]))
     ]
     return Table(("kept back", "this fit", "one segment", "a constant"), rows, "Log likelihood per reaction")

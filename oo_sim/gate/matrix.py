@@ -14,7 +14,7 @@ import time
 from collections.abc import Sequence
 from contextlib import nullcontext
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, NotRequired, TypedDict
 
 import numpy as np
 from numpy.typing import NDArray
@@ -54,6 +54,19 @@ class Cell(NamedTuple):
     def name(self) -> str:
         """Scenario and policy."""
         return f"{self.scenario.name} {self.policy}"
+
+
+class Facts(TypedDict):
+    """What the file holds; `unchecked` where private policies were recorded without the check of their lanes."""
+
+    format: int
+    scenarios: list[str]
+    versions: dict[str, str]
+    settings: dict[str, str]  # scenario -> hash
+    accepted: list[str]  # reasons
+    cells: dict[str, str]
+    numbers: dict[str, float | None]
+    unchecked: NotRequired[bool]
 
 
 class _Trace:
@@ -195,7 +208,7 @@ def _write(path: Path, scenarios: list[str], workers: int | None, accepted: list
     found = fingerprints(wanted, workers)
     if bad := [name for name, text in found.items() if text.startswith(FAILED)]:
         raise GateError(f"{bad[0]}: {found[bad[0]]}; a matrix holds no policy that fails")
-    facts = {
+    facts: Facts = {
         "format": _FORMAT,
         "scenarios": scenarios,
         "versions": environment.versions(),
@@ -203,8 +216,9 @@ def _write(path: Path, scenarios: list[str], workers: int | None, accepted: list
         "accepted": accepted,
         "cells": found,
         "numbers": {} if scenarios else numbers(),
-        **({"unchecked": True} if unchecked else {}),
     }
+    if unchecked:
+        facts["unchecked"] = True
     write_whole(path, (json.dumps(facts, indent=0, sort_keys=True) + "\n").encode(), parents=True)
     return path
 
@@ -230,12 +244,12 @@ def check_matrix(*, directory: Path, workers: int | None = None) -> MatrixReport
         if hashes.get(world) != recorded["settings"].get(world):
             text += "; the scenario has changed"
         found.append(Difference(name, text + (f"; recorded with {told}" if told else "")))
-    said = recorded["numbers"] and other(recorded["numbers"], numbers())
+    said = other(recorded["numbers"], numbers()) if recorded["numbers"] else []
     found += [Difference(f"numbers {name}", f"{was} before, {here} now") for name, was, here in said]
     return MatrixReport(len(now), tuple(found), time.perf_counter() - start)
 
 
-def _read(path: Path) -> dict[str, Any]:
+def _read(path: Path) -> Facts:
     try:
         facts = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
@@ -244,7 +258,8 @@ def _read(path: Path) -> dict[str, Any]:
         raise GateError(f"{path}: can't be read: {error}") from error
     if not isinstance(facts, dict) or facts.get("format") != _FORMAT or not isinstance(facts.get("cells"), dict):
         raise GateError(f"{path}: is not a matrix of format {_FORMAT}; record it again")
-    return facts
+    found: Facts = facts  # type: ignore[assignment]
+    return found
 
 
 def _where(before: str | None, after: str | None, rounds: int) -> str:

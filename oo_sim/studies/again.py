@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import tempfile
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -13,6 +12,7 @@ import numpy as np
 from oo_sim.contract import F64
 from oo_sim.errors import FitError, OoSimError
 from oo_sim.experiment import run
+from oo_sim.fitting.said import FitSaid
 from oo_sim.logs import Log, LoggedPolicy, open_log
 from oo_sim.policies import make
 from oo_sim.scenario import Scenario, load
@@ -35,7 +35,7 @@ class Again(NamedTuple):
         return float(1.0 - meet.mean())
 
 
-def known(path: Path) -> dict[str, Any]:
+def known(path: Path) -> FitSaid:
     """What `NAME.fit.json` holds. Raises FitError where it is not one."""
     try:
         said = json.loads(path.read_text(encoding="utf-8"))
@@ -48,7 +48,7 @@ def known(path: Path) -> dict[str, Any]:
     )
     if missing:
         raise FitError(f"{path}: has no {', '.join(sorted(missing))}; a file that oo-sim fit wrote is expected")
-    found: dict[str, Any] = said
+    found: FitSaid = said
     return found
 
 
@@ -57,7 +57,7 @@ def scenario_beside(path: Path) -> Scenario:
     return load(path.with_name(path.name.removesuffix(".fit.json") + ".yaml"))
 
 
-def again(said: Mapping[str, Any], scenario: Scenario) -> Again:
+def again(said: FitSaid, scenario: Scenario) -> Again:
     """Runs the logging policy in the fitted world, with as many users and rounds as the log has, up to 400 and 300.
 
     Both curves are of what was observed: no reaction counts as 0. Raises FitError where the log is gone or the
