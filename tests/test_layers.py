@@ -9,6 +9,7 @@ import sys
 from graphlib import TopologicalSorter
 from pathlib import Path
 
+import pytest
 from importlinter import cli
 
 import oo_sim
@@ -23,10 +24,16 @@ def test_the_import_contract_is_kept() -> None:
     )
 
 
+@functools.cache
+def parsed(source: Path) -> ast.Module:
+    """A file, read once; not to be changed."""
+    return ast.parse(source.read_text())
+
+
 def imported(source: Path) -> set[str]:
     """The top-level packages that a file imports, wherever in it."""
     names: set[str] = set()
-    for node in ast.walk(ast.parse(source.read_text())):
+    for node in ast.walk(parsed(source)):
         if isinstance(node, ast.Import):
             names |= {alias.name.partition(".")[0] for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module:
@@ -42,7 +49,7 @@ def test_numba_is_imported_in_the_kernels_room_alone() -> None:
 def test_kernels_import_nothing_that_the_cache_key_does_not_cover() -> None:
     """The key hashes the room and `contract.py`: an import of another room could serve a stale kernel."""
     for source in (PACKAGE / "kernels").glob("*.py"):
-        for node in ast.walk(ast.parse(source.read_text())):
+        for node in ast.walk(parsed(source)):
             if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("oo_sim"):
                 assert node.module == "oo_sim.contract" or (node.module or "").startswith("oo_sim.kernels"), source
     assert imported(PACKAGE / "contract.py") <= {"__future__", "collections", "numpy", "typing"}
@@ -86,6 +93,7 @@ def runs(package: str, source: Path) -> bool:
     )
 
 
+@functools.cache
 def without_types(source: Path) -> ast.Module:
     """A file without what it imports for types alone."""
     tree = ast.parse(source.read_text())
@@ -95,6 +103,7 @@ def without_types(source: Path) -> ast.Module:
     return tree
 
 
+@pytest.mark.e2e
 def test_a_run_in_memory_imports_neither_what_draws_nor_what_serves() -> None:
     """Nor, before it has decided anything, what its results are looked at with."""
     heavy = {"matplotlib", "fastapi", "pandas.plotting._matplotlib", "uvicorn", "jinja2"}

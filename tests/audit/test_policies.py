@@ -64,6 +64,7 @@ def test_every_policy_of_the_package_is_known() -> None:
     assert set(KNOWN) == set(POLICIES) == {spec.partition(":")[0] for spec in SPECS.values()}
 
 
+@pytest.mark.e2e
 @pytest.mark.parametrize("scenario", SCENARIOS)
 def test_every_policy_is_derived_again_in_every_kind_of_world(scenario: str, tmp_path: Path) -> None:
     blind = ("linucb_disjoint", "linucb_hybrid") if scenario == "linear" else ()

@@ -47,6 +47,7 @@ def simulated(scenario: Any, path: Path, users: int = 24, rounds: int = 60, poli
     return Log(path)
 
 
+@pytest.mark.e2e
 @pytest.mark.parametrize("name", sorted(shipped()))
 def test_every_shipped_world_is_derived_again(name: str, tmp_path: Path) -> None:
     report = simulated(name, tmp_path / "run").audit()
@@ -98,6 +99,7 @@ VARIANTS: dict[str, dict[str, Any]] = {
 }
 
 
+@pytest.mark.e2e
 @pytest.mark.parametrize("name", VARIANTS)
 def test_worlds_that_no_shipped_scenario_has(name: str, tmp_path: Path) -> None:
     base = {"version": 1, "name": "t", "users": 12, "rounds": 60, "seed": 7, "replicates": 2, "policies": ["random"]}

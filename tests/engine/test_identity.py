@@ -120,6 +120,7 @@ def written(result: Run) -> dict[str, str]:
     return {file: hashlib.sha256((result.path / file).read_bytes()).hexdigest() for file in FILES}
 
 
+@pytest.mark.e2e
 @every_world
 def test_event_files_are_the_same_bytes_and_logging_changes_nothing(name: str, tmp_path: Path) -> None:
     few = {"users": 70, "replicates": 1}
@@ -181,6 +182,7 @@ def test_a_policy_alone_is_the_same_as_among_others(name: str) -> None:
         pd.testing.assert_frame_equal(of(among.users, policy=label), alone.users, check_exact=True)
 
 
+@pytest.mark.e2e
 @every_world
 def test_more_users_replicates_and_rounds_leave_the_others_traces(name: str) -> None:
     small, large = plain(name), short(name, users=201, replicates=3, rounds=20)
