@@ -80,6 +80,10 @@ def run(
     checkpoints: Annotated[
         str, typer.Option(metavar="all|last|off|N,...", help="Rounds of which the users table holds rows.")
     ] = "all",
+    checkpoint_states: Annotated[
+        bool,
+        typer.Option("--checkpoint-states", help="Keep what users remember, so that more --rounds go on from there."),
+    ] = False,
     elsewhere: Elsewhere = None,
     dask: Dask = None,
     unchecked: Unchecked = False,
@@ -111,6 +115,10 @@ def run(
     banks = llm and [bank for each in llm for bank in each.split(",") if bank]
     kinds = appeal and [kind for each in appeal for kind in each.split(",") if kind]
     part = _part(shard, out, loaded, resume, events=events)
+    if checkpoint_states and resume is None and part is None:
+        raise typer.BadParameter(
+            "keeps states in a work directory: name one with --resume", param_hint="--checkpoint-states"
+        )
     for scenario in loaded:
         sizes = {"users": users, "rounds": rounds, "replicates": replicates, "seed": seed}
         unit = None if resume or part or elsewhere or dask else oo_sim.experiment.WHOLE
@@ -126,6 +134,7 @@ def run(
             shard=part,
             sizes=sizes,
             unchecked=unchecked,
+            remembers=checkpoint_states,
         )
         written = None if part else out or said.out
         ask(
@@ -153,6 +162,7 @@ def run(
                 seed=seed,
                 workers=workers,
                 checkpoints=checkpoints,
+                checkpoint_states=checkpoint_states,
                 unchecked=unchecked,
                 progress=progress,
             )
@@ -181,6 +191,7 @@ def run(
                     resume=resume if resume is None or len(loaded) == 1 else resume / scenario.name,
                     events=events,
                     checkpoints=checkpoints,
+                    checkpoint_states=checkpoint_states,
                     unchecked=unchecked,
                     out=directory,
                     plot=not no_plot,

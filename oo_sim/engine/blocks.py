@@ -12,8 +12,9 @@ from typing import NamedTuple
 import numpy as np
 
 from oo_sim.contract import I64, MIN_LANES, U64, Lanes, Policy, World
-from oo_sim.engine import forks
+from oo_sim.engine import forks, tile
 from oo_sim.engine.hashes import Hashing
+from oo_sim.engine.memory import LOOP, Layout, Memory, UnkeptError
 from oo_sim.engine.run import InterruptedRunError, Observer, RoundError, Tally, simulate
 from oo_sim.engine.tile import interpreted
 from oo_sim.kernels.draws import hash_users
@@ -49,11 +50,14 @@ class Block(NamedTuple):
 class Result(NamedTuple):
     """What one policy earned, in whole multiples of 1 / world.scale: sums (replicates, rounds, SUMS), totals at the
     checkpoints (replicates, C, TOTALS, users); and where it was asked for, hashes of all that was decided for each user
-    and learned from them (replicates, users), otherwise (replicates, 0)."""
+    and learned from them (replicates, users), otherwise (replicates, 0), and what users remember (replicates, rows,
+    users), otherwise without rows; and who made the decisions, `memory.LOOP` or an instance of the tile."""
 
     sums: I64
     totals: I64
     hashes: U64
+    words: I64
+    by: str
 
 
 Watch = Callable[[Block], AbstractContextManager[Observer | None]]
@@ -95,6 +99,8 @@ def run_policy(
     first: int = 0,
     replicate: int = 0,
     hashed: bool = False,
+    begin: Begin | None = None,
+    remembers: bool = False,
 ) -> Result:
     """Run one policy over all users and replicates, `threads` blocks at a time; both are counted from `first` and
     `replicate` on.
@@ -103,40 +109,80 @@ def run_policy(
     system can, they are on forked processes, which are about as many times faster as there are cores; on one thread
     where there is too little to do. Only a world and a policy that hold no threads, locks or files of their own may be
     forked, and nobody can `watch` it. With `hashed`, the result has a hash of all that was decided for each user and
-    learned from them: whole numbers that come back from processes too.
+    learned from them: whole numbers that come back from processes too. With `begin`, what the same users remembered
+    after some rounds of the replicate, those rounds are not played again: sums, and checkpoints, are of the rest. With
+    `remembers`, the result says what they remember at the end, unless that cannot be kept.
 
     `progress` hears, from any thread, how many more decisions are made. Raises RoundError, that of the first round and
     user to fail, when the policy fails: it is the same for any number of threads and size of blocks. What `progress`
     raises, and an exception in the calling thread (such as Ctrl-C), stops all work and reaches the caller.
     """
     marks = marks or checkpoints(rounds)
+    past, memory = (begin.memory.rounds, begin.memory) if begin else (0, None)
     forkable = fork and watch is None and forks.possible()
-    little = forkable and users * replicates * rounds < forks.LEAST
+    decisions = users * replicates * rounds
+    little = forkable and users * replicates * (rounds - past) < forks.LEAST
     threads = 1 if little else threads or forks.cores()
     most = BLOCK // (1 + (policy.features.d >= _WIDE)) // (1 + hashed)
     block = block or _lanes(users * replicates, threads, most)
     parts = list(blocks(users, replicates, block))
-    decisions = users * replicates * rounds
-    fork = forkable and (hashed or interpreted(world, policy, decisions) is not None)
+    tiled = watch is None and not hashed and interpreted(world, policy, decisions) is None
+    by = memory.by if memory else tile.name(world, policy) if tiled else LOOP
+    rows = remembered(world, policy, by) + 1 if remembers else 0  # the last says who remembers
+    fork = forkable and by == LOOP
     told = _Told(progress or (lambda decisions: None))
 
     def simulated(part: Block, ticked: Callable[[int], None]) -> tuple[Tally, U64]:
         placed = Block(replicate + part.replicate, first + part.first, part.users)
+        some = slice(part.first, part.first + part.users)
         hashes = np.zeros(part.users if hashed else 0, np.uint64)
+        if begin and hashed:
+            hashes[:] = begin.hashes[some]
         with watch(placed) if watch else nullcontext() as observer:
             seen = Hashing(hashes, observer) if hashed else observer
             lanes = placed.lanes(seed)
-            return simulate(world, policy, lanes, part.users, rounds, marks, seen, ticked, decisions), hashes
+            here = memory and memory._replace(words=memory.words[:, some])
+            sizes = part.users, rounds, marks
+            return simulate(world, policy, lanes, *sizes, seen, ticked, decisions, here, rows > 1), hashes
 
-    sums, totals = (replicates, rounds, len(SUMS)), (replicates, len(marks), len(TOTALS), users)
-    hashes = replicates, users if hashed else 0
+    left = rounds - past
+    sums, totals = (replicates, left, len(SUMS)), (replicates, len(marks), len(TOTALS), users)
+    hashes, words = (replicates, users if hashed else 0), (replicates, rows, users)
     if fork and min(threads, len(parts)) > 1:
-        result = Result(forks.shared(*sums), forks.shared(*totals), forks.shared(*hashes).view(np.uint64))
-        if _on_processes(threads, parts, rounds, simulated, result, told):
-            return result
-    result = Result(np.zeros(sums, np.int64), np.empty(totals, np.int64), np.zeros(hashes, np.uint64))
-    _on_threads(threads, parts, rounds, simulated, result, told)
-    return result
+        kept = forks.shared(*hashes).view(np.uint64), forks.shared(*words)
+        result = Result(forks.shared(*sums), forks.shared(*totals), *kept, by)
+        if _on_processes(threads, parts, left, simulated, result, told):
+            return _remembering(result)
+    fresh = np.zeros(hashes, np.uint64), np.zeros(words, np.int64)
+    result = Result(np.zeros(sums, np.int64), np.empty(totals, np.int64), *fresh, by)
+    _on_threads(threads, parts, left, simulated, result, told)
+    return _remembering(result)
+
+
+def _remembering(result: Result) -> Result:
+    """What users remember, without the row that says who does; nothing where some do not."""
+    words = result.words[:, :-1]
+    return result._replace(words=words if result.words[:, -1:].all() else words[:, :0])
+
+
+class Begin(NamedTuple):
+    """What users remember, and the hashes (users,) of what was decided for them so far, if they were asked for."""
+
+    memory: Memory
+    hashes: U64
+
+
+def can_go_on(world: World, policy: Policy, by: str) -> bool:
+    """Whether what was remembered by the loop, or by an instance of the tile, can be gone on with here."""
+    return by == LOOP or (by == tile.name(world, policy) and interpreted(world, policy, tile.LEAST_COMPILED) is None)
+
+
+def remembered(world: World, policy: Policy, by: str) -> int:
+    """How many words of eight bytes a user remembers; 0 where they cannot be kept."""
+    try:
+        return Layout(world, policy).rows if by == LOOP else tile.rows(world, policy)
+    except UnkeptError:
+        return 0
 
 
 def _lanes(users: int, threads: int, most: int) -> int:
@@ -165,6 +211,9 @@ def _put(result: Result, part: Block, tally: Tally, hashes: U64) -> None:
     result.sums[part.replicate] += tally.sums
     result.totals[part.replicate, :, :, part.first : part.first + part.users] = tally.totals
     result.hashes[part.replicate, part.first : part.first + len(hashes)] = hashes
+    if tally.words is not None:
+        here = result.words[part.replicate, :, part.first : part.first + part.users]
+        here[:-1], here[-1] = tally.words, 1
 
 
 def _due(done: int, rounds: int) -> int:

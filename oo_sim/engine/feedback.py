@@ -7,9 +7,10 @@ not arrived after `window` rounds is expired. A reaction that is not reported co
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 
 from oo_sim.contract import F64, I64, NO_REACTION, Bool, Decision, Feedback, Learned, Learning, Offer, Response
 from oo_sim.kernels import pending, philox
@@ -37,6 +38,9 @@ class Ledger(Protocol):
     def counts(self) -> Counts:
         """What became of decisions in the round that was settled last."""
 
+    def kept(self) -> tuple[NDArray[Any], ...]:
+        """The arrays, lane last, that hold what is on its way."""
+
 
 class Immediate:
     """Every reaction is reported at once. The first `count` lanes count."""
@@ -57,6 +61,10 @@ class Immediate:
     def counts(self) -> Counts:
         """What became of the round's decisions."""
         return self._counts
+
+    def kept(self) -> tuple[NDArray[Any], ...]:
+        """Nothing is on its way."""
+        return ()
 
 
 class Delayed:
@@ -86,6 +94,10 @@ class Delayed:
     def counts(self) -> Counts:
         """What became of decisions in the last round."""
         return self._counts
+
+    def kept(self) -> tuple[NDArray[Any], ...]:
+        """The ring."""
+        return self._x, self._reward, self._reaction, self._decided, self._due
 
     def _store(
         self, t: int, now: I64, offer: Offer, decision: Decision, response: Response, active: Bool

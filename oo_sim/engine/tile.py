@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from oo_sim.contract import F64, I64, MIN_LANES, Feedback, LaneForm, Lanes, Policy, Tiles, World
+from oo_sim.engine.memory import Memory
 from oo_sim.features import terms
 from oo_sim.kernels.compile import is_compiling
 from oo_sim.kernels.tally import SUMS, TOTALS
@@ -72,9 +73,12 @@ def played(
     rounds: int,
     checkpoints: Sequence[int],
     ticked: Callable[[int], None] | None = None,
-) -> tuple[I64, I64]:
-    """The sums and totals of `engine.run.loop`, to the bit, where nothing has to be `interpreted`. `ticked` hears of as
-    many rounds as would be over if all users were at work at once. Raises NotFiniteError."""
+    begin: Memory | None = None,
+    remembers: bool = False,
+) -> tuple[I64, I64, I64 | None]:
+    """The sums and totals of `engine.run.loop`, to the bit, where nothing has to be `interpreted`, and what users
+    remember. `ticked` hears of as many rounds as would be over if all users were at work at once. Raises
+    NotFiniteError."""
     form = _form(world, policy)
     assert form is not None
     assert isinstance(world.tile, Tiles)
@@ -82,18 +86,37 @@ def played(
     play, users = instances.play(form), world.tile.make(lanes)
     P = numbers.packed(users.numbers | _numbers(policy.lanes) | _feedback(world.feedback) | {"scale": world.scale})
     given = (lanes.users, users.who, P, users.days, users.cdf, users.changes, policy.lanes.start)
+    start = begin.rounds if begin else 0
+    words = np.zeros((rows(world, policy) if begin or remembers else 0, count), np.int64)
+    words[:] = begin.words if begin else 0
+    stretch = np.array([start, remembers, bool(begin)], np.int64)
+    rounds -= start
     marks, sums = np.array(checkpoints, np.int64), np.zeros((rounds, len(SUMS)), np.int64)
     totals = np.empty((len(checkpoints), len(TOTALS), count), np.int64)
     step, over = max(1, _AT_ONCE // (LANES * rounds)) * LANES, 0
     for first in range(0, count, step):
         last = min(first + step, count)
-        if play(*given, np.uint64(lanes.seed), np.uint64(lanes.replicate), first, last, marks, sums, totals):
+        key = np.uint64(lanes.seed), np.uint64(lanes.replicate)
+        if play(*given, *key, first, last, stretch, words, marks, sums, totals):
             raise NotFiniteError
         if ticked is not None:
             over, before = rounds * last // count, over
             for t in range(before, over):
                 ticked(t + 1)
-    return sums, totals
+    return sums, totals, words if remembers else None
+
+
+def rows(world: World, policy: Policy) -> int:
+    """How many words tiles remember of a user."""
+    form = _form(world, policy)
+    assert form is not None
+    return instances.words(form, world.feedback.window if world.feedback else 0)
+
+
+def name(world: World, policy: Policy) -> str:
+    """Which instance plays the policy in the world."""
+    form = _form(world, policy)
+    return "" if form is None else instances.name_of(form)
 
 
 def _numbers(form: LaneForm) -> dict[str, float | F64]:

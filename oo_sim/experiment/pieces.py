@@ -37,6 +37,7 @@ def shard(
     workers: int | None = None,
     checkpoints: Checkpoints = "all",
     unit: int | None = None,
+    checkpoint_states: bool = False,
     unchecked: bool = False,
     progress: Progress | None = None,
 ) -> Path:
@@ -54,9 +55,10 @@ def shard(
         shard=(number, of),
         sizes=sizes,
         unchecked=unchecked,
+        remembers=checkpoint_states,
     )
     with Store(Path(out)) as store:
-        planned.open(store)
+        planned = planned.open(store)
         reduction = Reduction(planned, None)
         Working(planned, store, None, workers or cores(), None, progress, None).into(reduction)
     for j, failure in sorted(reduction.failures.items()):
@@ -105,7 +107,7 @@ def _again(asked: dict[str, Any]) -> Plan:
         unit=asked["unit"],
         shard=(number[0], number[1]) if number else None,
         unchecked=True,  # they were checked before their units were computed, or asked not to be
-    )._replace(unchecked=bool(asked.get("unchecked")))
+    )._replace(unchecked=bool(asked.get("unchecked")), remembers=bool(asked.get("states")))
 
 
 def _complete(planned: Plan, store: Store) -> None:

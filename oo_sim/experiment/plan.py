@@ -38,6 +38,7 @@ class Plan(NamedTuple):
     unit: int
     shard: tuple[int, int] | None = None
     unchecked: bool = False  # private policies ran without the check of their lanes
+    remembers: bool = False  # states are kept, so that more rounds can go on from these
 
     @property
     def decisions(self) -> int:
@@ -55,6 +56,9 @@ class Plan(NamedTuple):
 
     def units(self, store: Store | None = None) -> Iterator[tuple[int, Unit, Path | None]]:
         """All units in order: by policy, replicate and first user; each with its file, where the store has it."""
+        return ((j, unit._replace(remembers=self.remembers), path) for j, unit, path in self._units(store))
+
+    def _units(self, store: Store | None) -> Iterator[tuple[int, Unit, Path | None]]:
         scenario = self.scenario
         for j, each in enumerate(self.recipes):
             for replicate in range(scenario.replicates):
@@ -83,15 +87,20 @@ class Plan(NamedTuple):
         for each, entrant in zip(self.recipes, self.taking_part, strict=True):
             remember(each, self.world_of(entrant), entrant)
 
-    def open(self, store: Store) -> None:
-        """Note in a work directory what is asked. Raises WorkError where it was made for something else."""
+    def open(self, store: Store) -> Plan:
+        """Note in a work directory what is asked: the plan as it is done there, where more rounds have the units of
+        those before. Raises WorkError where it was made for something else."""
         for each, entrant in zip(self.recipes, self.taking_part, strict=True):
             if not each.stays:
                 raise WorkError(
                     f"policy {entrant.label} was handed over in Python, so it cannot be verified later that it is the "
                     "same; name it module:factory to keep its work"
                 )
-        store.made_for(apart(self.scenario), dict(versions()), self.asked())
+        planned, known = self, store.about()
+        if known.get("states") and self.unit == unit_of(self.scenario.rounds):
+            planned = self._replace(unit=known["asked"]["unit"])
+        store.made_for(apart(self.scenario), dict(versions()), planned.asked(), remembers=self.remembers)
+        return planned
 
     def asked(self) -> dict[str, Any]:
         """What was asked, as plain data: enough to ask it again."""
@@ -101,6 +110,7 @@ class Plan(NamedTuple):
             "unit": self.unit,
             "shard": self.shard and list(self.shard),
             "unchecked": self.unchecked,
+            "states": self.remembers,
         }
 
 
@@ -117,10 +127,12 @@ def plan(
     sizes: Mapping[str, int | None] = {},
     unchecked: bool = False,
     ask: bool = True,
+    remembers: bool = False,
 ) -> Plan:
     """What a run of a scenario would do; `sizes` are users, rounds, replicates and seed, in place of the file's.
 
-    Unless `ask`, no gateway is asked what tips are worth, so that the plan is for an estimate alone.
+    With `remembers`, work directories keep the state after the last round. Unless `ask`, no gateway is asked what tips
+    are worth, so that the plan is for an estimate alone.
 
     Private policies are tried out on a few lanes first, unless `unchecked`: see `oo_sim.experiment.lanes`.
 
@@ -142,8 +154,13 @@ def plan(
     if shard is not None and not 1 <= shard[0] <= shard[1]:
         raise WorkError(f"shard {shard[0]}/{shard[1]}: must be i/n with i from 1 to n")
     recipes = tuple(recipe(source, each) for each in taking_part)
-    size = unit or max(BLOCK, UNIT_DECISIONS // source.rounds // BLOCK * BLOCK)
-    return Plan(source, world, tuple(taking_part), recipes, words, marks, size, shard, unchecked)
+    size = unit or unit_of(source.rounds)
+    return Plan(source, world, tuple(taking_part), recipes, words, marks, size, shard, unchecked, remembers)
+
+
+def unit_of(rounds: int) -> int:
+    """How many users a unit has, if not told otherwise."""
+    return max(BLOCK, UNIT_DECISIONS // rounds // BLOCK * BLOCK)
 
 
 def _marks(wanted: Checkpoints, scenario: Scenario) -> tuple[str, tuple[int, ...]]:

@@ -48,6 +48,7 @@ def run(
     resume: str | Path | None = None,
     events: bool = False,
     checkpoints: Checkpoints = "all",
+    checkpoint_states: bool = False,
     out: str | Path | None = None,
     block: int | None = None,
     unit: int | None = None,
@@ -67,7 +68,8 @@ def run(
     The work is done on `workers` processes of this machine (`threads` is the same by its older name), or by any
     `executor` with `concurrent.futures`' `submit`. With `resume`, a work directory, each unit of work is kept there as
     soon as it is done, and what is there already is not done again: a run that was interrupted goes on, one with more
-    users, policies or replicates computes what is new. `checkpoints` thins the users table: all (log-spaced), last,
+    users, policies or replicates computes what is new; and with `checkpoint_states`, which keeps what users remember
+    after the last round, so does one with more rounds. `checkpoints` thins the users table: all (log-spaced), last,
     off, or numbers of rounds. Results depend on the scenario and the seed alone: not on workers, executor, `block`
     (lanes in a block) or `unit` (users in a unit of work). Private policies are therefore tried out on a few lanes
     before they run; with `unchecked` they are not, and the manifest says so. In a notebook a bar shows how far it is;
@@ -78,6 +80,8 @@ def run(
     """
     if events and out is None:
         raise ValueError("events are streamed to files: name a new run directory with out=")
+    if checkpoint_states and resume is None:
+        raise ValueError("states are kept in a work directory: name one with resume=")
     if events and (executor is not None or resume is not None):
         raise ValueError("events are written where they are made: run without an executor and without resume")
     for name, value in (("workers", workers), ("threads", threads), ("block", block), ("unit", unit)):
@@ -95,13 +99,14 @@ def run(
         unit=unit,
         sizes=sizes,
         unchecked=unchecked,
+        remembers=checkpoint_states,
     )
     count = workers or threads or cores()
     with ExitStack() as stack:
         writer = stack.enter_context(RunWriter(Path(out))) if out is not None else None
         store = stack.enter_context(Store(Path(resume))) if resume is not None else None
         if store is not None:
-            planned.open(store)
+            planned = planned.open(store)
         hears = stack.enter_context(watched(planned.scenario.name, progress))
         work = Working(planned, store, executor, count, block, hears, writer if events else None)
         return finished(work, writer, plot=plot)

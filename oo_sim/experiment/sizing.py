@@ -7,6 +7,7 @@ import shutil
 from pathlib import Path
 from typing import NamedTuple
 
+from oo_sim.engine import LOOP, remembered, tile
 from oo_sim.engine.forks import cores
 from oo_sim.engine.tile import LEAST, interpreted
 from oo_sim.entrants import Entrant
@@ -39,6 +40,7 @@ class Estimate(NamedTuple):
     free_memory: int
     free_disk: int
     questions: int = 0  # for a gateway, about what tips are worth
+    states: int = 0  # bytes of the disk for what users remember, at the most
 
     def lines(self) -> list[str]:
         """The estimate in words."""
@@ -48,6 +50,7 @@ class Estimate(NamedTuple):
             *([f"about {duration(self.seconds)}"] if self.seconds is not None else []),
             f"memory: about {size(self.memory)} of {size(self.free_memory)} free",
             f"disk: about {size(self.disk)} of {size(self.free_disk)} free",
+            *([f"states: {size(self.states)} of it, before they are packed"] if self.states else []),
             *([f"gateway: {self.questions:,} questions about tips"] if self.questions else []),
         ]
 
@@ -92,9 +95,13 @@ def estimate(
     if plan.shard is None:  # of more rows a table is made of moments
         memory += min(rows, _WRITTEN) * _WRITING if out is not None else rows * _HELD
         memory += rows * _SHOWN if rows <= MANY else 0
+    states = [_state(plan, entrant, users * scenario.rounds) for entrant in plan.taking_part if plan.remembers]
+    memory += 3 * users * max(states, default=0)  # as it is, joined, and packed
     in_tiles = [_in_tiles(plan, entrant, users * scenario.rounds) for entrant in plan.taking_part]
     memory += (_TILES if any(in_tiles) else 0) + (_FORK * workers if workers > 1 and not all(in_tiles) else 0)
     disk: float = (rows * (_DISK_ROW + _PART_ROW) if out is not None else 0) + (rows * _KEPT_ROW if resume else 0)
+    kept = sum(states) * scenario.users * scenario.replicates // (plan.shard[1] if plan.shard else 1)
+    disk += kept
     if events:
         d = max(each.policy.features.d for each in plan.taking_part)
         disk += plan.decisions * (_CANDIDATE * plan.world.arms * (8 * d + 28) + _DECISION)
@@ -110,7 +117,15 @@ def estimate(
         free_memory=free_memory(),
         free_disk=shutil.disk_usage(next(p for p in (where.absolute(), *where.absolute().parents) if p.exists())).free,
         questions=sum(bank.facts.get("to_ask", 0) for bank in banks.values()),
+        states=kept,
     )
+
+
+def _state(plan: Plan, entrant: Entrant, decisions: int) -> int:
+    """Bytes of what a user remembers."""
+    world = plan.world_of(entrant)
+    by = tile.name(world, entrant.policy) if _in_tiles(plan, entrant, decisions) else LOOP
+    return 8 * remembered(world, entrant.policy, by)
 
 
 def _in_tiles(plan: Plan, entrant: Entrant, decisions: int) -> bool:

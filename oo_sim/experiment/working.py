@@ -96,7 +96,8 @@ class Working:
         must_travel(self.plan.recipes)
         missing = [(j, unit) for j, unit, path in units if self._found(j, unit, path) is None]
         over = set[tuple[int, Unit]]()
-        for j, unit, played in done(self._taken(missing), len(missing), executor, fold=self.store is None):
+        work, before = self._taken(missing), self.store.before if self.store is not None else lambda unit: None
+        for j, unit, played in done(work, len(missing), executor, fold=self.store is None, before=before):
             if self.store is None or played.failure is not None:
                 over.add((j, unit))
                 reduction.take(j, unit, played)
@@ -150,8 +151,10 @@ class Working:
             warm_up(self.plan.world_of(entrant), entrant.policy, unit.decisions)
         watch = _watch(self._log, j, entrant) if self._log else None
         block = self._block or (_EVENT_BLOCK if self._log else None)
-        before = self._made
-        played = play(unit, self.workers, block, watch, partial(self._tell, j))
+        before, shorter = self._made, self.store.before(unit) if self.store is not None else None
+        played = play(unit, self.workers, block, watch, partial(self._tell, j), shorter)
+        if shorter is not None:  # some rounds were there already
+            self._tell(j, max(unit.decisions - (self._made - before), 0))
         if played.failure is not None:  # what is left of the unit is not done any more
             if self._log is not None:
                 self._log.drop(j)

@@ -97,7 +97,7 @@ def record(
     with nullcontext() if resume is None else Store(Path(resume)) as store:
         if store is not None:
             planned = plan(ready.scenario, policies=policies, checkpoints=ready.marks, unchecked=True)
-            planned.open(store)
+            planned = planned.open(store)
             ready = ready._replace(store=store, size=planned.unit)
         margin = _margin(ready, workers) if margin is None else margin
         made = [_recorded(ready, each, users, power, margin, workers, weak, unchecked) for each in taking_part]

@@ -39,9 +39,10 @@ class Done(NamedTuple):
     played: list[Played]
 
 
-def toil(units: Sequence[Unit], fold: bool) -> Done:
-    """Do units one after the other; with `fold`, only the sum of all comes back, unless one failed."""
-    played = [play(unit) for unit in units]
+def toil(units: Sequence[Unit], fold: bool, before: Sequence[Played | None]) -> Done:
+    """Do units one after the other, each after what is there of it; with `fold`, only the sum of all comes back, unless
+    one failed."""
+    played = [play(unit, before=shorter) for unit, shorter in zip(units, before, strict=True)]
     if fold and all(each.failure is None for each in played):
         whole = played[0]
         for each in played[1:]:
@@ -59,9 +60,17 @@ def must_travel(recipes: Iterable[Recipe]) -> None:
             raise WorkError(_stays_here(recipe))
 
 
-def done(items: Iterable[Item], count: int, executor: Executor, *, fold: bool) -> Iterator[tuple[int, Unit, Played]]:
-    """What came of the units, `count` at most, in the order in which they are done. With `fold`, what has no
-    checkpoints comes back as sums over units: each stands for the users of several.
+def done(
+    items: Iterable[Item],
+    count: int,
+    executor: Executor,
+    *,
+    fold: bool,
+    before: Callable[[Unit], Played | None] = lambda unit: None,
+) -> Iterator[tuple[int, Unit, Played]]:
+    """What came of the units, `count` at most, in the order in which they are done, each after what there is `before`,
+    in fewer rounds. With `fold`, what has no checkpoints comes back as sums over units: each stands for the users of
+    several.
 
     Small units go several to a task: fewer where few are left, so that all workers end together. A unit whose worker
     died is done again, by itself; where the whole executor broke, what is left is done in this process. Raises
@@ -71,10 +80,12 @@ def done(items: Iterable[Item], count: int, executor: Executor, *, fold: bool) -
     try:
         while True:
             while len(running) < pile.ahead and (task := pile.task()):
+                units = [unit for _, unit in task]
+                given = units, fold and not units[0].marks, list(map(before, units))
                 try:
-                    running[executor.submit(toil, [unit for _, unit in task], fold and not task[0][1].marks)] = task
+                    running[executor.submit(toil, *given)] = task
                 except (BrokenExecutor, RuntimeError):  # it is shut down, or all of its workers died
-                    yield from ((j, unit, play(unit)) for j, unit in task)
+                    yield from ((j, unit, play(unit, before=before(unit))) for j, unit in task)
             if not running:
                 return
             ready, _ = wait(running, return_when=FIRST_COMPLETED)

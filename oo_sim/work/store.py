@@ -3,6 +3,7 @@
     work.json                          what the directory was made for, and what was asked of it last
     lock                               who works here, and on which unit, by the kernel's own locks
     units/<recipe>/<replicate>-<first>-<users>.unit
+    units/<recipe>/<replicate>-<first>-<users>.state       what its users remember, where it was asked for
 
 A unit is written under a temporary name and renamed, and holds a checksum of itself and its own address: what a crash,
 a full disk or a flipped bit leaves behind is never used, only done again. Several processes share the work: each takes
@@ -22,6 +23,7 @@ from typing import Any, NamedTuple, Self
 import numpy as np
 import pyarrow as pa
 
+from oo_sim.contract import I64
 from oo_sim.errors import WorkError
 from oo_sim.kernels.tally import SUMS, TOTALS
 from oo_sim.stats.exact import ExactMoments
@@ -29,7 +31,7 @@ from oo_sim.work.locks import Locks, locks
 from oo_sim.work.unit import Played, Recipe, Unit, cut
 
 _MAGIC = b"oo-sim unit 1\n"
-_ABOUT, _LOCK = "work.json", "lock"
+_ABOUT, _LOCK, _STATE = "work.json", "lock", ".state"
 
 
 class Kept(NamedTuple):
@@ -48,6 +50,7 @@ class Store:
         self.directories = directories
         self._writes = writes
         self._locks: Locks | None = None
+        self._shorter: list[int] = []  # numbers of rounds after which states were kept
         self._stack = ExitStack()
 
     @property
@@ -113,19 +116,34 @@ class Store:
             raise WorkError(f"{path}: does not describe a work directory")
         return found
 
-    def made_for(self, scenario: Mapping[str, Any], versions: Mapping[str, str], asked: Mapping[str, Any]) -> None:
-        """Note what is asked. Refuse a directory that was made for another scenario or with other versions."""
+    def made_for(
+        self,
+        scenario: Mapping[str, Any],
+        versions: Mapping[str, str],
+        asked: Mapping[str, Any],
+        *,
+        remembers: bool = False,
+    ) -> None:
+        """Note what is asked. Refuse a directory that was made for another scenario or with other versions; other
+        rounds are the same scenario where states are kept, as they are from now on where it `remembers`."""
         assert self._locks is not None
         self._locks.take(_ABOUT, wait=True)
         try:
-            known, new = self.about(), {"scenario": scenario, "versions": versions, "asked": asked}
+            known = self.about()
+            new: dict[str, Any] = {"scenario": scenario, "versions": versions, "asked": asked}
+            states = set(known.get("states", ()))
+            self._shorter = sorted(states, reverse=True)
+            if states:
+                known["scenario"]["rounds"] = scenario["rounds"]
+            new["states"] = sorted(states | ({scenario["rounds"]} if remembers else set()))
             for what, now in (("scenario", scenario), ("versions", versions)):
                 if known and (differs := next(_differences(known[what], now), None)):
                     path, was, is_ = differs
                     where = path if what == "versions" else f"its scenario's {path}"
                     raise WorkError(
                         f"{self.directory}: was made with {where} = {was!r:.60}, and this run has {is_!r:.60}; "
-                        "name another directory for it"
+                        + ("its states were not kept (--checkpoint-states), so " if path == "rounds" else "")
+                        + "name another directory for it"
                     )
             self._write(self.directory / _ABOUT, json.dumps(new, indent=1, ensure_ascii=False).encode())
         finally:
@@ -172,15 +190,12 @@ class Store:
             data = path.read_bytes()
         except OSError:
             return None
-        body = data[len(_MAGIC) + 32 :]
-        if data[: len(_MAGIC)] != _MAGIC or _checksum(body) != data[len(_MAGIC) : len(_MAGIC) + 32]:
+        if (opened := _opened(data)) is None:
             return None
-        line, _, payload = body.partition(b"\n")
-        head = json.loads(line)
+        head, raw = opened
         lacks = not set(unit.marks) <= set(head["marks"]) or unit.hashed > head.get("hashed", False)
-        if head["address"] != _address(unit) or lacks:
+        if head["address"] != _address(unit) or lacks or unit.remembers > head.get("remembers", False):
             return None
-        raw = np.frombuffer(pa.decompress(payload, head["bytes"], codec="zstd"), np.int64)
         count = unit.rounds * len(SUMS)
         end = count + len(head["marks"]) * len(TOTALS) * unit.users
         totals = raw[count:end].reshape(len(head["marks"]), len(TOTALS), unit.users)
@@ -189,25 +204,44 @@ class Store:
         moments = ExactMoments(head["n"], tuple(head["sums"]), tuple(head["squares"]))
         return Played(raw[:count].reshape(1, unit.rounds, -1), totals[None, wanted], moments, head["seconds"], hashes)
 
+    def before(self, unit: Unit) -> Played | None:
+        """What came of the same users in fewer rounds, as many as there are, with what they remember; None where there
+        is nothing of it, or where it is damaged or lacks a checkpoint or hashes."""
+        for rounds in self._shorter:
+            if rounds >= unit.rounds:
+                continue
+            marks = tuple(mark for mark in unit.marks if mark <= rounds)
+            shorter = unit._replace(recipe=unit.recipe.of(rounds), rounds=rounds, marks=marks, remembers=False)
+            played = self.read(shorter, path := self.where(shorter))
+            if played is None:
+                continue
+            with suppress(OSError):
+                if (opened := _opened(path.with_suffix(_STATE).read_bytes())) is not None:
+                    head, raw = opened
+                    if head["address"] == _address(shorter):
+                        return played._replace(words=raw.reshape(-1, unit.users), by=head["by"])
+        return None
+
     def write(self, unit: Unit, played: Played) -> None:
         """Keep what came of a unit, where anything is written. Raises WorkError where it cannot be."""
         if not self._writes:
             return
+        if unit.remembers and played.words.size:
+            state = {"address": _address(unit), "by": played.by}
+            self._write(self.where(unit).with_suffix(_STATE), _closed(state, played.words))
         hashes = played.hashes.view(np.int64)
-        raw = np.concatenate([played.sums.ravel(), played.totals.ravel(), hashes.ravel()]).tobytes()
         n, sums, squares = played.moments
         head = {
             "address": _address(unit),
             "marks": unit.marks,
-            "bytes": len(raw),
             "n": n,
             "sums": sums,
             "squares": squares,
             "seconds": played.seconds,
             "hashed": hashes.size > 0,
+            "remembers": unit.remembers,
         }
-        body = json.dumps(head).encode() + b"\n" + pa.compress(raw, codec="zstd", asbytes=True)
-        self._write(self.where(unit), _MAGIC + _checksum(body) + body)
+        self._write(self.where(unit), _closed(head, played.sums, played.totals, hashes))
 
     def _write(self, path: Path, data: bytes) -> None:
         """Write a file under a temporary name, and rename it: it is there whole, or not at all."""
@@ -219,6 +253,24 @@ class Store:
         except OSError as error:
             partial.unlink(missing_ok=True)
             raise WorkError(f"{path}: cannot be written: {error.strerror}; what is done so far is kept") from error
+
+
+def _closed(head: Mapping[str, Any], *arrays: I64) -> bytes:
+    """A line that says what it is, and numbers, with a checksum of both."""
+    raw = np.concatenate([array.ravel() for array in arrays]).tobytes()
+    line = json.dumps({**head, "bytes": len(raw)}).encode()
+    body: bytes = line + b"\n" + pa.compress(raw, codec="zstd", asbytes=True)
+    return _MAGIC + _checksum(body) + body
+
+
+def _opened(data: bytes) -> tuple[dict[str, Any], I64] | None:
+    """The inverse of `_closed`; None where a bit is not as it was."""
+    body = data[len(_MAGIC) + 32 :]
+    if data[: len(_MAGIC)] != _MAGIC or _checksum(body) != data[len(_MAGIC) : len(_MAGIC) + 32]:
+        return None
+    line, _, payload = body.partition(b"\n")
+    head = json.loads(line)
+    return head, np.frombuffer(pa.decompress(payload, head["bytes"], codec="zstd"), np.int64)
 
 
 def _name(unit: Unit) -> str:

@@ -24,7 +24,7 @@ import numpy as np
 
 from oo_sim.contract import I64, U64, World
 from oo_sim.decide import PolicyError
-from oo_sim.engine import RoundError, Watch, run_policy
+from oo_sim.engine import Begin, Memory, RoundError, Watch, can_go_on, run_policy
 from oo_sim.entrants import Entrant, entrants
 from oo_sim.errors import WorkError
 from oo_sim.kernels.tally import TOTALS
@@ -52,6 +52,10 @@ class Recipe(NamedTuple):
         """The recipe's content hash (32 hex digits)."""
         return hashlib.blake2b(json.dumps(self).encode(), digest_size=16).hexdigest()
 
+    def of(self, rounds: int) -> Recipe:
+        """The same in another number of rounds."""
+        return self._replace(scenario=_plain(json.loads(self.scenario) | {"rounds": rounds}))
+
     @property
     def stays(self) -> bool:
         """Whether it is the same in a later process, so that what comes of it can be kept."""
@@ -65,8 +69,8 @@ class Recipe(NamedTuple):
 
 class Unit(NamedTuple):
     """`users` users from serial number `first` on, in `replicates` replicates from `replicate` on; what is asked of
-    them are totals at the checkpoints `marks` (C,), ascending, at none where it is empty; and, where it is `hashed`, a
-    hash of each user's decisions and lessons."""
+    them are totals at the checkpoints `marks` (C,), ascending, at none where it is empty; where it is `hashed`, a hash
+    of each user's decisions and lessons; and where it `remembers`, what more rounds need to go on from here."""
 
     recipe: Recipe
     replicate: int
@@ -76,6 +80,7 @@ class Unit(NamedTuple):
     marks: tuple[int, ...]
     replicates: int = 1
     hashed: bool = False
+    remembers: bool = False
 
     @property
     def decisions(self) -> int:
@@ -94,7 +99,8 @@ class Failure(NamedTuple):
 class Played(NamedTuple):
     """What came of a unit: sums (replicates, rounds, SUMS), totals at its checkpoints (replicates, C, TOTALS, users),
     the moments of its users' values per decision (of one replicate), how long it took, and the users' hashes
-    (replicates, users), or (replicates, 0) where they were not asked for; or why its policy failed, and no numbers."""
+    (replicates, users), or (replicates, 0) where they were not asked for; or why its policy failed, and no numbers; and
+    what its users remember (rows, users), and by whom it was played (`engine.memory`)."""
 
     sums: I64
     totals: I64
@@ -102,6 +108,13 @@ class Played(NamedTuple):
     seconds: float
     hashes: U64
     failure: Failure | None = None
+    words: I64 = np.zeros((0, 0), np.int64)
+    by: str = ""
+
+    @property
+    def rounds(self) -> int:
+        """How many rounds there were."""
+        return int(self.sums.shape[1])
 
 
 _HERE = "here"  # in place of a source: a policy that was handed over in Python exists in this process alone
@@ -130,7 +143,7 @@ def apart(scenario: Scenario) -> dict[str, Any]:
 
 def recipe(scenario: Scenario, entrant: Entrant) -> Recipe:
     """The recipe of a policy in a scenario; two spellings of one policy have the same."""
-    text = json.dumps(apart(scenario), sort_keys=True, separators=(",", ":"), allow_nan=False)
+    text = _plain(apart(scenario))
     bank = "" if entrant.bank is None else str(entrant.bank.facts.get("hash", entrant.bank.label))
     policy = entrant.name
     if entrant.made == "registry":
@@ -138,6 +151,10 @@ def recipe(scenario: Scenario, entrant: Entrant) -> Recipe:
         name, parameters = canonical(spec.name, dict(spec.parameters))
         policy = f"{name}:{','.join(f'{key}={value}' for key, value in parameters)}".removesuffix(":")
     return Recipe(text, policy, _source(entrant), bank, versions())
+
+
+def _plain(scenario: dict[str, Any]) -> str:
+    return json.dumps(scenario, sort_keys=True, separators=(",", ":"), allow_nan=False)
 
 
 def _source(entrant: Entrant) -> str:
@@ -191,10 +208,17 @@ def play(
     block: int | None = None,
     watch: Watch | None = None,
     progress: Callable[[int], None] | None = None,
+    before: Played | None = None,
 ) -> Played:
-    """Do a unit of work, on so many workers of this machine; a policy that fails is part of what comes of it."""
+    """Do a unit of work, on so many workers of this machine; a policy that fails is part of what comes of it. Where
+    there is a `before`, what came of the same users in fewer rounds, only the others are played, if that is possible
+    here."""
     world, entrant = _built(unit.recipe)
     start, marks = time.perf_counter(), unit.marks or (unit.rounds,)
+    begin = None
+    if before is not None and can_go_on(world, entrant.policy, before.by):
+        begin = Begin(Memory(before.rounds, before.by, before.words), before.hashes[0])
+        marks = tuple(mark for mark in marks if mark > before.rounds) or (unit.rounds,)
     try:
         result = run_policy(
             world,
@@ -212,13 +236,21 @@ def play(
             replicate=unit.replicate,
             replicates=unit.replicates,
             hashed=unit.hashed,
+            begin=begin,
+            remembers=unit.remembers,
         )
     except RoundError as error:
         nothing, failure = np.zeros((0, 0, 0, 0), np.int64), Failure(error.t, error.user, blame(error))
         return Played(nothing, nothing, NOBODY, time.perf_counter() - start, nothing.view(np.uint64), failure)
     moments = moments_of(result.totals[0, -1], world.scale, unit.rounds) if unit.replicates == 1 else NOBODY
-    totals = result.totals[:, : len(unit.marks)]
-    return Played(result.sums, totals, moments, time.perf_counter() - start, result.hashes)
+    totals, sums, seconds = result.totals[:, : len(unit.marks)], result.sums, time.perf_counter() - start
+    if before is not None and begin is not None:
+        totals, seconds = (
+            np.concatenate([before.totals, totals], axis=1)[:, : len(unit.marks)],
+            seconds + before.seconds,
+        )
+        sums = np.concatenate([before.sums, sums], axis=1)
+    return Played(sums, totals, moments, seconds, result.hashes, words=result.words[0], by=result.by)
 
 
 VALUES = ("reward", "expected_reward", "regret")

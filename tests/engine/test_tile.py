@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 
 from oo_sim.contract import F64, Batch, FeatureMap, Policy, World
-from oo_sim.engine import run_policy, tile
+from oo_sim.engine import Memory, run_policy, tile
 from oo_sim.engine.blocks import Block
 from oo_sim.engine.run import loop, simulate
 from oo_sim.kernels import compile
@@ -98,12 +98,17 @@ def policy_for(world: World, text: str) -> Policy | None:
 def assert_plays_alike(
     world: World, policy: Policy, users: int, rounds: int, seed: int = 3, replicate: int = 1
 ) -> None:
-    """The same sums, and totals at marks, of more users than a tile has."""
+    """The same sums, and totals at marks, of more users than a tile has, who stop in the middle and go on."""
     lanes, marks = Block(replicate, 5, users).lanes(seed), [1, rounds - 1, rounds]
     reference = loop(world, policy, lanes, users, rounds, marks)
-    sums, totals = tile.played(world, policy, lanes, users, rounds, marks)
-    np.testing.assert_array_equal(sums, reference.sums)
-    np.testing.assert_array_equal(totals, reference.totals)
+    half = max(rounds // 2, 1)
+    first, early, words = tile.played(world, policy, lanes, users, half, [1], remembers=True)
+    assert words is not None
+    begin = Memory(half, tile.name(world, policy), words)
+    then, late, nothing = tile.played(world, policy, lanes, users, rounds, marks[1:], begin=begin)
+    assert nothing is None
+    np.testing.assert_array_equal(np.concatenate([first, then]), reference.sums)
+    np.testing.assert_array_equal(np.concatenate([early, late]), reference.totals)
 
 
 def always(patch: pytest.MonkeyPatch) -> None:

@@ -20,7 +20,8 @@ from typing import Any, NamedTuple
 
 from oo_sim.contract import F64
 from oo_sim.kernels.compile import INSTANCE, is_kept
-from oo_sim.kernels.tile.writing import Form, plan
+from oo_sim.kernels.tally import TOTALS
+from oo_sim.kernels.tile.writing import Form, plan, rows
 
 
 class Users(NamedTuple):
@@ -47,6 +48,7 @@ class _Text(InspectLoader):
 
 
 _HERE = Path(__file__).parent
+_SLOT = 4 + 2  # of a late reward, besides its features: `late.FIELDS` in its lists, the reward and the decision
 
 
 @functools.cache
@@ -56,6 +58,12 @@ def name_of(form: Form) -> str:
     for path in sorted(_HERE.glob("*.py")):
         digest.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
     return INSTANCE + digest.hexdigest()
+
+
+def words(form: Form, window: int) -> int:
+    """How many numbers a tile remembers of a user between two rounds, where rewards are awaited for so many rounds."""
+    slots = window + 1 if form.late else 0
+    return rows(form)["ROWS"] + len(TOTALS) + slots * (len(form.features) + _SLOT)
 
 
 def is_ready(form: Form) -> bool:

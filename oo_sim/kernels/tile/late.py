@@ -60,6 +60,15 @@ def begin(links: I64, fates: I64) -> None:
 
 
 @inner
+def count_pending(links: I64, fates: I64, live: int) -> None:
+    """How many rewards of the first `live` lanes are on their way already."""
+    size = len(links) // FIELDS
+    for j in range(size):
+        if j % LANES < live:
+            fates[PENDING] += links[AWAITED * size + j]
+
+
+@inner
 def settle(
     S: F64,
     U: U64,

@@ -57,12 +57,17 @@ def play(
     replicate: np.uint64,
     first: int,
     last: int,
+    stretch: I64,
+    words: I64,
     marks: I64,
     sums: I64,
     totals: I64,
 ) -> int:
     """Play all rounds of the users (n,) from `first` to `last`: adds to `sums` (rounds, columns), and writes theirs of
     the `totals` (marks, 4, n), as `kernels.tally` has them.
+
+    `stretch` (3,) says in which round it begins, whether to write what the users remember into `words` (rows, n) at the
+    end, and whether to go on from what is there; elsewhere it has no rows.
 
     `who` (rows, n) is who the users are, P `numbers`, `days` and `cdf` the tasks' due dates where they are drawn by
     weight, `changes` (J, 35) how users change, and `start` (rows,) a policy's state before the first decision.
@@ -78,7 +83,9 @@ def play(
         if LATE:
             late.begin(links, fates)
         _meet(S, U, P, who, days, cdf, tile, seed, replicate)
-        for t in range(len(sums)):
+        _recall(S, running, ring, links, fates, words, stretch[2] > 0, live, tile)
+        for r in range(len(sums)):
+            t = r + stretch[0]
             if VECTORS:
                 vectors.offer(S, U, P, t, seed, replicate)
             else:
@@ -91,11 +98,11 @@ def play(
             else:
                 taste.react(S, U, P, t, seed, replicate)
             _hear(S)
-            _count(S, P[at.SCALE], live, running, sums[t])
+            _count(S, P[at.SCALE], live, running, sums[r])
             if LATE:
                 _take(S)
                 most = late.settle(S, U, P, ring, links, many, fates, live, t, seed, replicate)
-                sums[t, 10:14] += fates
+                sums[r, 10:14] += fates
                 _learn_late(S, U, P, start, t, ring, links, many, most, seed, replicate)
             elif LEARNS:
                 _take(S)
@@ -105,6 +112,7 @@ def play(
             if mark < len(marks) and t + 1 == marks[mark]:
                 _note(running, live, tile, totals[mark])
                 mark += 1
+        _remember(S, running, ring, links, words, stretch[1] > 0, live, tile)
     return broken
 
 
@@ -131,6 +139,34 @@ def _meet(
     else:
         people.begin(S, P, who, first)
         offers.begin(S, U, P, days, cdf, seed, replicate)
+
+
+@inner
+def _recall(
+    S: F64, running: I64, ring: F64, links: I64, fates: I64, words: I64, goes_on: bool, live: int, first: int
+) -> None:
+    """All that a tile remembers of its users, where it `goes_on`; of the last of them again where there are no more."""
+    if goes_on:
+        row = 0
+        for part in (S.view(np.int64), running, ring.view(np.int64), links):
+            for j in range(len(part) // LANES):
+                for i in range(LANES):
+                    part[j * LANES + i] = words[row, first + min(i, live - 1)]
+                row += 1
+        if LATE:
+            late.count_pending(links, fates, live)
+
+
+@inner
+def _remember(S: F64, running: I64, ring: F64, links: I64, words: I64, is_asked: bool, live: int, first: int) -> None:
+    """The inverse of `_recall`, where it `is_asked`."""
+    if is_asked:
+        row = 0
+        for part in (S.view(np.int64), running, ring.view(np.int64), links):
+            for j in range(len(part) // LANES):
+                for i in range(live):
+                    words[row, first + i] = part[j * LANES + i]
+                row += 1
 
 
 @inner
