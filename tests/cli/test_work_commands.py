@@ -72,7 +72,7 @@ def test_ctrl_c_without_a_directory_says_how_to_keep_work(tmp_path: Path) -> Non
 
 def test_sigterm_leaves_nothing_behind(tmp_path: Path) -> None:
     process = start(tmp_path, *LONG, "--events")
-    until("runs/.*partial*/parts/*", tmp_path)
+    until("runs/.*partial*/decisions.parquet", tmp_path)
     process.terminate()
     _, said = process.communicate(timeout=120)
     assert process.returncode == 143
@@ -82,7 +82,7 @@ def test_sigterm_leaves_nothing_behind(tmp_path: Path) -> None:
 
 def test_what_a_killed_run_left_is_removed_by_the_next(tmp_path: Path) -> None:
     process = start(tmp_path, *LONG, "--events")
-    until("runs/.*partial*/parts/*", tmp_path)
+    until("runs/.*partial*/decisions.parquet", tmp_path)
     process.kill()
     process.communicate(timeout=120)
     assert list((tmp_path / "runs").glob(".*partial*"))
