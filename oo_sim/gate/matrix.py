@@ -2,7 +2,8 @@
 
 A hash cannot tell what was there before, but where it differs: in which round first, for which users, in which columns.
 The first user's decisions are kept themselves, so that the first of them that differs is shown with its old values. The
-matrix of the package's own worlds also holds what statistics say of fixed outcomes (`numbers`).
+matrix of the package's own worlds also holds what statistics say of fixed outcomes (`numbers`) and what some runs log
+(`logged`).
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ from oo_sim.engine.hashes import mix
 from oo_sim.entrants import entrants
 from oo_sim.errors import GateError
 from oo_sim.experiment import lanes
-from oo_sim.gate import environment, mechanisms
+from oo_sim.gate import environment, logged, mechanisms
 from oo_sim.gate.numbers import numbers, other
 from oo_sim.gate.results import Difference, MatrixReport
 from oo_sim.results.result import write_whole
@@ -216,6 +217,7 @@ def _write(path: Path, scenarios: list[str], workers: int | None, accepted: list
         "accepted": accepted,
         "cells": found,
         "numbers": {} if scenarios else numbers(),
+        "logs": {} if scenarios else logged.logged(),
     }
     if unchecked:
         facts["unchecked"] = True
@@ -246,6 +248,8 @@ def check_matrix(*, directory: Path, workers: int | None = None) -> MatrixReport
         found.append(Difference(name, text + (f"; recorded with {told}" if told else "")))
     said = other(recorded["numbers"], numbers()) if recorded["numbers"] else []
     found += [Difference(f"numbers {name}", f"{was} before, {here} now") for name, was, here in said]
+    written = logged.other(recorded["logs"], logged.logged()) if recorded.get("logs") else []
+    found += [Difference(f"log {name}", what) for name, what in written]
     return MatrixReport(len(now), tuple(found), time.perf_counter() - start)
 
 

@@ -124,7 +124,10 @@ def _everything() -> dict[str, Any]:
 
     sight = probe.look(None)
     lines, _, wrong, _ = probe.served(None)
-    return {"cells": sight.cells, "served": lines, "wrong": sight.audit or wrong, "numbers": probe.numbers()}
+    return {"cells": sight.cells, "served": lines, "wrong": sight.audit or wrong} | {
+        "numbers": probe.numbers(),
+        "logs": probe.logged(),
+    }
 
 
 def _seen(edit: Any, sound: dict[str, Any], place: Path) -> Seen:
@@ -140,6 +143,9 @@ def _seen(edit: Any, sound: dict[str, Any], place: Path) -> Seen:
         gate, audit, log = sight.gate, sight.audit, sight.log
     if not gate and room == "stats":
         gate = probe.other_number(sound["numbers"])
+    if not gate and (room == "logs" or audit):
+        gate = probe.other_log(sound["logs"])
+        log = log or bool(gate)
     if not gate and room in ("serving", "policies", "decide"):
         _, gate, found, changed = probe.served(sound["served"])
         audit, log = audit or found, log or changed

@@ -158,3 +158,20 @@ def other_number(sound: Mapping[str, float | None]) -> str:
         return next((f"numbers {name}" for name, _, _ in given.other(sound, given.numbers())), "")
     except Exception as error:
         return f"numbers: {type(error).__name__}"
+
+
+def logged() -> dict[str, str]:
+    """What logs hold of the runs that are written for the matrix."""
+    from oo_sim.gate import logged as given
+
+    return given.logged()
+
+
+def other_log(sound: Mapping[str, str]) -> str:
+    """The first column of a log that is another one."""
+    from oo_sim.gate import logged as given
+
+    try:
+        return next((f"log {name}" for name, _ in given.other(sound, given.logged())), "")
+    except Exception as error:
+        return f"log: {type(error).__name__}"
