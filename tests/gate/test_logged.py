@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from oo_sim.gate import logged
-from oo_sim.logs import recorder
+from oo_sim.logs import events, recorder
 from oo_sim.logs.schema import SCHEMAS
 
 
@@ -58,11 +58,11 @@ def test_a_fault_in_writing_shows(sound: dict[str, str], fault: str, monkeypatch
 
 
 def test_a_column_that_holds_another_value_shows(sound: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
-    write: Callable[..., Any] = recorder.decision_batch
+    write: Callable[..., Any] = events.decision_batch
 
     def wrong(*given: Any, **named: Any) -> Any:
         return write(*given, **named | {"expected": named["best"]})
 
-    monkeypatch.setattr(recorder, "decision_batch", wrong)
+    monkeypatch.setattr("oo_sim.logs.recorder.decision_batch", wrong)
     found = {name.partition(".")[2] for name, _ in logged.other(sound, logged.logged())}
     assert found == {"expected_reward"}

@@ -75,7 +75,9 @@ def test_one_bit_shows_with_its_round_its_users_and_its_column(
     monkeypatch.setattr("oo_sim.engine.run.decide", once)
     report = check_matrix(directory=tmp_path, workers=1)
     assert report.exit_code == 1
-    (difference,) = report.differences
+    difference, *logs = report.differences
+    assert all(each.cell.startswith("log ") for each in logs)
+    assert logs
     assert "changed from round 8 on, of 1 users, the first user-63" in difference.text
     assert column in difference.text
 

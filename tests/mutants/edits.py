@@ -276,9 +276,9 @@ EDITS: list[Edit] = [
     *_in(
         "logs/events.py",
         "tests/logs",
-        ('"expected_reward": pa.array(expected[decision.chosen, lanes])', '"expected_reward": pa.array(expected[0, lanes])'),
-        ('pa.array(c.is_overdue.T[stands] != 0)', 'pa.array(c.is_overdue.T[stands] == 0)'),
-        ("decision.probs.T[candidates.mask.T]", "decision.probs.T[candidates.mask.T][::-1]"),
+        ('"expected_reward": pa.array(expected)', '"expected_reward": pa.array(best)'),
+        ("_flat(c.is_overdue, c.mask) != 0", "_flat(c.is_overdue, c.mask) == 0"),
+        ("_flat(decision.probs, candidates.mask)", "_flat(decision.probs, candidates.mask)[::-1]"),
     ),
     *_in(
         "stats/intervals.py",
