@@ -58,7 +58,8 @@ class Cell(NamedTuple):
 
 
 class Facts(TypedDict):
-    """What the file holds; `unchecked` where private policies were recorded without the check of their lanes."""
+    """What the file holds; `unchecked` where private policies were recorded without the check of their lanes, and no `logs`
+    where it was recorded before they were looked at."""
 
     format: int
     scenarios: list[str]
@@ -67,6 +68,7 @@ class Facts(TypedDict):
     accepted: list[str]  # reasons
     cells: dict[str, str]
     numbers: dict[str, float | None]
+    logs: NotRequired[dict[str, str]]  # column -> hash
     unchecked: NotRequired[bool]
 
 
