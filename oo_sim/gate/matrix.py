@@ -58,8 +58,8 @@ class Cell(NamedTuple):
 
 
 class Facts(TypedDict):
-    """What the file holds; `unchecked` where private policies were recorded without the check of their lanes, and no `logs`
-    where it was recorded before they were looked at."""
+    """What the file holds: `unchecked` where private policies were recorded without the check of their lanes, and no
+    `logs` where it was recorded before they were looked at."""
 
     format: int
     scenarios: list[str]
