@@ -164,13 +164,13 @@ def _refuse(data: Gathered, counts: tuple[int, ...]) -> list[str]:
     """Warnings; FitError where the log cannot tell."""
     users = int((data.reactions.sizes > 0).sum())
     if users < FEWEST_USERS:
-        raise FitError(f"{users} users reacted; people can be told from {FEWEST_USERS} users on")
+        raise FitError(f"{users} users reacted; at least {FEWEST_USERS} are required")
     if missing := [REACTIONS[k] for k in np.flatnonzero(np.bincount(data.reactions.y, minlength=5) == 0)]:
-        raise FitError(f"no reaction is {' or '.join(missing)}, so the cut points beside it cannot be told")
+        raise FitError(f"no reaction is {' or '.join(missing)}, so the cut points beside it cannot be estimated")
     if alike := singular(data.reactions):
         left = ", ".join(term for term in data.reactions.terms[1:] if term not in alike)
         raise FitError(
-            f"the log cannot tell {', '.join(alike)} from the terms before: "
+            f"the log cannot distinguish {', '.join(alike)} from the terms before: "
             f"what they multiply does not vary; leave them out with --terms {left.replace(', ', ',') or 'oo5'}"
         )
     median = float(np.median(data.decisions))
@@ -183,7 +183,7 @@ def _refuse(data: Gathered, counts: tuple[int, ...]) -> list[str]:
             )
         if max(counts) > 1:
             warnings.append(
-                f"half of the users have {median:g} decisions or fewer, too few to tell segments: one is fitted"
+                f"half of the users have {median:g} decisions or fewer, too few to distinguish segments: one is fitted"
             )
     if data.late:
         warnings.append(

@@ -63,7 +63,7 @@ POLICIES: Mapping[str, Entry] = {
         "ridge",
         "epsilon decay schedule",
         "Sutton & Barto 2018, section 2.2",
-        "where logs shall be evaluated later: every candidate has a known positive probability",
+        "where logs are to be evaluated later: every candidate has a known positive probability",
         "egreedy-v1",
     ),
     "greedy": _entry(
@@ -78,21 +78,21 @@ POLICIES: Mapping[str, Entry] = {
         "ridge",
         "scale samples",
         "Agrawal & Goyal 2013",
-        "where exploration shall fade by itself; with samples > 1 the propensity is known",
+        "where exploration should decrease by itself; with samples > 1 the propensity is known",
     ),
     "softmax": _entry(
         softmax,
         "ridge",
         "temperature",
         "Sutton & Barto 2018, section 2.8",
-        "where near-equal candidates shall share the choice; temperature is in units of reward",
+        "where near-equal candidates should share the choice; temperature is in units of reward",
     ),
     "squarecb": _entry(
         squarecb,
         "ridge",
         "gamma exponent",
         "Foster & Rakhlin 2020, Alg. 1",
-        "where known propensities and a regret bound that needs only a regression are asked for",
+        "where known propensities and a regret bound that needs only a regression are required",
     ),
     "bootstrap_ts": _entry(
         bootstrap_ts,
@@ -119,7 +119,7 @@ POLICIES: Mapping[str, Entry] = {
         "weighted ridge",
         "alpha",
         "Russac, Vernade & Cappé 2019, Alg. 1",
-        "where taste drifts slowly and all the time",
+        "where taste drifts slowly and continuously",
     ),
     "swlinucb": _entry(
         swlinucb,
@@ -133,7 +133,7 @@ POLICIES: Mapping[str, Entry] = {
         "weighted ridge",
         "alpha",
         "Zhao, Zhang, Jiang & Zhou 2020, Alg. 1",
-        "where taste changes at once and seldom; the cheapest that forgets",
+        "where taste changes abruptly and rarely; the cheapest that forgets",
     ),
     "random": _entry(
         random,

@@ -114,7 +114,7 @@ def _whom(drift: Drift, world: TipsWorld) -> Iterator[Fault]:
     if not peopled:
         yield Fault(("segments",), "have a weight of 0, so that it concerns nobody")
     elif drift.become is not None and all(segment.name == drift.become for segment in peopled):
-        yield Fault(("become",), f"is {drift.become}, which all whom it concerns are already")
+        yield Fault(("become",), f"is {drift.become}, which all of these users are already")
     if drift.preferences is not None and not drift.preferences:
         yield Fault(("preferences",), "names no term, so that nothing changes", on_key=True)
 
@@ -138,7 +138,7 @@ def _fatigue(fatigue: Fatigue, world: TipsWorld) -> Iterator[Fault]:
 
 def _churn(churn: Churn, rounds: int) -> Iterator[Fault]:
     if churn.bad_reactions is not None and churn.bad_reactions >= rounds:
-        message = f"is {churn.bad_reactions}, and there are {rounds} rounds: it drives nobody off before the end"
+        message = f"is {churn.bad_reactions}, and there are {rounds} rounds: nobody leaves because of it before the end"
         yield Fault(("bad_reactions",), message)
     if churn.hazard == 1:
         yield Fault(("hazard",), "is 1: everybody leaves after one decision, so nothing is learned")

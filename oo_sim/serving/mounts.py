@@ -92,7 +92,7 @@ def _changed(label: str, before: Mapping[str, object], now: Mapping[str, object]
     keys = [key for key in sorted({*before, *now}) if before.get(key) != now.get(key)]
     was, new = (", ".join(f"{key}={side.get(key)}" for key in keys) for side in (before, now))
     return (
-        f"policy {label}: the state here was learned with {was}, and cannot go on with {new}; "
+        f"policy {label}: the state here was learned with {was}, and cannot continue with {new}; "
         "mount it as it was or under another name (NAME=SPEC), or rebuild the state with `oo-sim migrate`"
     )
 

@@ -54,7 +54,7 @@ def difference(before: Sequence[str], now: Sequence[str]) -> str | None:
     for number, (was, here) in enumerate(zip(before, now, strict=False), 1):
         if was != here:
             (_, _, expected), (_, _, found) = was.partition(" "), here.partition(" ")
-            what = "what comes of it differs" if expected == found else f"{expected} was expected here"
+            what = "its result differs" if expected == found else f"{expected} was expected here"
             return f"step {number} of {len(now)}, {found}: {what}"
     if len(before) != len(now):
         return f"the trace has {len(now)} steps, and had {len(before)}"

@@ -66,7 +66,7 @@ class Store:
                 (self.directory / "units").mkdir(parents=True, exist_ok=True)
                 self._locks = self._stack.enter_context(locks(self.directory / _LOCK, create=True))
             except OSError as error:
-                raise WorkError(f"{self.directory}: cannot be worked in: {error.strerror}") from error
+                raise WorkError(f"{self.directory}: cannot be used for work: {error.strerror}") from error
             self._locks.sit()
             self._sweep(self._locks)
         return self
@@ -111,7 +111,9 @@ class Store:
                 raise WorkError(f"{self.directory}: is not a work directory, and not empty; name a new one") from None
             return {}
         except (OSError, ValueError) as error:
-            raise WorkError(f"{path}: cannot be read: {error}; delete it to go on with the units beside it") from error
+            raise WorkError(
+                f"{path}: cannot be read: {error}; delete it to continue with the units beside it"
+            ) from error
         if not isinstance(found, dict) or not {"scenario", "versions", "asked"} <= set(found):
             raise WorkError(f"{path}: does not describe a work directory")
         return found

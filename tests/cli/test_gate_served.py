@@ -35,9 +35,9 @@ def test_a_change_fails_until_it_is_accepted(tmp_path: Path, monkeypatch: pytest
     monkeypatch.setattr(trace, "run_trace", lambda: [lines[0], "dd POST /react", lines[2]])
     code, said = _gate("check", directory=tmp_path)
     assert code == 1
-    assert said.splitlines()[0] == "Served: changed: step 2 of 3, POST /react: what comes of it differs"
+    assert said.splitlines()[0] == "Served: changed: step 2 of 3, POST /react: its result differs"
     code, said = _gate("check", "--json", directory=tmp_path)
-    assert (code, json.loads(said)["served"]) == (1, "step 2 of 3, POST /react: what comes of it differs")
+    assert (code, json.loads(said)["served"]) == (1, "step 2 of 3, POST /react: its result differs")
     assert _gate("accept", "--reason", "a snooze\nis learned once", directory=tmp_path)[0] == 0
     assert _gate("check", directory=tmp_path)[0] == 0
     assert "# accepted: a snooze is learned once" in (tmp_path / gate_served.FILE).read_text()

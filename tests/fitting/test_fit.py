@@ -174,7 +174,7 @@ def logged(tmp_path: Path, scenario: object, users: int, rounds: int) -> Path:
 
 
 def test_too_few_users_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(FitError, match="29 users reacted; people can be told from 30"):
+    with pytest.raises(FitError, match="29 users reacted; at least 30 are required"):
         oo_sim.fit(logged(tmp_path, "quickstart", 29, 10), terms=TERMS)
 
 
@@ -188,7 +188,7 @@ def test_reactions_that_nobody_had_are_named(tmp_path: Path) -> None:
     world["world"]["reactions"]["cut_points"] = [-60.0, -0.5, 0.5, 1.5]
     path = tmp_path / "kind.yaml"
     path.write_text(json.dumps(world))
-    with pytest.raises(FitError, match="no reaction is dismiss, so the cut points beside it cannot be told"):
+    with pytest.raises(FitError, match="no reaction is dismiss, so the cut points beside it cannot be estimated"):
         oo_sim.fit(logged(tmp_path, path, 40, 30), terms=TERMS)
 
 
@@ -198,7 +198,7 @@ def test_short_logs_have_one_segment(tmp_path: Path) -> None:
         oo_sim.fit(log, terms=TERMS, segments=2)
     found = oo_sim.fit(log, terms=TERMS)
     assert found.people.segments == 1
-    assert any("too few to tell segments" in warning for warning in found.warnings)
+    assert any("too few to distinguish segments" in warning for warning in found.warnings)
 
 
 def test_hours_that_do_not_vary_are_refused_by_name(tmp_path: Path) -> None:
@@ -207,7 +207,7 @@ def test_hours_that_do_not_vary_are_refused_by_name(tmp_path: Path) -> None:
     path = tmp_path / "nine.yaml"
     path.write_text(json.dumps(world))
     log = logged(tmp_path, path, 40, 20)
-    with pytest.raises(FitError, match=r"cannot tell hour_sin, hour_cos, .* with --terms is_overdue,"):
+    with pytest.raises(FitError, match=r"cannot distinguish hour_sin, hour_cos, .* with --terms is_overdue,"):
         oo_sim.fit(log)
     assert oo_sim.fit(log, terms=TERMS, segments=1).people.segments == 1
 

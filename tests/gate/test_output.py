@@ -61,7 +61,7 @@ def test_junit_has_a_case_for_each_layer_and_counts_them() -> None:
     assert "\x1b" not in junit(report)
 
 
-@pytest.mark.parametrize("differs", [None, "step 3 of 9, POST /react: what comes of it differs"])
+@pytest.mark.parametrize("differs", [None, "step 3 of 9, POST /react: its result differs"])
 def test_the_served_verdict_is_in_every_form(differs: str | None) -> None:
     report = Report((case(Verdict.IDENTICAL),), served=ServedReport(differs))
     assert report.exit_code == (differs is not None)

@@ -146,7 +146,7 @@ def test_what_cannot_be_fitted_is_refused() -> None:
         fitted.fit_appeal(X, [one._replace(user_id="u") for one in samples])
     rng = np.random.default_rng(4)
     noise = [one._replace(reaction=int(rng.integers(5))) for one in samples]
-    with pytest.raises(GeneratorInputError, match="texts do not tell reactions"):
+    with pytest.raises(GeneratorInputError, match="texts do not predict reactions"):
         fitted.fit_appeal(X, noise)
 
 

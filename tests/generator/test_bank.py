@@ -276,7 +276,7 @@ def test_a_bank_without_its_metadata_is_refused(tmp_path: Path) -> None:
     table = pq.read_table(tmp_path / "a")
     pq.write_table(table.replace_schema_metadata(None), tmp_path / "b")
     pq.write_table(table.select(["position"]), tmp_path / "c")
-    for name, says in (("b", "metadata are missing"), ("c", "its columns are other ones")):
+    for name, says in (("b", "metadata are missing"), ("c", "its columns are different")):
         with pytest.raises(GeneratorInputError, match=says):
             read_bank(tmp_path / name)
 

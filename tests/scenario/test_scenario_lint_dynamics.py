@@ -165,7 +165,7 @@ def test_sources_that_are_not_on_offer(source: str, words: str) -> None:
         ("fatigue: {half_life: 3}", "fatigue", "task, source and novelty are all 0"),
         ("fatigue: {novelty: 1, half_life: 3}", "fatigue.half_life", "task and source are 0"),
         ("fatigue: {task: 1, novelty_showings: 3}", "fatigue.novelty_showings", "novelty is 0"),
-        ("churn: {bad_reactions: 20}", "churn.bad_reactions", "drives nobody off"),
+        ("churn: {bad_reactions: 20}", "churn.bad_reactions", "nobody leaves because of it"),
         ("churn: {hazard: 1}", "churn.hazard", "after one decision"),
         ("arrivals: {over: 1}", "arrivals.over", "from the first round"),
         ("arrivals: {over: 40}", "arrivals.over", "50% of the users never come"),

@@ -39,9 +39,7 @@ def test_this_repository_serves_as_it_was_recorded(trace: list[str]) -> None:
 
 def test_differences_are_named(trace: list[str]) -> None:
     changed = [*trace[:6], "000000000000 " + trace[6].partition(" ")[2], *trace[7:]]
-    assert difference(trace, changed) == (
-        f"step 7 of {len(trace)}, {trace[6].partition(' ')[2]}: what comes of it differs"
-    )
+    assert difference(trace, changed) == (f"step 7 of {len(trace)}, {trace[6].partition(' ')[2]}: its result differs")
     assert difference(trace, trace[:-1]) == f"the trace has {len(trace) - 1} steps, and had {len(trace)}"
     assert "was expected here" in str(difference(trace, trace[1:]))
 

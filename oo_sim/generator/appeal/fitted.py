@@ -165,7 +165,7 @@ def fit_appeal(
     reached = log_likelihood(guesses[ridge], y, cuts)
     if not reached > constant:
         raise GeneratorInputError(
-            f"texts do not tell reactions: held out, the log-likelihood is {reached:.4f}, that of a constant "
+            f"texts do not predict reactions: held out, the log-likelihood is {reached:.4f}, that of a constant "
             f"{constant:.4f}; more reactions may help, and so may another embedder"
         )
     appeal = FittedAppeal(

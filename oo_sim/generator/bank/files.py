@@ -108,7 +108,7 @@ def read_bank(path: Path) -> Bank:
         if known is None:
             raise GeneratorInputError(f"{path}: is a tip bank of another format; this version reads up to {FORMAT}")
         if not table.schema.equals(known):
-            raise GeneratorInputError(f"{path}: is not a tip bank: its columns are other ones")
+            raise GeneratorInputError(f"{path}: is not a tip bank: its columns are different")
         return Bank(BankInfo(**values), tuple(from_row(row) for row in table.to_pylist()))
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         if isinstance(error, GeneratorInputError):

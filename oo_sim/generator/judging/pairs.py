@@ -113,7 +113,7 @@ def judge_section(pairs: Sequence[Pair], alias: str = JUDGE) -> Section:
     lost = len(asked) - len(whole)
     if missing(pairs) > MOST:  # what is left says nothing about the tips
         scored = []
-    note = f"{len(pairs) - len(asked)} decided unasked: a side had no tips; {lost} missing"
+    note = f"{len(pairs) - len(asked)} decided without asking: a side had no tips; {lost} missing"
     return Section(
         f"judge {alias}",
         (
