@@ -128,6 +128,7 @@ def threads(repeats: int = 7, scenario: str = "quickstart", policy: str = "linuc
     """How much faster a run is with `threads=2` than with 1, measured in turns."""
     loaded = load(scenario)
     world, made = build(loaded), make(policy)
+    tile.compile_for(world, made)
     ours(loaded, world, made, 2, rounds=2)
     ratios = []
     for _ in range(repeats):

@@ -13,7 +13,6 @@ from oo_sim.kernels import philox
 from oo_sim.kernels.choice import win_shares
 from oo_sim.kernels.draws import LaneDraws, hash_users
 from oo_sim.kernels.ridge import ridge_mean
-from oo_sim.kernels.tile.written import WIDEST
 from oo_sim.kernels.weighted import weighted_update
 from oo_sim.policies import checks, explore, ridge
 from oo_sim.policies.checks import fits
@@ -78,12 +77,11 @@ def bootstrap_ts(
     )
 
 
-def _lanes(start: F64, fresh: F64) -> LaneForm | None:
-    """How tiles see it: the models one after the other, each theta, then A^-1. On many features, they do not."""
+def _lanes(start: F64, fresh: F64) -> LaneForm:
+    """How tiles see it: the models one after the other, each theta, then A^-1."""
     models = np.repeat(fresh[None], len(start), axis=0)
     models[:, : start.shape[1]] = start
-    small = start.shape[1] <= WIDEST
-    return LaneForm("bootstrap", "shares", "bootstrap", models.ravel(), samples=len(start)) if small else None
+    return LaneForm("bootstrap", "shares", "bootstrap", models.ravel(), samples=len(start))
 
 
 def _starts(replicates: int, d: int) -> F64:

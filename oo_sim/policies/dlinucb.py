@@ -13,7 +13,6 @@ from oo_sim.kernels import gram
 from oo_sim.kernels.elementary import log
 from oo_sim.kernels.gaps import exponential
 from oo_sim.kernels.ridge import upper_confidence
-from oo_sim.kernels.tile.written import WIDEST
 from oo_sim.policies import checks, explore
 from oo_sim.policies.checks import fits
 
@@ -79,5 +78,5 @@ def dlinucb(gamma: float = 0.99, alpha: float = 1.0, features: str | FeatureMap 
         explore.greedy,
         update,
         parameters={"gamma": gamma, "alpha": alpha, "features": phi.name, "prior": prior},
-        lanes=form if phi.d <= WIDEST else None,
+        lanes=form,
     )

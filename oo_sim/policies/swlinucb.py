@@ -12,7 +12,6 @@ from oo_sim.features import feature_map
 from oo_sim.kernels import window as ring
 from oo_sim.kernels.gram import gram_moments
 from oo_sim.kernels.ridge import upper_confidence
-from oo_sim.kernels.tile.written import WIDEST
 from oo_sim.policies import checks, explore
 from oo_sim.policies.checks import fits
 
@@ -82,7 +81,7 @@ def swlinucb(window: int = 100, alpha: float = 1.0, features: str | FeatureMap =
         explore.greedy,
         update,
         parameters={"window": window, "alpha": alpha, "features": phi.name, "prior": prior},
-        lanes=form if phi.d <= WIDEST else None,
+        lanes=form,
     )
 
 

@@ -16,7 +16,7 @@ from oo_sim.kernels.philox import DECIDE
 from oo_sim.kernels.philox import SCORE as SCORE_DRAW
 from oo_sim.kernels.tile import numbers as at
 
-from . import draws, wide
+from . import draws, forget, wide
 from .plan import (
     BEST,
     BOOTSTRAPS,
@@ -62,6 +62,8 @@ from .plan import (
 )
 
 _16 = np.uint64(16)
+FORGETS = SLIDES or DISCOUNTS
+_PRIOR = 3 if DISCOUNTS else 1  # where it stands among the policy's numbers
 
 
 @inner
@@ -70,14 +72,8 @@ def choose(S: F64, U: U64, P: F64, t: int, seed: np.uint64, replicate: np.uint64
     broken = 0
     if SAMPLES_THETA:
         _factor(S)
-    if SLIDES:
-        prior = P[at.POLICY + 1]
-        for i in range(LANES):
-            decomposed(S, prior, i)
-    if DISCOUNTS:
-        prior = P[at.POLICY + 3]
-        for i in range(LANES):
-            solved(S, prior, i)
+    if FORGETS:
+        _solve(S, P[at.POLICY + _PRIOR])
     if IS_SHARES:
         broken = _share(S, U, P, t, seed, replicate)
     elif SCORED:
@@ -91,6 +87,19 @@ def choose(S: F64, U: U64, P: F64, t: int, seed: np.uint64, replicate: np.uint64
         _spread(S, P, t)
         _draw(S, U, t, seed, replicate)
     return broken
+
+
+@inner
+def _solve(S: F64, prior: float) -> None:
+    """What the scores of a policy that forgets are made of."""
+    if WIDE:
+        forget.solve(S, prior)
+    elif SLIDES:
+        for i in range(LANES):
+            decomposed(S, prior, i)
+    else:
+        for i in range(LANES):
+            solved(S, prior, i)
 
 
 @inner
@@ -127,7 +136,7 @@ def _score(S: F64, P: F64) -> int:
     for k in range(K):
         place, j = float(k), k * LANES
         if WIDE and not SCORES_TRUTH:
-            wide.score(S, k, alpha)
+            _score_by_rows(S, P, k)
         for i in range(LANES):
             if SCORES_TRUTH:
                 score = S[EXPECTED + j + i]
@@ -152,6 +161,14 @@ def _score(S: F64, P: F64) -> int:
     for i in range(LANES):
         broken += 0 if S[SOUND + i] - S[SOUND + i] == 0.0 else 1
     return broken
+
+
+@inner
+def _score_by_rows(S: F64, P: F64, k: int) -> None:
+    if FORGETS:
+        forget.score(S, k, P[at.POLICY], P[at.POLICY + _PRIOR])
+    else:
+        wide.score(S, k, P[at.POLICY])
 
 
 @inner

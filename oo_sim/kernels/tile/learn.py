@@ -14,7 +14,7 @@ from oo_sim.kernels.philox import UPDATE
 from oo_sim.kernels.tile import numbers as at
 from oo_sim.kernels.weighted import NEWTON_STEPS, logistic, newton
 
-from . import draws, wide
+from . import draws, forget, wide
 from .plan import (
     DECIDED,
     DRAWN,
@@ -104,7 +104,12 @@ def _learn_twice_or_not(S: F64, U: U64, t: int, seed: np.uint64, replicate: np.u
         model = j * MODEL_ROWS * LANES
         for i in range(LANES):
             twice = S[DRAWN + j * LANES + i] < 0.5 and S[LEARNED + i] > 0.0
-            weighted(S, model, 2.0 if twice else 0.0, i)
+            if WIDE:
+                S[DRAWN + j * LANES + i] = 2.0 if twice else 0.0
+            else:
+                weighted(S, model, 2.0 if twice else 0.0, i)
+        if WIDE:
+            wide.count(S, model, DRAWN + j * LANES)
 
 
 @inner
@@ -121,7 +126,13 @@ def _learn_discounted(S: F64, P: F64, t: int, ticks: bool) -> None:
         now = S[NOW + i] if PRESENT else float(t)
         weight = exp(log_gamma * (now - (S[DECIDED + i] if LATE else now)))
         weight = weight if S[LEARNED + i] > 0.0 else 0.0
-        counted(S, weight, weight * S[GOT + i] if S[LEARNED + i] > 0.0 else 0.0, i)
+        scale = weight * S[GOT + i] if S[LEARNED + i] > 0.0 else 0.0
+        if WIDE:
+            S[SCRATCH + i], S[SCRATCH + LANES + i] = weight, scale
+        else:
+            counted(S, weight, scale, i)
+    if WIDE:
+        forget.count(S, X, SCRATCH, SCRATCH + LANES)
 
 
 @inner
@@ -147,8 +158,13 @@ def _learn_window(S: F64, t: int, ticks: bool) -> None:
             S[at_slot + D * LANES] = S[GOT + i]
             S[at_slot + (D + 1) * LANES] = S[DECIDED + i] if LATE else (S[NOW + i] if PRESENT else float(t))
     for i in range(LANES):
-        on = S[LEARNED + i] > 0.0
-        entered(S, 1.0 if on else 0.0, S[GOT + i] if on else 0.0, i)
+        weight, scale = (1.0, S[GOT + i]) if S[LEARNED + i] > 0.0 else (0.0, 0.0)
+        if WIDE:
+            S[slot + i], S[limit + i] = weight, scale
+        else:
+            entered(S, weight, scale, i)
+    if WIDE:
+        forget.count(S, X, slot, limit)
 
 
 @inner
@@ -164,8 +180,11 @@ def _leave(S: F64, slot: int, limit: int) -> None:
         for a in range(D):
             S[V + a * LANES + i] = S[at_slot + a * LANES]
         S[scale + i] = S[at_slot + D * LANES] * S[weight + i]
-    for i in range(LANES):
-        left(S, S[weight + i], S[scale + i], i)
+    if WIDE:
+        forget.count(S, V, weight, scale)
+    else:
+        for i in range(LANES):
+            left(S, S[weight + i], S[scale + i], i)
 
 
 @inner
@@ -173,7 +192,7 @@ def _learn_laplace(S: F64) -> None:
     """`weighted.laplace_update` of the share (reward + 1) / 2 of a success."""
     first, spread, u, target = SCRATCH, SCRATCH + LANES, SCRATCH + 2 * LANES, SCRATCH + 3 * LANES
     if WIDE:
-        wide.times_inverse(S)
+        wide.times_inverse(S, 0)
     else:
         for i in range(LANES):
             multiplied(S, i)
@@ -195,7 +214,7 @@ def _learn_laplace(S: F64) -> None:
         S[first + i] = S[target + i] - p if S[LEARNED + i] > 0.0 else 0.0
         S[spread + i] = curvature / (1.0 + curvature * S[spread + i])
     if WIDE:
-        wide.add(S, spread, first)
+        wide.add(S, 0, spread, first)
     else:
         for i in range(LANES):
             added(S, i, S[spread + i], S[first + i])

@@ -244,23 +244,24 @@ def _functions(form: Form, at: dict[str, int]) -> Iterator[list[str]]:
     ]
     wide, wide_lesson = form.scored > written.WIDEST, form.regressed > written.WIDEST
     weights, inverse = at["SAMPLE" if form.score in _THROUGH_SAMPLE else "STATE"], at["STATE"] + d
+    x, window = [] if wide else x, d if form.score == "window" and not wide else 0
+    discounted = d if form.score == "discounted" and not wide else 0
     if form.score == "window":
         yield written.forgotten(x, at, "mean")
         yield written.forgotten(x, at, "quadratic")
     elif form.column is not None:
-        kind, read = x[form.column], [] if wide else x[: form.column] + x[form.column + 1 :]
+        kind, read = (x[form.column], x[: form.column] + x[form.column + 1 :]) if x else ("", x)
         yield written.mean_by_kind(read, kind, at)
         yield written.quadratic_by_kind(read, kind, at)
     else:
-        yield written.mean([] if wide else x, weights)
-        yield written.discounted(x, at) if form.score == "discounted" else written.quadratic([] if wide else x, inverse)
-    window = d if form.score == "window" else 0
+        yield written.mean(x, weights)
+        yield written.discounted(x, at) if form.score == "discounted" else written.quadratic(x, inverse)
     yield written.factored_sums(window, at)
     yield written.window_sums(window, at, "entered", "X")
     yield written.window_sums(window, at, "left", "V")
-    yield written.solved(d if form.score == "discounted" else 0, at)
-    yield written.discounted_sums(d if form.score == "discounted" else 0, at)
-    yield written.weighted(d if form.learn == "bootstrap" else 0, at)
+    yield written.solved(discounted, at)
+    yield written.discounted_sums(discounted, at)
+    yield written.weighted(d if form.learn == "bootstrap" and not wide else 0, at)
     yield written.learned(0 if wide_lesson else form.regressed, at, "X" if form.column is None else "PAIRED")
     sampled = 0 if wide or form.score != "sample" else d
     yield written.factored(sampled, at)

@@ -126,7 +126,7 @@ def forgotten(x: Sequence[str], at: dict[str, int], name: str) -> list[str]:
     lines += [f"    f{a}_{b} = {_row(at['FACTOR'] + place[a, b])}" for a in range(d) for b in range(a, d)]
     lines += [*(f"    z{a} = {value}" for a, value in enumerate(x)), *_forward(d), "    total = 0.0"]
     lines += [f"    total += z{a} * {_row(at['SAMPLE'] + a) if name == 'mean' else f'z{a}'}" for a in range(d)]
-    return [*lines, "    return total"]
+    return _steps(d, [*lines, "    return total"])
 
 
 def window_sums(d: int, at: dict[str, int], name: str, rows: str) -> list[str]:
@@ -189,7 +189,7 @@ def discounted(x: Sequence[str], at: dict[str, int]) -> list[str]:
     lines += [*_forward(d), *_backward(d), "    variance = 0.0"]
     for a in range(d):
         lines += [f"    variance += {_row(at['SQUARED'] + place[a, b])} * z{a} * z{b}" for b in range(a, d)]
-    return [*lines, "    return variance"]
+    return _steps(d, [*lines, "    return variance"])
 
 
 def discounted_sums(d: int, at: dict[str, int]) -> list[str]:
