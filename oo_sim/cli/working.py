@@ -20,6 +20,7 @@ from rich.progress import Progress as Bars
 import oo_sim
 from oo_sim.cli.printing import whole
 from oo_sim.settings import settings
+from oo_sim.show.progress import COMPILING, is_cold
 
 if TYPE_CHECKING:
     from oo_sim.experiment import Pace, Plan, Progress
@@ -123,11 +124,12 @@ def watched(name: str, *, hidden: bool) -> Iterator[Progress | None]:
         return
     columns = ("{task.description}", BarColumn(), TaskProgressColumn(), TextColumn("{task.fields[said]}"))
     with Bars(*columns, console=console, transient=True) as bars:
-        whole, tasks = bars.add_task(escape(name), total=None, said=""), dict[str, TaskID]()
+        first = COMPILING if is_cold() else ""  # until decisions are made
+        whole, tasks = bars.add_task(escape(name), total=None, said=first), dict[str, TaskID]()
 
         def update(label: str, done: int, total: int) -> None:
             pace(label, done, total)
-            bars.update(whole, total=total, completed=done, said=_said(pace.rate, pace.left))
+            bars.update(whole, total=total, completed=done, said=_said(pace.rate, pace.left) or first)
             for each in pace.policies():
                 if each.label not in tasks:
                     tasks[each.label] = bars.add_task(f"  {escape(each.label)}", visible=False, said="")

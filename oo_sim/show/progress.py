@@ -17,6 +17,7 @@ Wanted: TypeAlias = bool | Hears | None
 """A function; True: a bar; False: nothing; None: a bar in a notebook, nothing elsewhere."""
 
 _EVERY = 0.2  # seconds between two drawings
+COMPILING = "compiling, once on this machine"
 
 
 class Bar(Protocol):
@@ -41,9 +42,19 @@ def watched(name: str, wanted: Wanted = None) -> Iterator[Hears | None]:
         return
     bar: Bar = _Cell(name) if cell else _Terminal(name)
     try:
+        if is_cold():
+            bar.draw(COMPILING, 0, 1, None)
         yield _timed(bar)
     finally:
         bar.end()
+
+
+def is_cold() -> bool:
+    """Whether no kernel has been compiled and kept on this machine yet: then the first work is to compile them."""
+    from oo_sim.kernels.compile import cache_directory  # noqa: PLC0415 (slow to import)
+
+    directory = cache_directory()
+    return directory is None or not any(directory.glob("**/*.nbi"))
 
 
 def in_notebook() -> bool:

@@ -8,6 +8,7 @@ import pytest
 
 from oo_sim.cli import working
 from oo_sim.experiment import Pace
+from oo_sim.show.progress import watched
 
 from .cases import SMALL, kept
 
@@ -81,3 +82,23 @@ def test_a_terminal_has_bars(
         progress("egreedy", 1, 1000)
         progress("egreedy", 2, 1000)
     assert "small" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("is_cold", [True, False])
+def test_a_bar_says_that_kernels_are_compiled_until_decisions_are_made(
+    is_cold: bool, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    for name, value in {"FORCE_COLOR": "1", "TERM": "xterm", "COLUMNS": "120"}.items():
+        monkeypatch.setenv(name, value)
+    kernels = tmp_path / "kernels"
+    kernels.mkdir()
+    if not is_cold:
+        (kernels / "one.nbi").touch()
+    monkeypatch.setattr("oo_sim.kernels.compile.cache_directory", lambda: kernels)
+    with working.watched("small", hidden=False) as progress:
+        assert progress is not None
+        progress("linucb", 0, 1000)
+    assert ("compiling, once" in capsys.readouterr().err) == is_cold
+    with watched("call", True):
+        pass
+    assert ("compiling, once" in capsys.readouterr().err) == is_cold
