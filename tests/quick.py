@@ -101,7 +101,8 @@ def main(asked: Sequence[str]) -> int:
         files, base = changes()
         paths, why = chosen(files), f"{len(files)} files changed since {base}"
         if not paths:
-            paths, why = list(SMOKE), f"{why}, and nothing that has tests: a small smoke test"
+            why = f"{why}, none of which has tests" if files else f"nothing has changed since {base}"
+            paths, why = list(SMOKE), f"{why}: a small smoke test"
     left = sorted(rooms() - {Path(path).parts[0] for path in paths})
     print(f"quick: {why}\n  run: {' '.join(paths)}", flush=True)
     print(f"  not run: tests marked slow or e2e, and the rooms {' '.join(left)}; `make test` runs them", flush=True)

@@ -49,7 +49,7 @@ def live(refused: Container[int], tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     (tmp_path / "many.jsonl").write_text("".join(f"{json.dumps(line)}\n" for line in lines))
     script = Refuses(refused)
     monkeypatch.setattr("oo_sim.generator.gateway.client.LiveTransport", lambda _: httpx.MockTransport(script))
-    monkeypatch.setattr("oo_sim.generator.gateway.client.time.sleep", lambda _: None)
+    monkeypatch.setattr("oo_sim.generator.gateway.client.sleep", lambda _: None)
     return script
 
 
@@ -75,7 +75,7 @@ def test_30_of_40_contexts_refused_end_with_1_and_exactly_those_are_asked_again(
 def test_what_is_asked_for_reaches_the_gateway(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     script = live((), tmp_path, monkeypatch, 3)
     waited: list[float] = []
-    monkeypatch.setattr("oo_sim.generator.gateway.client.time.sleep", waited.append)
+    monkeypatch.setattr("oo_sim.generator.gateway.client.sleep", waited.append)
     wishes = ("--model", "small", "--temperature", 0.25, "--max-tokens", 77, "--timeout", 4, "--rpm", 30)
     command = ("generate", tmp_path / "many.jsonl", "--gateway", "http://x", "--n", 1, "--concurrency", 1)
     assert call(*command, "--out", tmp_path / "t", *wishes).exit_code == 0

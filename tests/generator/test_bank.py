@@ -437,7 +437,7 @@ def test_pauses_grow_with_jitter_and_honour_what_the_other_side_says() -> None:
 @pytest.mark.parametrize("header", ["retry-after", "llm_provider-retry-after"])
 def test_a_live_batch_waits_as_long_as_it_is_told(header: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     waited: list[float] = []
-    monkeypatch.setattr("oo_sim.generator.gateway.client.time.sleep", waited.append)
+    monkeypatch.setattr("oo_sim.generator.gateway.client.sleep", waited.append)
     for value, at_least in (("3.5", 3.5), ("Wed, 21 Oct 2026 07:28:00 GMT", 0.5), ("-3", 0.5)):
         waited.clear()
         Busy(1, headers={header: value}).bank(tmp_path / value, n=1, latency="measured", gateway_retries=1)
@@ -448,7 +448,7 @@ def test_a_live_batch_waits_as_long_as_it_is_told(header: str, tmp_path: Path, m
 
 def test_the_rate_of_calls_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     waited: list[float] = []
-    monkeypatch.setattr("oo_sim.generator.gateway.client.time.sleep", waited.append)
+    monkeypatch.setattr("oo_sim.generator.gateway.client.sleep", waited.append)
     gateway = Gateway("script", ADDRESS, httpx.MockTransport(Busy(0)))
     with TipGenerator(gateway, rpm=60) as client:
         for at in range(4):

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import math
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from time import monotonic, perf_counter, sleep
 from types import TracebackType
 from typing import NamedTuple, Protocol, Self
 
@@ -137,7 +137,7 @@ class TipGenerator(_Base):
     def exchange(self, call: Call, occurrence: int | None = None) -> Answer:
         """The answer to one call, or why there is none; it never raises for what the other side does."""
         if self.gateway.latency == "measured":
-            time.sleep(max(call.wait, self._pace.turn()))
+            sleep(max(call.wait, self._pace.turn()))
         with _watched(call, self.gateway) as watch:
             response = self.gateway.transport.handle_request(self._request(call, occurrence))
             response.read()
@@ -212,7 +212,7 @@ class _Pace:
         if not self._gap:
             return 0.0
         with self._lock:
-            now = time.monotonic()
+            now = monotonic()
             mine = max(now, self._next)
             self._next = mine + self._gap
         return mine - now
@@ -234,13 +234,13 @@ class _Watch:
     """Measures a call and holds its answer."""
 
     def __init__(self) -> None:
-        self._start = time.perf_counter()
+        self._start = perf_counter()
         self.answer = Answer(0, b"", 0.0)
 
     @property
     def ms(self) -> float:
         """Milliseconds since the call began."""
-        return round((time.perf_counter() - self._start) * 1000, 3)
+        return round((perf_counter() - self._start) * 1000, 3)
 
 
 @contextmanager
