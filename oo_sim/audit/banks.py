@@ -12,7 +12,6 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
-import pyarrow.compute as pc
 
 from oo_sim.audit.arrays import F64, I64, Bool
 from oo_sim.audit.people import Lanes
@@ -34,7 +33,7 @@ class Told(NamedTuple):
     @classmethod
     def by(cls, d: Decisions, most: int) -> Told:
         """What the log says of all decisions, in which there are at most so many tips."""
-        serial, tip = _serials(d), d.is_llm & d.standing
+        serial, tip = d.serials(), d.is_llm & d.standing
         tasks, rows = (d.standing & ~d.is_llm).sum(axis=0), np.arange(len(d.t))
         last = len(serial) - 1
         about = [np.where(tasks + j <= last, serial[np.minimum(tasks + j, last), rows], -1) for j in range(most)]
@@ -45,15 +44,6 @@ class Told(NamedTuple):
         tips, about, expected = np.zeros(n, np.int64), np.full((len(self.about), n), -1), np.full(n, np.nan)
         tips[who], about[:, who], expected[who] = self.tips[rows], self.about[:, rows], self.expected[rows]
         return Told(tips, about, expected)
-
-
-def _serials(d: Decisions) -> I64:
-    """The serial numbers (K, N) of the tasks that candidates are about, as their ids say; -1 where they say none."""
-    out = np.full(d.standing.shape[::-1], -1)
-    texts = pc.fill_null(d.task_ids, "")
-    known = pc.match_substring_regex(texts, "^task-[0-9]{1,18}$")
-    out[d.standing.T] = pc.if_else(known, pc.utf8_slice_codeunits(texts, 5), "-1").cast("int64").to_numpy()
-    return np.asarray(out.T)
 
 
 class BankWorld(TipsWorld):

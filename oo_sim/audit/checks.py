@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 
 from oo_sim.audit import philox
 from oo_sim.audit.arrays import F64, I64, TOLERANCE, U64, Bool, anywhere, blocks, differs
-from oo_sim.audit.columns import among, is_null
+from oo_sim.audit.columns import among, arrow, ints, is_null, truths
 from oo_sim.audit.features import derive, plausible
 from oo_sim.audit.report import Finding
 from oo_sim.audit.rows import Decisions, Learnings
@@ -115,7 +115,7 @@ def _again(m: Learnings) -> Bool:
 
 def ids(d: Decisions, hashes: Collection[str]) -> Finding:
     """No decision has another's id, and each was made by a policy of a hash that the manifest names."""
-    codes = d.ids.dictionary_encode().indices.fill_null(-1).to_numpy(zero_copy_only=False)
+    codes = ints(d.ids.dictionary_encode().indices)
     first = np.zeros(len(codes), np.bool_)
     first[np.unique(codes, return_index=True)[1]] = True
     strange = np.zeros(len(codes), np.bool_) if not hashes else ~among(d.hashes, hashes)
@@ -132,8 +132,8 @@ def learned_ids(m: Learnings, d: Decisions, complete: Bool) -> Finding:
     """What was learned names the id of the decision that it belongs to."""
     at = d.find(m.lane, m.t_decided)
     known = at >= 0
-    due = d.ids.take(pa.array(np.where(known, at, 0), mask=~known)) if len(d.ids) else pa.nulls(len(at), pa.string())
-    same = pc.fill_null(pc.equal(due, m.ids), False).to_numpy(zero_copy_only=False)
+    due = d.ids.take(arrow(np.maximum(at, 0))) if len(d.ids) else pa.nulls(len(at), pa.string())
+    same = known & truths(pc.equal(due, m.ids))
     nameless = is_null(m.ids)
     wrong = np.where(m.t_decided >= 0, ~same, ~nameless)
     return Finding(
@@ -141,7 +141,7 @@ def learned_ids(m: Learnings, d: Decisions, complete: Bool) -> Finding:
         ~m.reset & complete,
         wrong,
         lambda i: m.ids[i].as_py(),
-        lambda i: due[i].as_py() if m.t_decided[i] >= 0 else "no decision_id without t_decided",
+        lambda i: (due[i].as_py() if known[i] else None) if m.t_decided[i] >= 0 else "no decision_id without t_decided",
     )
 
 

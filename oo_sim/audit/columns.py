@@ -25,36 +25,60 @@ def whole(column: pa.ChunkedArray | pa.Array) -> pa.Array:
     return column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()
 
 
+def numbers(column: pa.Array) -> Any:
+    """The values of a column of numbers, not copied; any number where null. Arrow's own way to NumPy, and back, would
+    import pandas."""
+    kind, (_, data) = np.dtype(column.type.to_pandas_dtype()), column.buffers()
+    if data is None or len(column) == 0:
+        return np.zeros(len(column), kind)
+    return np.frombuffer(data, kind, len(column), column.offset * kind.itemsize)
+
+
+def arrow(values: I64 | Bool) -> pa.Array:
+    """Whole numbers or truths as a column."""
+    if values.dtype == np.bool_:
+        packed = pa.py_buffer(np.packbits(values, bitorder="little"))
+        return pa.Array.from_buffers(pa.bool_(), len(values), [None, packed])
+    data = pa.py_buffer(np.ascontiguousarray(values, np.int64))
+    return pa.Array.from_buffers(pa.int64(), len(values), [None, data])
+
+
 def ints(column: pa.Array) -> I64:
     """Integers; -1 where null."""
-    if pa.types.is_boolean(column.type) or column.null_count:
-        column = pc.fill_null(column.cast(pa.int64(), safe=False), -1)
-    return np.asarray(column.to_numpy(zero_copy_only=False)).astype(np.int64, copy=False)
+    if not pa.types.is_integer(column.type):
+        column = column.cast(pa.int64(), safe=False)
+    found: I64 = numbers(column).astype(np.int64, copy=column.null_count > 0)
+    if column.null_count:
+        found[is_null(column)] = -1
+    return found
 
 
 def truths(column: pa.Array) -> Bool:
     """Which values are true; null is not."""
-    return np.asarray(pc.fill_null(column.cast(pa.bool_()), False).to_numpy(zero_copy_only=False), np.bool_)
+    return np.asarray((numbers(column.cast(pa.uint8())) != 0) & ~is_null(column))
 
 
 def floats(column: pa.Array) -> F64:
     """Numbers, truths or nulls as float64; null becomes nan."""
-    if pa.types.is_boolean(column.type) or column.null_count:
+    if not pa.types.is_floating(column.type) and not pa.types.is_integer(column.type):
         column = column.cast(pa.float64(), safe=False)
-    return np.asarray(column.to_numpy(zero_copy_only=False), np.float64)
+    found: F64 = numbers(column).astype(np.float64, copy=column.null_count > 0)
+    if column.null_count:
+        found[is_null(column)] = np.nan
+    return found
 
 
 def is_null(column: pa.Array) -> Bool:
     """Which values are null."""
     if column.null_count == 0:
         return np.zeros(len(column), np.bool_)
-    return np.asarray(column.is_null().to_numpy(zero_copy_only=False), np.bool_)
+    return np.asarray(numbers(column.is_null().cast(pa.uint8())) != 0)
 
 
 def coded(column: pa.Array) -> tuple[I64, list[Any]]:
     """Values as places in the list of those that there are; -1 where null."""
     encoded = column if pa.types.is_dictionary(column.type) else column.dictionary_encode()
-    return ints(encoded.indices.cast(pa.int64())), encoded.dictionary.to_pylist()
+    return ints(encoded.indices), encoded.dictionary.to_pylist()
 
 
 def looked_up(column: pa.Array, values: Callable[[Any], float]) -> F64:
@@ -70,7 +94,7 @@ def among(column: pa.Array, values: Collection[str]) -> Bool:
 
 def lengths(column: pa.Array) -> I64:
     """How long each list is; -1 where it is null."""
-    found: I64 = np.diff(column.offsets.to_numpy()).astype(np.int64)
+    found: I64 = np.diff(numbers(column.offsets)).astype(np.int64)
     found[is_null(column)] = -1
     return found
 
@@ -111,7 +135,7 @@ class Columns:
 
     def without(self, bad: Bool) -> Columns:
         """The other rows."""
-        return Columns(self.table.filter(pa.array(~bad)))
+        return Columns(self.table.filter(arrow(~bad)))
 
     def ints(self, name: str) -> I64:
         """Integers; -1 where null."""
@@ -134,8 +158,8 @@ class Columns:
         column = self[name]
         if column.null_count == len(column):
             return np.zeros(len(column), np.int64)
-        micros = column.cast(pa.timestamp("us", "UTC"), safe=False).cast(pa.int64())
-        return np.asarray(pc.fill_null(micros, 0).to_numpy(zero_copy_only=False))
+        micros = ints(column.cast(pa.timestamp("us", "UTC"), safe=False).cast(pa.int64()))
+        return np.where(self.null(name), 0, micros)
 
     def lengths(self, name: str) -> I64:
         """How long each row's list is; -1 where it is null."""

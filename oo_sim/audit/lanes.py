@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 
 from oo_sim.audit.arrays import I32, I64
-from oo_sim.audit.columns import coded, whole
+from oo_sim.audit.columns import arrow, coded, numbers, whole
 from oo_sim.audit.refusals import Refuse
 from oo_sim.audit.sources import COLUMNS, KEYS, Source
 
@@ -67,7 +67,7 @@ class Index:
         """One chunk with the audit's columns, and each row's number in the whole table as `row`; with the ids of
         candidates' tasks if asked for."""
         part = self.source.read(chunk, COLUMNS[self.name], ids=ids)
-        return part.append_column("row", pa.array(np.arange(self.starts[chunk], self.starts[chunk + 1])))
+        return part.append_column("row", arrow(np.arange(self.starts[chunk], self.starts[chunk + 1])))
 
 
 def _lanes(keys: pa.Table, known: dict[Lane, int]) -> I32:
@@ -80,12 +80,12 @@ def _lanes(keys: pa.Table, known: dict[Lane, int]) -> I32:
         codes = codes * max(len(named), 1) + code
         values.append(named)
     codes[nulls] = -1
-    distinct = pa.array(codes).dictionary_encode()  # in the order in which they first appear
-    numbers = [
+    distinct = arrow(codes).dictionary_encode()  # in the order in which they first appear
+    found = [
         -1 if code < 0 else known.setdefault(_decode(code, values), len(known))
         for code in distinct.dictionary.to_pylist()
     ]
-    return np.asarray(np.array(numbers, np.int32)[distinct.indices.to_numpy()])
+    return np.asarray(np.array(found, np.int32)[numbers(distinct.indices)])
 
 
 def _decode(code: int, values: list[list[object]]) -> Lane:

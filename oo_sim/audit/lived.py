@@ -6,14 +6,12 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.compute as pc
 
 from oo_sim.audit.arrays import F64, I64, Bool, anywhere, differs
 from oo_sim.audit.banks import BankWorld, Told
 from oo_sim.audit.people import Lanes
 from oo_sim.audit.report import Finding, Rows
-from oo_sim.audit.rows import Decisions, Learnings
+from oo_sim.audit.rows import NO_TASK, Decisions, Learnings
 from oo_sim.audit.worlds import REACTIONS, REWARDS, Answer, Offer, world_of
 
 
@@ -189,8 +187,8 @@ def _offer(d: Decisions, found: Lived, there: Bool) -> Finding:
         "is_llm": (d.is_llm, found.is_llm[:K], d.is_llm != found.is_llm[:K]),
     }
     if d.task_ids is not None:
-        logged, due = _ids(d), _task_ids(found.serial[:K], both)
-        columns["task_id"] = (logged, due, logged != due)
+        serial = d.serials()
+        columns["task_id"] = (serial, found.serial[:K], serial != found.serial[:K])
     if found.x is not None and len(found.x) == d.x.shape[1]:
         x = found.x[:, :K].transpose(1, 0, 2)
         wrong = np.asarray(differs(d.x, x).any(axis=1))
@@ -205,25 +203,14 @@ def _offer(d: Decisions, found: Lived, there: Bool) -> Finding:
             return f"{counts[side][i]} candidates"
         name, wrong = next((name, wrong) for name, wrong in wrong_cells.items() if wrong[:, i].any())
         k = int(np.argmax(wrong[:, i]))
-        return f"{name} {columns[name][side][k, i]} of candidate {k}"
+        value = columns[name][side][k, i]
+        return f"{name} {_task_id(int(value)) if name == 'task_id' else value} of candidate {k}"
 
     return Finding("offer", there, wrong_rows, lambda i: say(i, 0), lambda i: say(i, 1))
 
 
-def _ids(d: Decisions) -> Any:
-    """The logged ids of candidates' tasks (K, N), empty where there are none."""
-    out = np.full(d.standing.shape[::-1], "", object)
-    assert d.task_ids is not None
-    out[d.standing.T] = np.array(pc.fill_null(d.task_ids, "").to_pylist(), object)
-    return out.T
-
-
-def _task_ids(serial: I64, both: Bool) -> Any:
-    out = np.full(both.shape, "", object)
-    own = pa.array(serial[both])
-    names = pc.binary_join_element_wise("task", own.cast(pa.string()), "-")
-    out[both] = np.array(pc.if_else(pc.greater_equal(own, 0), names, "").to_pylist(), object)
-    return out
+def _task_id(serial: int) -> str:
+    return {-1: "null", NO_TASK: "no task's"}.get(serial, f"task-{serial}")
 
 
 def _truth(d: Decisions, found: Lived, there: Bool, oracle: bool) -> Finding:

@@ -11,11 +11,15 @@ from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from oo_sim.audit import refusals
 from oo_sim.audit.arrays import F64, I64, Bool
-from oo_sim.audit.columns import Columns, among, floats, ints, lanes_last, looked_up, spread, truths
+from oo_sim.audit.columns import Columns, among, arrow, floats, ints, is_null, lanes_last, looked_up, spread, truths
 from oo_sim.audit.refusals import REWARDS, Refuse
+
+NO_TASK = -2
+"""In place of a serial number where a candidate's task_id is that of no task."""
 
 
 class Decisions(NamedTuple):
@@ -62,6 +66,17 @@ class Decisions(NamedTuple):
         keys, wanted = self.t << 32 | self.lane, t << 32 | lane
         at = np.minimum(np.searchsorted(keys, wanted), len(keys) - 1)
         return np.where((keys[at] == wanted) & (t >= 0), at, -1)
+
+    def serials(self) -> I64:
+        """The serial numbers (K, n) of the tasks that candidates are about, by their ids: -1 where there is none,
+        `NO_TASK` where an id is that of no task."""
+        assert self.task_ids is not None
+        parts = pc.extract_regex(self.task_ids, "^task-(?P<serial>0|[1-9][0-9]{0,17})$")
+        found = ints(pc.struct_field(parts, "serial").cast(pa.int64()))
+        found[(found < 0) & ~is_null(self.task_ids)] = NO_TASK
+        out = np.full(self.standing.shape[::-1], -1)
+        out[self.standing.T] = found
+        return np.asarray(out.T)
 
     def before(self) -> I64:
         """Where the decision of the same lane stands that comes before each; -1 for a lane's first."""
@@ -121,7 +136,7 @@ def _dense_decisions(rows: Columns, d: int) -> Decisions:
         probs[has] = 0.0
         probs[standing & has[:, None]] = rows.flat("probs")
         probs = lanes_last(probs, order)
-    tasks = rows.field("candidates", "task_id")
+    tasks, places = rows.field("candidates", "task_id"), arrow(order)
     return Decisions(
         row=rows.ints("row")[order],
         lane=rows.ints("lane")[order],
@@ -143,9 +158,9 @@ def _dense_decisions(rows: Columns, d: int) -> Decisions:
         best=rows.floats("best_expected_reward")[order],
         served=~rows.null("ts")[order],
         ts=rows.times("ts")[order],
-        ids=rows["decision_id"].take(pa.array(order)),
-        hashes=rows["policy_hash"].take(pa.array(order)),
-        task_ids=None if tasks is None else tasks.cast(pa.string()).take(pa.array(_places(count, order))),
+        ids=rows["decision_id"].take(places),
+        hashes=rows["policy_hash"].take(places),
+        task_ids=None if tasks is None else tasks.cast(pa.string()).take(arrow(_places(count, order))),
     )
 
 
@@ -157,6 +172,7 @@ def _places(count: I64, order: I64) -> I64:
 
 def _dense_learnings(rows: Columns, d: int) -> Learnings:
     order = rows.order("lane", "seq")
+    places = arrow(order)
     reset = ~refusals.is_reward(rows)
     x = rows.flat("x")
     if reset.any():
@@ -176,5 +192,5 @@ def _dense_learnings(rows: Columns, d: int) -> Learnings:
         t_decided=rows.ints("t_decided")[order],
         served=~rows.null("ts")[order],
         ts=rows.times("ts")[order],
-        ids=rows["decision_id"].take(pa.array(order)),
+        ids=rows["decision_id"].take(places),
     )

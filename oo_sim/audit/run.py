@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from oo_sim.audit import checks, model
 from oo_sim.audit.arrays import I64, U64, Bool
-from oo_sim.audit.columns import among
+from oo_sim.audit.columns import among, ints, whole
 from oo_sim.audit.evalues import ALPHA, Evidence
 from oo_sim.audit.features import derivable
 from oo_sim.audit.lanes import Lane
@@ -220,7 +220,7 @@ def _part(shard: Shard, rule: Rule, ledger: Ledger) -> _Part:
 
 def _short(table: pa.Table, kept: I64, lanes: int) -> Bool:
     """Which lanes lost rows."""
-    before = np.bincount(table["lane"].to_numpy(), minlength=lanes)
+    before = np.bincount(ints(whole(table["lane"])), minlength=lanes)
     return np.asarray(before != np.bincount(kept, minlength=lanes))
 
 

@@ -82,7 +82,7 @@ class ParquetSource:
             self._groups += [_Group(path, file, group, leaves) for group in range(file.metadata.num_row_groups)]
         if first is None:
             raise UnusableLogError(f"there is no file of {name}")
-        self._empty = first.empty_table()
+        self._schema = first
 
     @property
     def chunks(self) -> int:
@@ -92,7 +92,7 @@ class ParquetSource:
     def read(self, chunk: int, columns: Sequence[str], *, ids: bool = False) -> pa.Table:
         """Some columns of one row group."""
         if not self._groups:
-            return self._empty.select(list(columns))
+            return self._schema.empty_table().select(list(columns))
         path, file, group, leaves = self._groups[chunk]
         wanted = _wanted_leaves(leaves, columns, ids)
         try:

@@ -16,6 +16,7 @@ import numpy as np
 import pyarrow as pa
 
 from oo_sim.audit.arrays import I32, I64, Bool
+from oo_sim.audit.columns import arrow, ints, whole
 from oo_sim.audit.lanes import Index
 
 _REREADS = 2
@@ -36,7 +37,7 @@ def shard_tables(index: Index, place: I64, cuts: I64, ids: bool) -> Iterator[pa.
     tables = (_through_files if spilled else _direct)(index, shards, len(cuts) - 1, ids)
     at = np.concatenate([*index.lanes, np.zeros(0, np.int32)])
     for table, first in zip(tables, cuts[:-1].tolist(), strict=True):
-        yield table.append_column("lane", pa.array(place[at[table["row"].to_numpy()]] - first))
+        yield table.append_column("lane", arrow(place[at[ints(whole(table["row"]))]] - first))
 
 
 def _shards(lanes: I32, place: I64, cuts: I64) -> I32:
@@ -64,7 +65,7 @@ def _of_shard(table: pa.Table, own: Bool) -> pa.Table:
     at = np.flatnonzero(own)
     if len(at) and at[-1] - at[0] + 1 == len(at):
         return table.slice(at[0], len(at))
-    return table.filter(pa.array(own))
+    return table.filter(arrow(own))
 
 
 def _through_files(index: Index, shards: list[I32], count: int, ids: bool) -> Iterator[pa.Table]:
@@ -75,7 +76,7 @@ def _through_files(index: Index, shards: list[I32], count: int, ids: bool) -> It
             chunks = range(first, min(first + _TOGETHER, len(shards)))
             shard = np.concatenate([shards[chunk] for chunk in chunks])
             table = pa.concat_tables([index.read(chunk, ids) for chunk in chunks])
-            table = table.take(pa.array(np.argsort(shard, kind="stable")))
+            table = table.take(arrow(np.argsort(shard, kind="stable")))
             edges = np.searchsorted(np.sort(shard), np.arange(count + 1))
             for i in np.flatnonzero(np.diff(edges)).tolist():
                 files[i].append(Path(directory) / f"{i}-{first}.arrow")

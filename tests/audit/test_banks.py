@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from copy import deepcopy
 from typing import Any
 
 import numpy as np
@@ -18,7 +19,7 @@ from oo_sim.logs import DECISIONS, LEARNINGS
 from oo_sim.scenario import validate
 from oo_sim.worlds import TipBank, build
 
-USERS, ROUNDS = 6, 40
+USERS, ROUNDS = 5, 30
 Row = dict[str, Any]
 
 
@@ -87,6 +88,12 @@ def test_other_worlds_with_a_bank_are_clean(world: Row) -> None:
     assert report.clean, report
 
 
+@pytest.fixture(scope="module")
+def right() -> Log:
+    """A log of which each change is made in a copy."""
+    return Log("egreedy:epsilon=0.5")
+
+
 def _about_another(log: Log) -> None:
     tip = next(c for row in log.decisions[60:] for c in row["candidates"] if c["source"] == "llm" and c["task_id"])
     tip["task_id"] = "task-2"  # of the first round
@@ -131,8 +138,8 @@ CHANGES: list[tuple[str, Callable[[Log], None]]] = [
 
 
 @pytest.mark.parametrize(("check", "change"), CHANGES, ids=[change.__name__ for _, change in CHANGES])
-def test_what_does_not_follow_is_named(check: str, change: Callable[[Log], None]) -> None:
-    log = Log("egreedy:epsilon=0.5")
+def test_what_does_not_follow_is_named(check: str, change: Callable[[Log], None], right: Log) -> None:
+    log = deepcopy(right)
     change(log)
     (found,) = log.audit().policies
     assert check in found.firsts, found
@@ -140,13 +147,14 @@ def test_what_does_not_follow_is_named(check: str, change: Callable[[Log], None]
 
 def test_where_any_text_may_be_worth_anything_the_rest_still_follows() -> None:
     """What was chosen says what its text is worth; the reaction to it, and what no text touches, must follow."""
-    log = Log("egreedy:epsilon=0.5", "panel")
+    right = Log("egreedy:epsilon=0.5", "panel")
+    log = deepcopy(right)
     for row in log.chosen_tips()[::2]:
         row["expected_reward"] = -row["expected_reward"]
         row["best_expected_reward"] = max(row["best_expected_reward"], row["expected_reward"])
     (found,) = log.audit().policies
     assert "reaction" in found.firsts
-    log = Log("egreedy:epsilon=0.5", "panel")
+    log = deepcopy(right)
     row = next(row for row in log.decisions if row["candidates"][row["chosen"]]["source"] == "todoist")
     row["expected_reward"] += 0.01
     (found,) = log.audit().policies

@@ -75,11 +75,11 @@ def test_each_decision_of_a_migrated_policy_is_derived_in_the_way_it_was_made(
     """Before and after a migration; with other features, the first lines say that scores were not derived."""
     chance = random.Random(3)
     with serving(tmp_path / "state", policies=POLICIES, seed=5) as client:
-        for _ in range(120):
+        for _ in range(60):
             _call(client, chance, rewards=not missing)
     migrate(tmp_path / "state", after)
     with serving(tmp_path / "state", policies=after, seed=5) as client:
-        for _ in range(120):
+        for _ in range(60):
             _call(client, chance, rewards=False)
     export_log(tmp_path / "state", tmp_path / "log")
     report = audit_directory(tmp_path / "log")
