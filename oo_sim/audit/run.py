@@ -27,7 +27,7 @@ from oo_sim.audit.sources import Source, TableSource
 
 WORLD_USERS = 64
 """How many users' worlds are derived again, unless all are."""
-SHARD_NUMBERS = 1_000_000
+SHARD_NUMBERS = 750_000
 """About how many numbers of vectors are held at once, in one array; some ten arrays of that size are."""
 _CANDIDATES = 8
 """What a decision is taken to offer when shards are sized."""

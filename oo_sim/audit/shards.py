@@ -68,9 +68,9 @@ class Indexed:
         if not order:
             return
         lanes = [self.lanes[i] for i in order]
-        counts = np.sum([index.counts(len(self.lanes)) for index in self._tables], axis=0)[order]
+        decided, learned = (index.counts(len(self.lanes))[order] for index in self._tables)
         wide = {policy: width(policy) for policy in policies}
-        sizes = counts * np.array([wide[lane.policy] for lane in lanes])
+        sizes = (decided + learned // 8) * np.array([wide[lane.policy] for lane in lanes])
         cuts = np.array([*_cuts(lanes, sizes, self._apart(order), numbers), len(lanes)])
         place = np.full(len(self.lanes), -1)
         place[order] = np.arange(len(order))
@@ -82,10 +82,10 @@ class Indexed:
 
 def _cuts(lanes: list[Lane], sizes: I64, apart: Bool, numbers: int) -> Iterator[int]:
     """Where shards begin: neighbouring lanes of one policy stay together until they have `numbers`, and go on to where
-    rows come `apart`, unless that is as far again."""
+    rows come `apart`, unless they have four times as many then."""
     held = 0
     for i, lane in enumerate(lanes):
-        full = held + sizes[i] > numbers and (apart[i] or held + sizes[i] > 2 * numbers)
+        full = held + sizes[i] > numbers and (apart[i] or held + sizes[i] > 4 * numbers)
         if i == 0 or full or lane.policy != lanes[i - 1].policy:
             yield i
             held = 0

@@ -21,7 +21,7 @@ from oo_sim.audit.lanes import Index
 
 _REREADS = 2
 """A log is spilled when its chunks would be read more often than this, on average."""
-_TOGETHER = 32
+_TOGETHER = 8
 """Chunks that are sorted together before they are spilled."""
 
 
