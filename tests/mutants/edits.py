@@ -305,7 +305,7 @@ EDITS: list[Edit] = [
     *_in(
         "serving/export.py",
         "tests/serving",
-        ("pair[0] // ROWS", "(pair[0] + 1) // (ROWS + 1)"),
+        ("[row for _, row in group]", "[row for n, row in group if n % ROWS]"),
         ('"chosen", "propensity", "score", "explored")', '"chosen", "propensity", "score")'),
     ),
     *_in(
