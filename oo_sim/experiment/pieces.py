@@ -11,7 +11,7 @@ from oo_sim.contract import Policy
 from oo_sim.engine.forks import cores
 from oo_sim.errors import WorkError
 from oo_sim.experiment.pace import duration
-from oo_sim.experiment.plan import Checkpoints, Plan, plan
+from oo_sim.experiment.plan import Asked, Checkpoints, Plan, plan
 from oo_sim.experiment.reducing import Reduction
 from oo_sim.experiment.running import finished
 from oo_sim.experiment.working import Progress, Working
@@ -74,7 +74,7 @@ def merge(directories: Sequence[str | Path], *, out: str | Path | None = None, p
     if not directories:
         raise WorkError("nothing to merge; name the directories of all shards")
     stores = [Store(Path(each), writes=False) for each in directories]
-    asked = [store.about().get("asked") or _not_work(store) for store in stores]
+    asked = [_asked(store) for store in stores]
     numbers = [tuple(each["shard"] or (1, 1)) for each in asked]
     for directory, number, each in zip(directories, numbers, asked, strict=True):
         if each | {"shard": None} != asked[0] | {"shard": None} or number[1] != numbers[0][1]:
@@ -93,11 +93,15 @@ def merge(directories: Sequence[str | Path], *, out: str | Path | None = None, p
         return finished(Working(planned, store, None, 1, None, None, None), writer, plot=plot)
 
 
-def _not_work(store: Store) -> dict[str, Any]:
-    raise WorkError(f"{store.directory}: is not a work directory; make one with --shard i/n --out, or --resume")
+def _asked(store: Store) -> Asked:
+    """What a work directory was made for."""
+    found: Asked | None = store.about().get("asked")
+    if not found:
+        raise WorkError(f"{store.directory}: is not a work directory; make one with --shard i/n --out, or --resume")
+    return found
 
 
-def _again(asked: dict[str, Any]) -> Plan:
+def _again(asked: Asked) -> Plan:
     """The plan that a work directory was asked for."""
     scenario = validate(asked["scenario"])
     number = asked.get("shard")
@@ -126,7 +130,7 @@ def partial(directory: str | Path) -> Run:
     Raises WorkError where there are none yet.
     """
     store = Store(Path(directory), writes=False)
-    planned = _again(store.about().get("asked") or _not_work(store))
+    planned = _again(_asked(store))
     ready, at = planned.scenario.users, dict[tuple[int, int], int]()
     for j, unit, path in planned.units(store):
         reached = at.setdefault((j, unit.replicate), 0)
@@ -170,7 +174,7 @@ class Status(NamedTuple):
 def status(directory: str | Path) -> Status:
     """How much of the work in a directory is done. Raises WorkError where it is not a work directory."""
     store = Store(Path(directory), writes=False)
-    planned = _again(store.about().get("asked") or _not_work(store))
+    planned = _again(_asked(store))
     done, each, made = {entrant.label: 0 for entrant in planned.taking_part}, 0, list[tuple[float, int]]()
     units = list(planned.own(planned.units(store)))
     for j, unit, path in units:

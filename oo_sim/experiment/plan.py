@@ -6,7 +6,7 @@ import itertools
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from numbers import Integral
 from pathlib import Path
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, NamedTuple, TypeAlias, TypedDict
 
 from oo_sim.contract import Policy, World
 from oo_sim.engine import BLOCK, checkpoints
@@ -23,6 +23,17 @@ CHECKPOINTS = ("all", "last", "off")
 """What the users table holds, by word: log-spaced checkpoints, the last round alone, or nothing."""
 UNIT_DECISIONS = 4_000_000
 """Decisions in a unit, if not told otherwise: about a second on one core."""
+
+
+class Asked(TypedDict):
+    """What a work directory was made for, as plain data: enough to ask it again."""
+
+    scenario: dict[str, Any]
+    checkpoints: Checkpoints
+    unit: int
+    shard: list[int] | None
+    unchecked: bool
+    states: bool
 
 
 class Plan(NamedTuple):
@@ -102,13 +113,13 @@ class Plan(NamedTuple):
         store.made_for(apart(self.scenario), dict(versions()), planned.asked(), remembers=self.remembers)
         return planned
 
-    def asked(self) -> dict[str, Any]:
-        """What was asked, as plain data: enough to ask it again."""
+    def asked(self) -> Asked:
+        """What was asked, as plain data."""
         return {
             "scenario": self.scenario.canonical() | {"policies": [e.name for e in self.taking_part]},
             "checkpoints": self.checkpoints,
             "unit": self.unit,
-            "shard": self.shard and list(self.shard),
+            "shard": None if self.shard is None else list(self.shard),
             "unchecked": self.unchecked,
             "states": self.remembers,
         }
