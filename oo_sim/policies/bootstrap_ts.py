@@ -13,6 +13,7 @@ from oo_sim.kernels import philox
 from oo_sim.kernels.choice import win_shares
 from oo_sim.kernels.draws import LaneDraws, hash_users
 from oo_sim.kernels.ridge import ridge_mean
+from oo_sim.kernels.tile.written import WIDEST
 from oo_sim.kernels.weighted import weighted_update
 from oo_sim.policies import checks, explore, ridge
 from oo_sim.policies.checks import fits
@@ -77,11 +78,13 @@ def bootstrap_ts(
     )
 
 
-def _lanes(start: F64, fresh: F64) -> LaneForm:
-    """How tiles see it: the models one after the other, each theta, then A^-1."""
+def _lanes(start: F64, fresh: F64) -> LaneForm | None:
+    """How tiles see it: the models one after the other, each theta, then A^-1. On many features, they do not: what 64
+    users keep is then beyond the caches, and the loop is faster."""
     models = np.repeat(fresh[None], len(start), axis=0)
     models[:, : start.shape[1]] = start
-    return LaneForm("bootstrap", "shares", "bootstrap", models.ravel(), samples=len(start))
+    small = start.shape[1] <= WIDEST
+    return LaneForm("bootstrap", "shares", "bootstrap", models.ravel(), samples=len(start)) if small else None
 
 
 def _starts(replicates: int, d: int) -> F64:

@@ -22,6 +22,7 @@ from oo_sim.engine.blocks import Block
 from oo_sim.engine.run import loop, simulate
 from oo_sim.kernels import compile
 from oo_sim.kernels.tile import instances, writing
+from oo_sim.kernels.tile.written import WIDEST
 from oo_sim.policies import POLICIES, factory, make
 from oo_sim.scenario import Scenario, load, parse_spec, shipped, validate
 from oo_sim.worlds import build
@@ -195,8 +196,11 @@ def assert_plays(name: str, text: str, users: int, rounds: int) -> None:
     world = build(WORLDS[name])
     policy = policy_for(world, text)
     if policy is not None:
-        assert tile.interpreted(world, policy, tile.LEAST_COMPILED) is None, text
-        assert_plays_alike(world, policy, users, rounds)
+        why = tile.interpreted(world, policy, tile.LEAST_COMPILED)
+        looped = policy.name == "bootstrap_ts" and policy.features.d > WIDEST
+        assert looped == (why not in (None, "compilation is switched off")), (text, why)
+        if not looped:
+            assert_plays_alike(world, policy, users, rounds)
 
 
 @pytest.mark.compiled

@@ -104,12 +104,7 @@ def _learn_twice_or_not(S: F64, U: U64, t: int, seed: np.uint64, replicate: np.u
         model = j * MODEL_ROWS * LANES
         for i in range(LANES):
             twice = S[DRAWN + j * LANES + i] < 0.5 and S[LEARNED + i] > 0.0
-            if WIDE:
-                S[DRAWN + j * LANES + i] = 2.0 if twice else 0.0
-            else:
-                weighted(S, model, 2.0 if twice else 0.0, i)
-        if WIDE:
-            wide.count(S, model, DRAWN + j * LANES)
+            weighted(S, model, 2.0 if twice else 0.0, i)
 
 
 @inner
@@ -192,7 +187,7 @@ def _learn_laplace(S: F64) -> None:
     """`weighted.laplace_update` of the share (reward + 1) / 2 of a success."""
     first, spread, u, target = SCRATCH, SCRATCH + LANES, SCRATCH + 2 * LANES, SCRATCH + 3 * LANES
     if WIDE:
-        wide.times_inverse(S, 0)
+        wide.times_inverse(S)
     else:
         for i in range(LANES):
             multiplied(S, i)
@@ -214,7 +209,7 @@ def _learn_laplace(S: F64) -> None:
         S[first + i] = S[target + i] - p if S[LEARNED + i] > 0.0 else 0.0
         S[spread + i] = curvature / (1.0 + curvature * S[spread + i])
     if WIDE:
-        wide.add(S, 0, spread, first)
+        wide.add(S, spread, first)
     else:
         for i in range(LANES):
             added(S, i, S[spread + i], S[first + i])

@@ -157,11 +157,11 @@ def sample(S: F64) -> None:
 
 
 @inner
-def times_inverse(S: F64, model: int) -> None:
-    """V = A^-1 x of the features in Z, for the model that begins `model` behind the first: `ridge.times_inverse`."""
+def times_inverse(S: F64) -> None:
+    """V = A^-1 x of the features in Z: `ridge.times_inverse`."""
     for j in range(N * LANES):
         S[V + j] = 0.0
-    p = INVERSE + model
+    p = INVERSE
     for a in range(N):
         _add_product(_row(S, V + a * LANES), _row(S, p), _row(S, Z + a * LANES))
         p += LANES
@@ -175,7 +175,7 @@ def times_inverse(S: F64, model: int) -> None:
 def learn(S: F64) -> None:
     """`ridge.ridge_update`."""
     gain, error = SCRATCH, SCRATCH + LANES
-    times_inverse(S, 0)
+    times_inverse(S)
     for i in range(LANES):
         S[gain + i] = 1.0
         S[error + i] = S[GOT + i]
@@ -186,36 +186,17 @@ def learn(S: F64) -> None:
     for i in range(LANES):
         S[gain + i] = 1.0 / S[gain + i] if S[LEARNED + i] > 0.0 else 0.0
         S[error + i] = S[gain + i] * S[error + i] if S[LEARNED + i] > 0.0 else 0.0
-    add(S, 0, gain, error)
+    add(S, gain, error)
 
 
 @inner
-def count(S: F64, model: int, weight: int) -> None:
-    """Count the reward as often as the row `weight` says, in one of several models: `weighted.weighted_update`."""
-    gain, error, total, spread = SCRATCH, SCRATCH + LANES, SCRATCH + 2 * LANES, SCRATCH + 3 * LANES
-    times_inverse(S, model)
-    for i in range(LANES):
-        S[total + i] = 0.0
-        S[spread + i] = 0.0
-    for a in range(N):
-        _add_product(_row(S, total), _row(S, Z + a * LANES), _row(S, STATE + model + a * LANES))
-        _add_product(_row(S, spread), _row(S, Z + a * LANES), _row(S, V + a * LANES))
-    for i in range(LANES):
-        w = S[weight + i]
-        S[gain + i] = w / (1.0 + w * S[spread + i])
-        step = S[gain + i] * (S[GOT + i] - S[total + i])
-        S[error + i] = step if w != 0.0 else 0.0
-    add(S, model, gain, error)
-
-
-@inner
-def add(S: F64, model: int, gain: int, step: int) -> None:
+def add(S: F64, gain: int, step: int) -> None:
     """theta + step v, and A^-1 - gain v v'."""
-    p = INVERSE + model
+    p = INVERSE
     gains = _row(S, gain)
     for a in range(N):
         one = _row(S, V + a * LANES)
-        _add_product(_row(S, STATE + model + a * LANES), _row(S, step), one)
+        _add_product(_row(S, STATE + a * LANES), _row(S, step), one)
         for c in range(a, N):
             two, entry = _row(S, V + c * LANES), _row(S, p)
             for i in range(LANES):

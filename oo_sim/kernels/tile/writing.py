@@ -261,7 +261,7 @@ def _functions(form: Form, at: dict[str, int]) -> Iterator[list[str]]:
     yield written.window_sums(window, at, "left", "V")
     yield written.solved(discounted, at)
     yield written.discounted_sums(discounted, at)
-    yield written.weighted(d if form.learn == "bootstrap" and not wide else 0, at)
+    yield written.weighted(d if form.learn == "bootstrap" else 0, at)
     yield written.learned(0 if wide_lesson else form.regressed, at, "X" if form.column is None else "PAIRED")
     sampled = 0 if wide or form.score != "sample" else d
     yield written.factored(sampled, at)
