@@ -77,8 +77,8 @@ Preferences: TypeAlias = Annotated[
 
 
 class Segment(Frozen):
-    """A kind of user; its share of the population is weight / sum of weights. The persona is what a language model is
-    told to be where it reacts to tips in such a user's place."""
+    """A kind of user; its share of the population is weight / sum of weights. The persona is the
+    role that a language model is given where it reacts to tips in such a user's place."""
 
     name: Annotated[str, Field(pattern=NAME)]
     weight: Weight = 1.0
