@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
+from oo_sim.bench import measure, placement
 from oo_sim.bench.ope import ESTIMATORS
 from oo_sim.bench.peers import PEERS
 from oo_sim.cli import bench
@@ -46,6 +47,32 @@ def without(monkeypatch: pytest.MonkeyPatch, *names: str) -> None:
     """Make their import fail, whether or not they are installed."""
     for name in names:
         monkeypatch.setitem(sys.modules, name, None)
+
+
+def test_the_bench_says_what_it_measured(monkeypatch: pytest.MonkeyPatch) -> None:
+    two = measure.Spread(2.0, 1.5, 2.5)
+    rows = [
+        measure.Row("linucb", 5, 10, two, two, two, two, two),
+        measure.Row("dlinucb", 5, 10, two, two, two, None, None),
+    ]
+    placed = [placement.Placed("ridge.ridge_mean", 21.0, 1.31), placement.Placed("choice.argmax", 11.0, 1.1)]
+    process = {"first_decision_seconds": 1.4, "wall_seconds": 1.9, "peak_megabytes": 290.0}
+    for room, name, answer in (
+        (measure, "bench", rows),
+        (measure, "threads", two),
+        (measure, "tiles", two),
+        (measure, "fresh_process", process),
+        (placement, "bench", placed),
+    ):
+        monkeypatch.setattr(room, name, lambda *_, answer=answer, **__: answer)
+    said = RUN.invoke(bench.app, [])
+    assert said.exit_code == 0, said.output
+    words = " ".join(said.stdout.split())
+    assert "worst of 2 kernels takes 1.31 times as long: ridge.ridge_mean." in words
+    assert "Two threads: 2.00 times one (1.50, 2.50)" in words
+    found = json.loads(RUN.invoke(bench.app, ["--json"]).stdout)
+    assert [each["kernel"] for each in found["placement"]] == ["ridge.ridge_mean", "choice.argmax"]
+    assert found["rows"][1]["matrix_ratio"] is None
 
 
 def test_what_is_not_installed_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
