@@ -65,7 +65,7 @@ def audit(
     def width(policy: str) -> int:
         rule = known.get(policy) or undescribed(policy)
         wide = _CANDIDATES * max(4, 16 if rule.names is None else len(rule.names))
-        return wide // 8 if rule.in_turn else wide  # more lanes to each round, where rounds are what takes time
+        return wide // 4 if rule.in_turn else wide  # more lanes to each round, where rounds are what takes time
 
     evidence: dict[str, Evidence] = {}
     expected = _rows(manifest)

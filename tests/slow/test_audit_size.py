@@ -16,9 +16,9 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800), pytest.mark.subproces
 AUDIT = """
 import resource, sys, time
 from oo_sim.audit import audit, open_log
-start = time.perf_counter()
-report = audit(*open_log(sys.argv[1]), numbers=1_000_000)
-seconds = time.perf_counter() - start
+start = time.process_time()
+report = audit(*open_log(sys.argv[1]), numbers=150_000)
+seconds = time.process_time() - start
 assert report.clean, report
 peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
 print(sum(policy.decisions for policy in report.policies), seconds, peak)
@@ -27,7 +27,7 @@ print(sum(policy.decisions for policy in report.policies), seconds, peak)
 
 
 class Cost(NamedTuple):
-    """What an audit took: decisions, seconds, bytes at its peak."""
+    """What an audit took: decisions, seconds of CPU, bytes at its peak."""
 
     decisions: float
     seconds: float
@@ -42,12 +42,12 @@ def cost(users: int, path: Path) -> Cost:
 
 
 def test_speed_and_memory(tmp_path: Path) -> None:
-    """At least 20,000 decisions a second. As arrays, a decision of ten candidates takes over 1,000 bytes; less than an
-    eighth of that may stay, most of it an index of who a row is about."""
+    """At least 40,000 decisions a second on a core that is busy elsewhere. As arrays, a decision of ten candidates
+    takes over 1,000 bytes; less than an eighth of that may stay, most of it an index of who a row is about."""
     small, large = (cost(users, tmp_path / str(users)) for users in (2000, 8000))
     speed = large.decisions / large.seconds
     growth = (large.peak - small.peak) / (large.decisions - small.decisions)
     print(f"\n{large.decisions:,.0f} decisions: {speed:,.0f} a second, {large.peak / 1e6:.0f} MB", end="")
     print(f", {growth:.0f} bytes for each decision more", end="")
-    assert speed >= 20_000
+    assert speed >= 40_000
     assert growth <= 125
