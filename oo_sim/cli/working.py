@@ -20,7 +20,6 @@ from rich.progress import Progress as Bars
 import oo_sim
 from oo_sim.cli.printing import whole
 from oo_sim.settings import settings
-from oo_sim.show.progress import COMPILING, is_cold
 
 if TYPE_CHECKING:
     from oo_sim.experiment import Pace, Plan, Progress
@@ -124,7 +123,7 @@ def watched(name: str, *, hidden: bool) -> Iterator[Progress | None]:
         return
     columns = ("{task.description}", BarColumn(), TaskProgressColumn(), TextColumn("{task.fields[said]}"))
     with Bars(*columns, console=console, transient=True) as bars:
-        first = COMPILING if is_cold() else ""  # until decisions are made
+        first = oo_sim.show.COMPILING if oo_sim.show.is_cold() else ""  # until decisions are made
         whole, tasks = bars.add_task(escape(name), total=None, said=first), dict[str, TaskID]()
 
         def update(label: str, done: int, total: int) -> None:
