@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 from pathlib import Path
 from typing import Any
@@ -43,6 +44,7 @@ SHOWN = (
 )
 
 
+@functools.cache
 def validator() -> Any:
     schema = json.loads(json.dumps(json_schema(), allow_nan=False))
     Draft202012Validator.check_schema(schema)

@@ -59,10 +59,12 @@ def test_no_ranks_against_a_reference_or_of_two() -> None:
 
 
 @pytest.mark.e2e
-def test_ranks_hold_the_truth() -> None:
-    """100 studies of 8 policies, 40 users: sets miss in 5 of them at most, 13 are missed once in 1,500 seeds."""
+@pytest.mark.parametrize(("studies", "most"), [(30, 6), pytest.param(300, 30, marks=pytest.mark.slow)])
+def test_ranks_hold_the_truth(studies: int, most: int) -> None:
+    """Studies of 8 policies, 40 users: sets miss in 5 % of them at most; more than is allowed once in 1,700 seeds, or
+    in 8,000 of the slow one."""
     levels, rng, missed = np.array([0, 0, 0, 0.3, 0.3, 0.6, 0.6, 1.0]), np.random.default_rng(22), 0
-    for study in range(100):
+    for study in range(studies):
         users = rng.normal(size=(40, 1)) + levels + rng.normal(0, 0.8, size=(40, 8))
         values = {f"p{i}": users[:, i].tolist() for i in range(8)}
         ranks = compare_outcomes(gather([made(values, rounds=1)]), "expected", seed=study).ranks("toy")
@@ -72,7 +74,7 @@ def test_ranks_hold_the_truth() -> None:
             if not (rank.best <= 1 + above and rank.worst >= len(levels) - below):
                 missed += 1
                 break
-    assert missed <= 12
+    assert missed <= most
 
 
 def test_where_nearly_no_user_differs_bounds_are_exact_and_said_to_be() -> None:
