@@ -11,7 +11,7 @@ from typing import Any, TypeAlias
 
 from oo_sim.contract import Policy, World
 from oo_sim.engine import Block, InterruptedRunError, Observer, run_policy
-from oo_sim.engine.tile import compile_for
+from oo_sim.engine.tile import LEAST, compile_for
 from oo_sim.entrants import Entrant
 from oo_sim.experiment.plan import Plan
 from oo_sim.experiment.reducing import Reduction
@@ -45,6 +45,7 @@ class Working:
         self._executor, self._block, self._progress, self._log = executor, block, progress, log
         self.logs_events = log is not None
         self._total = self._made = 0
+        self._left = [0] * len(plan.taking_part)  # decisions that each policy has yet to make, when work begins
         self._warm: set[int] = set()
 
     def into(self, reduction: Reduction) -> None:
@@ -66,6 +67,7 @@ class Working:
         for j, unit, path in units:
             self._total += unit.decisions
             kept[j] += 0 if path is None else unit.decisions
+            self._left[j] += unit.decisions if path is None else 0
         for j, decisions in enumerate(kept):
             self._tell(j, decisions)
 
@@ -95,6 +97,8 @@ class Working:
         returned: where there is a store, memory holds no more than what is under way."""
         must_travel(self.plan.recipes)
         missing = [(j, unit) for j, unit, path in units if self._found(j, unit, path) is None]
+        for j, unit in missing:  # what is compiled here is found by every process of this machine
+            self._warm_up(j, unit)
         over = set[tuple[int, Unit]]()
         work, before = self._taken(missing), self.store.before if self.store is not None else lambda unit: None
         for j, unit, played in done(work, len(missing), executor, fold=self.store is None, before=before):
@@ -144,11 +148,17 @@ class Working:
         finally:
             self.store.give(unit)
 
-    def _played(self, j: int, unit: Unit) -> Played:
-        entrant = self.plan.taking_part[j]
+    def _warm_up(self, j: int, unit: Unit) -> None:
+        """Once for each policy: whether it pays to compile tiles is asked of all its units together, if each is large
+        enough for tiles and no log is written."""
         if j not in self._warm:
             self._warm.add(j)
-            warm_up(self.plan.world_of(entrant), entrant.policy, unit.decisions)
+            entrant, tiled = self.plan.taking_part[j], self._log is None and unit.decisions >= LEAST
+            warm_up(self.plan.world_of(entrant), entrant.policy, self._left[j] if tiled else 0)
+
+    def _played(self, j: int, unit: Unit) -> Played:
+        entrant = self.plan.taking_part[j]
+        self._warm_up(j, unit)
         watch = _watch(self._log, j, entrant) if self._log else None
         block = self._block or (_EVENT_BLOCK if self._log else None)
         before, shorter = self._made, self.store.before(unit) if self.store is not None else None
