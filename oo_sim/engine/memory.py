@@ -42,7 +42,8 @@ class Layout:
         few, more = (_fresh(world, policy, n) for n in (MIN_LANES, MIN_LANES + 1))
         pairs = list(zip(_arrays(few), _arrays(more), strict=True))
         self._of_lanes = [_widens(a, b) for a, b in pairs]
-        if not all(_widens(a, b) for a, b in zip(_strictly(few[1]), _strictly(more[1]), strict=True)):
+        states = zip(_arrays(few[1], strict=True), _arrays(more[1], strict=True), strict=True)
+        if not all(_widens(a, b) for a, b in states):
             raise UnkeptError("holds an array whose last axis is not the lane")
         own = [a for (a, _), lanes in zip(pairs, self._of_lanes, strict=True) if lanes]
         self._kinds = [a.dtype for a in own]
@@ -81,22 +82,14 @@ def _widens(few: NDArray[Any], more: NDArray[Any]) -> bool:
     return few.shape[-1:] == (MIN_LANES,) and more.shape[-1:] == (MIN_LANES + 1,)
 
 
-def _arrays(tree: Tree) -> Iterator[NDArray[Any]]:
+def _arrays(tree: Tree, strict: bool = False) -> Iterator[NDArray[Any]]:
+    """The arrays of a state; where `strict`, it may hold nothing else."""
     if isinstance(tree, np.ndarray):
         yield tree
     elif isinstance(tree, tuple | list):
         for part in tree:
-            yield from _arrays(part)
-
-
-def _strictly(tree: Tree) -> Iterator[NDArray[Any]]:
-    """The arrays of a policy's state, which may hold nothing else."""
-    if isinstance(tree, np.ndarray):
-        yield tree
-    elif isinstance(tree, tuple | list):
-        for part in tree:
-            yield from _strictly(part)
-    elif tree is not None:
+            yield from _arrays(part, strict)
+    elif strict and tree is not None:
         raise UnkeptError(f"holds {type(tree).__name__}, which is not an array")
 
 

@@ -80,6 +80,7 @@ def test_nothing_of_the_evaluated_half_reaches_a_frozen_state(tmp_path: Path, sc
         assert not np.array_equal(walk(target, early, 1, cut)[:, later], before[:, later])  # what came before does
 
 
+@pytest.mark.e2e
 def test_parts_of_any_size_give_the_same_answer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = logged(tmp_path / "run", ["egreedy:epsilon=0.5"], users=250)
     frames = []

@@ -103,6 +103,7 @@ def test_plain_data_is_json_whatever_there_is() -> None:
     assert len(full["across"]["differences"]) == 3
 
 
+@pytest.mark.e2e
 def test_nothing_touches_or_is_cut() -> None:
     check(two_scenarios().figure())
     check(two_scenarios().figure("matrix"))
@@ -139,6 +140,7 @@ def test_the_same_comparison_is_the_same_picture() -> None:
     assert png(one.figure()) == png(two.figure())
 
 
+@pytest.mark.e2e
 def test_importing_the_room_does_not_import_matplotlib() -> None:
     code = "import sys, oo_sim.studies; sys.exit('matplotlib' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

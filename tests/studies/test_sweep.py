@@ -167,6 +167,7 @@ def test_users_who_never_came_count_nowhere() -> None:
     assert nobody.frame()["users"].tolist() == [0, 0]
 
 
+@pytest.mark.e2e
 def test_the_best_of_many_equal_values_is_not_overrated() -> None:
     """300 sweeps of 12 equal values, 40 users: the best one's interval misses in 15 +- 4 sd (15); once in 16,000 seeds.
 
