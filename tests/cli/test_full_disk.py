@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import resource
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -45,12 +46,15 @@ def log(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @contextmanager
 def room(size: int) -> Iterator[None]:
-    """No file of this process can be larger than so many bytes: what is beyond is refused as on a full disk."""
+    """No file of this process can be larger than so many bytes: what is beyond is refused as on a full disk. Python,
+    which would leave its own compiled modules cut off behind, writes none."""
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    writes_none, sys.dont_write_bytecode = sys.dont_write_bytecode, True
     resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
     try:
         yield
     finally:
+        sys.dont_write_bytecode = writes_none
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 

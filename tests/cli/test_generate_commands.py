@@ -314,8 +314,9 @@ main()
 @pytest.mark.parametrize("room", [0, 3000, 9000])
 def test_a_full_disk_is_one_message(contexts: Path, tmp_path: Path, room: int) -> None:
     command = ("generate", str(contexts), "--out", str(tmp_path / "t"), "--embed")
+    # -B: Python would leave its own compiled modules cut off behind, without a word
     found = subprocess.run(
-        [sys.executable, "-c", FULL, str(room), *command], capture_output=True, text=True, check=False
+        [sys.executable, "-B", "-c", FULL, str(room), *command], capture_output=True, text=True, check=False
     )
     assert found.returncode == 2, found.stderr
     assert "cannot be written: File too large" in found.stderr

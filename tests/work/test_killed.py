@@ -7,6 +7,7 @@ import random
 import resource
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -122,6 +123,7 @@ def test_a_disk_that_is_full_keeps_what_is_done(tmp_path: Path) -> None:
     work = tmp_path / "work"
 
     def limited() -> None:
+        sys.dont_write_bytecode = True  # or Python leaves its own compiled modules cut off behind
         resource.setrlimit(resource.RLIMIT_FSIZE, (1500, resource.RLIM_INFINITY))
         _stopped_by_the_disk(work)
 
