@@ -10,6 +10,7 @@ statistics and safe anytime-valid inference").
 from __future__ import annotations
 
 import math
+from typing import NamedTuple
 
 import numpy as np
 
@@ -26,6 +27,28 @@ _TILTS = np.array([-2.0, -1.0, -0.3, 0.3, 1.0, 2.0])
 """Alternatives: exploration leans to the first or the last candidates, by this exponent from end to end."""
 
 
+class Bets(NamedTuple):
+    """What the choices of n decisions say of exploration: whether it was possible, whether it happened, and the steps
+    (n, alternatives) of the log likelihood ratios."""
+
+    open: Bool
+    away: Bool
+    rate: F64
+    choice: F64
+
+
+def bets(d: Decisions) -> Bets:
+    """The bets that `d` decides."""
+    rate, choice = np.zeros((len(d.t), len(_ODDS))), np.zeros((len(d.t), len(_TILTS) + 2))
+    greedy = first_highest(d.probs)
+    rest = 1.0 - d.probs[greedy, np.arange(len(d.t))]
+    open_ = d.has_probs & (rest > 1e-9)
+    away = open_ & (d.chosen != greedy)
+    rate[open_] = _rate_steps(rest[open_], away[open_])
+    choice[away] = _choice_steps(d, away, greedy)
+    return Bets(open_, away, rate, choice)
+
+
 class Evidence:
     """Log likelihood ratios gathered over the shards of one policy's log."""
 
@@ -34,18 +57,11 @@ class Evidence:
         self._choice = np.zeros(len(_TILTS) + 2)
         self._passed = {"rate": False, "choice": False}
 
-    def judge(self, d: Decisions) -> tuple[Finding, Finding]:
+    def judge(self, made: Bets) -> tuple[Finding, Finding]:
         """Two findings of one more shard; wrong is the row, if any, at which the evidence passes 1/alpha."""
-        steps = np.zeros((len(d.t), len(_ODDS))), np.zeros((len(d.t), len(self._choice)))
-        judged = d.has_probs
-        greedy = first_highest(d.probs)
-        rest = 1.0 - d.probs[greedy, np.arange(len(d.t))]
-        open_ = judged & (rest > 1e-9)
-        away = open_ & (d.chosen != greedy)
-        steps[0][open_] = _rate_steps(rest[open_], away[open_])
-        steps[1][away] = _choice_steps(d, away, greedy)
-        rate, self._rate = self._first("rate", self._rate, steps[0])
-        choice, self._choice = self._first("choice", self._choice, steps[1])
+        open_, away = made.open, made.away
+        rate, self._rate = self._first("rate", self._rate, made.rate)
+        choice, self._choice = self._first("choice", self._choice, made.choice)
         said = "exploration with the logged probabilities"
         return (
             Finding("rate", open_, rate, lambda i: _share(away, open_, i), lambda i: said),

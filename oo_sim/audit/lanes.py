@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -34,7 +35,7 @@ class Index:
         self.starts = [0]
         self.nameless = False  # whether there are rows that nobody knows the user of
         for first in range(0, source.chunks, _TOGETHER):
-            parts = [source.read(chunk, KEYS) for chunk in range(first, min(first + _TOGETHER, source.chunks))]
+            parts = [source.read([chunk], KEYS) for chunk in range(first, min(first + _TOGETHER, source.chunks))]
             found = _lanes(pa.concat_tables(parts).combine_chunks(), lanes)
             unknown = np.flatnonzero(found < 0)
             refuse(name, "policy, replicate or user_id is null", self.starts[-1] + unknown)
@@ -61,13 +62,13 @@ class Index:
 
     def empty(self, ids: bool) -> pa.Table:
         """No rows, in the columns of `read`."""
-        return self.read(0, ids).slice(0, 0)
+        return self.read([0], ids).slice(0, 0)
 
-    def read(self, chunk: int, ids: bool) -> pa.Table:
-        """One chunk with the audit's columns, and each row's number in the whole table as `row`; with the ids of
+    def read(self, chunks: Sequence[int], ids: bool) -> pa.Table:
+        """Some chunks with the audit's columns, and each row's number in the whole table as `row`; with the ids of
         candidates' tasks if asked for."""
-        part = self.source.read(chunk, COLUMNS[self.name], ids=ids)
-        return part.append_column("row", arrow(np.arange(self.starts[chunk], self.starts[chunk + 1])))
+        rows = [np.arange(self.starts[chunk], self.starts[chunk + 1]) for chunk in chunks]
+        return self.source.read(chunks, COLUMNS[self.name], ids=ids).append_column("row", arrow(np.concatenate(rows)))
 
 
 def _lanes(keys: pa.Table, known: dict[Lane, int]) -> I32:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 import numpy as np
 
@@ -21,6 +22,27 @@ class _Page:
         self.firsts: dict[str, Wrong] = {}
         self.notes: dict[str, None] = {}
         self.unchecked: tuple[str, ...] = ()
+
+    def count(self, check: str, more: Count) -> None:
+        """Adds to what a check judged."""
+        before = self.counts.get(check, Count())
+        self.counts[check] = Count(before.judged + more.judged, before.wrong + more.wrong)
+
+    def first(self, found: Wrong) -> None:
+        """Takes note of a wrong decision, if it is earlier than the one that is known."""
+        known = self.firsts.get(found.check)
+        if known is None or found.t < known.t:
+            self.firsts[found.check] = found
+
+    def take(self, other: _Page) -> None:
+        """Adds another page."""
+        self.decisions += other.decisions
+        for check, count in other.counts.items():
+            self.count(check, count)
+        for wrong in other.firsts.values():
+            self.first(wrong)
+        self.notes |= other.notes
+        self.unchecked = tuple(dict.fromkeys((*self.unchecked, *other.unchecked)))
 
 
 class Ledger:
@@ -52,8 +74,7 @@ class Ledger:
         """Adds one check's outcome over `rows`."""
         page, check = self._page(policy), finding.check
         wrong = np.flatnonzero(finding.wrong & finding.judged)
-        before = page.counts.get(check, Count())
-        page.counts[check] = Count(before.judged + int(finding.judged.sum()), before.wrong + len(wrong))
+        page.count(check, Count(int(finding.judged.sum()), len(wrong)))
         if len(wrong) == 0:
             return
         i = int(wrong[np.argmin(rows.t[wrong])])
@@ -66,28 +87,38 @@ class Ledger:
             _text(finding.logged(i)),
             _text(finding.expected(i)),
         )
-        known = page.firsts.get(check)
-        if known is None or found.t < known.t:
-            page.firsts[check] = found
+        page.first(found)
 
     def refuse(self, table: str, reason: str, rows: I64) -> None:
         """Counts rows (their numbers in the table) that cannot be judged."""
         if len(rows) == 0:
             return
+        found = Refused(table, reason, len(rows), int(rows.min()))
         known = self._refused.get((table, reason))
-        first = int(rows.min()) if known is None else min(known.first_row, int(rows.min()))
-        count = len(rows) + (known.count if known else 0)
-        self._refused[table, reason] = Refused(table, reason, count, first)
+        self._refused[table, reason] = found if known is None else _together(known, found)
 
     def rows(self, table: str, found: int, expected: int | None) -> None:
         """Takes note of a table that has another number of rows than its manifest says."""
         if expected is not None and found != expected:
             self._cut.append(f"{table}: {found:,} rows, and the manifest says {expected:,}")
 
+    def take(self, other: Ledger) -> None:
+        """Adds what another ledger gathered of the shards that come next."""
+        for policy, page in other._pages.items():
+            self._page(policy).take(page)
+        for key, refused in other._refused.items():
+            self._refused[key] = refused if key not in self._refused else _together(self._refused[key], refused)
+        self._cut += other._cut
+
     def report(self) -> Report:
         """All of it."""
         policies = tuple(_policy_report(label, page) for label, page in self._pages.items())
         return Report(policies, tuple(self._refused.values()), tuple(self._cut), self.world)
+
+
+def _together(one: Refused, other: Refused) -> Refused:
+    """Two refusals for one reason."""
+    return replace(one, count=one.count + other.count, first_row=min(one.first_row, other.first_row))
 
 
 def _policy_report(label: str, page: _Page) -> PolicyReport:

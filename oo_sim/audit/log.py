@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -34,10 +35,19 @@ def open_log(directory: str | Path) -> Log:
 
 
 def audit_directory(
-    directory: str | Path, progress: Callable[[int], None] | None = None, *, full: bool = False
+    directory: str | Path,
+    progress: Callable[[int], None] | None = None,
+    *,
+    full: bool = False,
+    workers: int | None = None,
 ) -> Report:
-    """Audits the log in a directory; see `audit` and `open_log`."""
-    return audit(*open_log(directory), progress=progress, full=full)
+    """Audits the log in a directory; see `audit` and `open_log`. Without `workers`, all cores that this process may use
+    judge shards."""
+    return audit(*open_log(directory), progress=progress, full=full, workers=workers or _cores())
+
+
+def _cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _files(path: Path, name: str) -> list[Path]:

@@ -12,7 +12,7 @@ import pyarrow as pa
 from oo_sim.audit import checks, model
 from oo_sim.audit.arrays import I64, U64, Bool
 from oo_sim.audit.columns import among, ints, whole
-from oo_sim.audit.evalues import ALPHA, Evidence
+from oo_sim.audit.evalues import ALPHA, Bets, Evidence, bets
 from oo_sim.audit.features import derivable
 from oo_sim.audit.lanes import Lane
 from oo_sim.audit.ledger import Ledger
@@ -22,7 +22,7 @@ from oo_sim.audit.philox import user_words
 from oo_sim.audit.report import Finding, Report, Rows, UnusableLogError
 from oo_sim.audit.rows import Decisions, Learnings, decisions, learnings
 from oo_sim.audit.rules import Rule, rules, undescribed
-from oo_sim.audit.shards import Indexed, Shard
+from oo_sim.audit.shards import Indexed, Shard, judged
 from oo_sim.audit.sources import Source, TableSource
 
 WORLD_USERS = 64
@@ -48,6 +48,7 @@ def audit(
     numbers: int = SHARD_NUMBERS,
     full: bool = False,
     progress: Callable[[int], None] | None = None,
+    workers: int = 1,
 ) -> Report:
     """Derives every decision of a log again and reports what does not follow.
 
@@ -55,8 +56,8 @@ def audit(
     reactions; what it does not say is not checked, and the report says so. Without a seed, draws cannot be
     derived, and exploration is tested by e-values instead. With a scenario, its world is derived again for
     `WORLD_USERS` users over all their rounds, or, with `full`, for all users. `progress` is told how many
-    decisions a shard had. Raises UnusableLogError where the log cannot be read; rows that cannot be judged are
-    refused in the report.
+    decisions a shard had. `workers` is how many threads judge shards; the report does not depend on it. Raises
+    UnusableLogError where the log cannot be read; rows that cannot be judged are refused in the report.
     """
     seed = _seed(manifest)
     known = rules(manifest, seed)
@@ -70,21 +71,39 @@ def audit(
     evidence: dict[str, Evidence] = {}
     expected = _rows(manifest)
     log = Indexed(decided, learned, ledger.refuse, partial(_counted, ledger, expected))
-    for shard in log.shards(numbers, width):
-        rule = known.get(shard.policy) or undescribed(shard.policy)
-        part = _part(shard, rule, ledger)
-        for finding, about in _findings(part, rule, bool(manifest.get("has_reactions", False))):
-            ledger.add(shard.policy, about, finding)
-        judge = evidence.setdefault(shard.policy, Evidence()).judge
-        for finding in judge(_likely(part)) if seed is None else _draws(part, seed):
-            ledger.add(shard.policy, part.decided, finding)
-        notes = rule.notes if seed is not None else (*rule.notes, _NO_SEED)
-        ledger.decisions(shard.policy, len(part.decisions.t), notes, rule.unchecked)
+    judge = partial(_judged, known=known, seed=seed, reactions=bool(manifest.get("has_reactions", False)))
+    for found in judged(log.shards(numbers, width), judge, workers):
+        ledger.take(found.ledger)
+        if found.made is not None:  # each shard's evidence goes on from that of the shards before it
+            for finding in evidence.setdefault(found.policy, Evidence()).judge(found.made):
+                ledger.add(found.policy, found.decided, finding)
         if progress is not None:
-            progress(len(part.decisions.t))
+            progress(len(found.decided.t))
     if seed is not None and manifest.get("scenario"):
-        _worlds(log, manifest, known, seed, numbers, full, ledger)
+        _worlds(log, manifest, known, seed, numbers, full, workers, ledger)
     return ledger.report()
+
+
+class _Judged(NamedTuple):
+    """What was found in a shard; without a seed, also the bets that its decisions decide."""
+
+    policy: str
+    decided: Rows
+    ledger: Ledger
+    made: Bets | None
+
+
+def _judged(shard: Shard, known: Mapping[str, Rule], seed: int | None, reactions: bool) -> _Judged:
+    """A shard, derived again."""
+    ledger, rule = Ledger(), known.get(shard.policy) or undescribed(shard.policy)
+    part = _part(shard, rule, ledger)
+    for finding, about in _findings(part, rule, reactions):
+        ledger.add(shard.policy, about, finding)
+    for finding in () if seed is None else _draws(part, seed):
+        ledger.add(shard.policy, part.decided, finding)
+    notes = rule.notes if seed is not None else (*rule.notes, _NO_SEED)
+    ledger.decisions(shard.policy, len(part.decisions.t), notes, rule.unchecked)
+    return _Judged(shard.policy, part.decided, ledger, bets(_likely(part)) if seed is None else None)
 
 
 def _worlds(
@@ -94,6 +113,7 @@ def _worlds(
     seed: int,
     numbers: int,
     full: bool,
+    workers: int,
     ledger: Ledger,
 ) -> None:
     """Derives the scenario's world again and sets what was logged against it."""
@@ -109,26 +129,32 @@ def _worlds(
     def forget(table: str, reason: str, rows: I64) -> None:
         """Rows that cannot be judged were counted before."""
 
-    looked: set[Lane] = set()
-    for shard in log.shards(4 * numbers, lambda policy: 16 * _CANDIDATES, keep):
-        rule = known.get(shard.policy) or undescribed(shard.policy)
+    def judge(shard: Shard) -> tuple[Ledger, tuple[Lane, ...]]:
+        """A shard's findings, and the lanes that were looked at."""
+        own, rule = Ledger(), known.get(shard.policy) or undescribed(shard.policy)
         width = None if rule.names is None else len(rule.names)
-        d = decisions(shard.decisions, width, False, forget)
-        m = learnings(shard.learnings, d.x.shape[1], forget)
+        rows = shard.decisions(), shard.learnings()
+        d = decisions(rows[0], width, False, forget)
+        m = learnings(rows[1], d.x.shape[1], forget)
         if appeals.get(shard.policy) is not None and d.task_ids is None:
-            ledger.note(shard.policy, "the world is not derived again: no task_id says what tips are about", "world")
-            continue
+            own.note(shard.policy, "the world is not derived again: no task_id says what tips are about", "world")
+            return own, ()
         ids = tuple(lane.user_id for lane in shard.lanes)
         lanes = Lanes(user_words(ids), np.array([lane.replicate for lane in shard.lanes], np.int64), seed)
-        lost = _short(shard.decisions, d.lane, lanes.n) | _short(shard.learnings, m.lane, lanes.n)
+        lost = _short(rows[0], d.lane, lanes.n) | _short(rows[1], m.lane, lanes.n)
         try:
             appeal = appeals.get(shard.policy)
             found = list(findings(d, m, scenario, lanes, ids, rule.family == "oracle", appeal))
         except (KeyError, TypeError, ValueError, IndexError, AttributeError, ZeroDivisionError) as error:
             raise UnusableLogError(f"manifest: scenario: cannot be read: {error!r:.120}") from error
-        for finding, rows in found:
-            ledger.add(shard.policy, rows, finding._replace(judged=finding.judged & ~lost[rows.lane]))
-        looked |= set(shard.lanes)
+        for finding, about in found:
+            own.add(shard.policy, about, finding._replace(judged=finding.judged & ~lost[about.lane]))
+        return own, shard.lanes
+
+    looked: set[Lane] = set()
+    for own, seen in judged(log.shards(4 * numbers, lambda policy: 16 * _CANDIDATES, keep), judge, workers):
+        ledger.take(own)
+        looked.update(seen)
     if not manifest.get("sampled"):
         _absent(known, users, ends, keep, looked, scenario, seed, ledger)
     for label in appeals:
@@ -190,18 +216,18 @@ class _Part(NamedTuple):
 
 
 def _part(shard: Shard, rule: Rule, ledger: Ledger) -> _Part:
-    names = rule.names
+    names, rows = rule.names, (shard.decisions(), shard.learnings())
     d = decisions(
-        shard.decisions,
+        rows[0],
         None if names is None else len(names),
         names is not None and derivable(names),
         ledger.refuse,
     )
-    m = learnings(shard.learnings, d.x.shape[1], ledger.refuse)
+    m = learnings(rows[1], d.x.shape[1], ledger.refuse)
     users = tuple(lane.user_id for lane in shard.lanes)
     words = user_words(users)
     replicates = np.array([lane.replicate for lane in shard.lanes], np.int64)
-    holes = _short(shard.learnings, m.lane, len(users)) | shard.nameless[1]
+    holes = _short(rows[1], m.lane, len(users)) | shard.nameless[1]
     ways = []
     for way in rule.migrated or (rule,):
         own = among(d.hashes, way.hashes) if rule.migrated else np.ones(len(d.t), np.bool_)
@@ -212,7 +238,7 @@ def _part(shard: Shard, rule: Rule, ledger: Ledger) -> _Part:
         ways,
         Rows(users, replicates, d.lane, d.t),
         Rows(users, replicates, m.lane, np.where(m.t_decided >= 0, m.t_decided, np.maximum(m.t_now, 0))),
-        _short(shard.decisions, d.lane, len(users)) | shard.nameless[0],
+        _short(rows[0], d.lane, len(users)) | shard.nameless[0],
         holes,
         words,
     )

@@ -6,17 +6,18 @@ some millions of numbers.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterator
-from typing import NamedTuple, TypeAlias
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import NamedTuple, TypeAlias, TypeVar
 
 import numpy as np
-import pyarrow as pa
 
 from oo_sim.audit.arrays import I64, Bool
 from oo_sim.audit.lanes import Index, Lane
 from oo_sim.audit.refusals import Refuse
 from oo_sim.audit.sources import Source
-from oo_sim.audit.spill import shard_tables
+from oo_sim.audit.spill import Read, shard_tables
 
 Width: TypeAlias = Callable[[str], int]
 """How many numbers a row of a policy has, about."""
@@ -24,15 +25,16 @@ Counted: TypeAlias = Callable[[str, int], None]
 """Takes a table's name and its number of rows."""
 Keep: TypeAlias = Callable[[Lane], bool]
 """Which lanes are looked at."""
+T = TypeVar("T")
 
 
 class Shard(NamedTuple):
-    """All rows of some lanes of one policy, with columns `lane` (into `lanes`) and `row` (in the log)."""
+    """All rows of some lanes of one policy, with columns `lane` (into `lanes`) and `row` (in the log), not yet read."""
 
     policy: str
     lanes: tuple[Lane, ...]
-    decisions: pa.Table
-    learnings: pa.Table
+    decisions: Read
+    learnings: Read
     nameless: tuple[bool, bool]  # whether decisions, or learnings, were refused that may be these lanes'
 
 
@@ -78,6 +80,22 @@ class Indexed:
         parts = zip(*(shard_tables(index, place, cuts, keep is not None) for index in self._tables), strict=True)
         for first, last, tables in zip(cuts[:-1].tolist(), cuts[1:].tolist(), parts, strict=True):
             yield Shard(lanes[first].policy, tuple(lanes[first:last]), tables[0], tables[1], nameless)
+
+
+def judged(shards: Iterator[Shard], judge: Callable[[Shard], T], workers: int) -> Iterator[T]:
+    """What `judge` makes of each shard, in the order of the shards; `workers` shards are judged at the same time, and
+    one more may wait for its turn."""
+    if workers == 1:
+        yield from map(judge, shards)
+        return
+    with ThreadPoolExecutor(workers, "oo-sim-audit") as pool:
+        ahead: deque[Future[T]] = deque()
+        for shard in shards:
+            ahead.append(pool.submit(judge, shard))
+            if len(ahead) > workers:
+                yield ahead.popleft().result()
+        while ahead:
+            yield ahead.popleft().result()
 
 
 def _cuts(lanes: list[Lane], sizes: I64, apart: Bool, numbers: int) -> Iterator[int]:

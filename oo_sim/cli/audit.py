@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 import oo_sim
+from oo_sim.cli.working import Workers, here
 
 if TYPE_CHECKING:
     from oo_sim.audit import Report
@@ -25,6 +26,7 @@ VIOLATION = 5
 def audit(
     log: Annotated[Path, typer.Argument(metavar="LOG", help="A run directory with events, or a directory of logs.")],
     full: Annotated[bool, typer.Option("--full", help="Derive the world of all users again, not of some.")] = False,
+    workers: Workers = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")] = False,
 ) -> None:
     """Derive every logged decision again with an independent reference, and name the first that is wrong.
@@ -38,7 +40,7 @@ def audit(
     Example: oo-sim audit runs/quickstart-1
     """
     try:
-        report = oo_sim.audit.audit_directory(log, full=full)
+        report = oo_sim.audit.audit_directory(log, full=full, workers=here(workers).workers)
     except oo_sim.audit.UnusableLogError as error:
         typer.echo(str(error), err=True)
         raise typer.Exit(UNUSABLE) from None

@@ -68,7 +68,8 @@ class Audit(Result):
         return f"<Audit: {list(lines(self.report))[-1]}>"
 
 
-def audit_log(log: str | Path, *, full: bool = False) -> Audit:
+def audit_log(log: str | Path, *, full: bool = False, workers: int | None = None) -> Audit:
     """Derive every decision of a run directory with events, or of a served export, again; with `full`, the world of all
-    users. Raises `oo_sim.audit.UnusableLogError` where it cannot be read as a log."""
-    return Audit(audit_directory(Path(log), full=full))
+    users. `workers` is how many cores to use (all, if not given); results do not depend on it. Raises
+    `oo_sim.audit.UnusableLogError` where it cannot be read as a log."""
+    return Audit(audit_directory(Path(log), full=full, workers=workers))

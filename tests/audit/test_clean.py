@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import pyarrow as pa
 import pytest
 
-from oo_sim.audit import CHECKS, TableSource, audit, audit_tables
+from oo_sim.audit import CHECKS, Report, TableSource, audit, audit_tables
+from oo_sim.audit.shards import judged
 
-from .simulator import DEFAULTS, Simulator
+from .faulty import NeverExplores, TipsAsTasks
+from .simulator import DEFAULTS, SEED, Simulator
 
 BASE = {"order", "id", "learned", "reward", "score", "probs", "propensity", "draw"}
 RIDGE = BASE | {"features"}
@@ -67,6 +70,47 @@ def test_shards_and_row_order_change_nothing(numbers: int, by_user: bool) -> Non
     )
     assert report.clean
     assert {p.label: p.checks for p in report.policies} == {p.label: p.checks for p in whole.policies}
+
+
+@pytest.mark.parametrize("seed", [SEED, None])
+@pytest.mark.parametrize("kind", [Simulator, TipsAsTasks, NeverExplores])
+@pytest.mark.parametrize("policy", DEFAULTS)
+def test_how_many_threads_judge_changes_nothing(policy: str, kind: type[Simulator], seed: int | None) -> None:
+    """Right and faulty logs, each user a shard of its own: the same report to the last note, and the same progress."""
+    simulator = kind(policy, users=7, rounds=12)
+    decided, learned = (TableSource(*each) for each in zip(simulator.run(), ("decisions", "learnings"), strict=True))
+    manifest = simulator.manifest() | {"seed": seed}
+
+    def found(workers: int) -> tuple[Report, list[int]]:
+        counted = list[int]()
+        return audit(decided, learned, manifest, numbers=1, workers=workers, progress=counted.append), counted
+
+    one = found(1)
+    assert one[1] == [12] * 7
+    assert found(2) == found(5) == one
+
+
+@pytest.mark.parametrize("workers", [1, 3])
+def test_no_more_shards_are_begun_than_workers_and_one(workers: int) -> None:
+    """So that memory does not grow with the log; and what goes wrong in a thread comes out."""
+    begun, done = 0, 0
+
+    def shards() -> Iterator[Any]:  # whatever they are
+        nonlocal begun
+        for i in range(20):
+            begun += 1
+            yield i
+
+    def negative(shard: Any) -> int:
+        return -int(shard)
+
+    for i in judged(shards(), negative, workers):
+        assert i == -done
+        done += 1
+        assert begun - done <= (workers if workers > 1 else 0)
+    assert done == begun == 20
+    with pytest.raises(ZeroDivisionError):
+        list(judged(shards(), lambda shard: 1 // (7 + negative(shard)), workers))
 
 
 def test_an_empty_log_is_clean() -> None:

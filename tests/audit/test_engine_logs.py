@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 
 import oo_sim
-from oo_sim.audit import UnusableLogError, audit_directory
+from oo_sim.audit import UnusableLogError, audit, audit_directory, open_log
 from oo_sim.policies import with_model
 
 POLICIES = ["linucb", "egreedy:decay=0.05", "greedy", "softmax", "thompson:samples=5", "random", "oracle"]
@@ -29,31 +29,40 @@ def test_engine_logs_are_clean(scenario: str, tmp_path: Path) -> None:
     assert {"score", "probs", "explored", "draw"} <= judged["egreedy:decay=0.05"]
 
 
+def test_how_many_threads_judge_a_world_changes_nothing(tmp_path: Path) -> None:
+    """A right log, and one under another seed, in which all that was drawn is wrong; each user is a shard."""
+    out = tmp_path / "run"
+    oo_sim.run("quickstart", policies=["linucb"], users=3, rounds=6, events=True, out=out, plot=False)
+    log = open_log(out)
+    for seed in (log.manifest["seed"], 5):
+        manifest = {**log.manifest, "seed": seed}
+        one, two = (audit(log.decisions, log.learnings, manifest, numbers=1, full=True, workers=n) for n in (1, 2))
+        assert one == two
+        assert one.clean == (seed != 5)
+        assert one.world.startswith("3 of 3 users")
+
+
 @pytest.mark.parametrize("wrong", [False, True])
-def test_texts_that_no_dictionary_holds_are_read_as_they_are(
+def test_row_groups_that_arrow_does_not_read_at_once_are_read_one_by_one(
     wrong: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Arrow refuses nested texts of a size that no test can write: here it refuses each first try."""
+    """Arrow refuses nested texts of a size that no test can write: here it refuses all but one group at a time."""
     out = tmp_path / "run"
     oo_sim.run("quickstart", policies=["egreedy"], users=6, rounds=20, events=True, out=out, plot=False)
+    table = pq.read_table(out / "decisions.parquet")
     if wrong:
-        table = pq.read_table(out / "decisions.parquet")
         score = pa.array([1.0, *table["score"].to_pylist()[1:]])
-        changed = table.set_column(table.schema.get_field_index("score"), table.schema.field("score"), score)
-        pq.write_table(changed, out / "decisions.parquet")
-    expected, refused = audit_directory(out), list[str]()
+        table = table.set_column(table.schema.get_field_index("score"), table.schema.field("score"), score)
+    pq.write_table(table, out / "decisions.parquet", row_group_size=17)
+    expected, refused = audit_directory(out), list[int]()
     assert expected.clean != wrong
 
     class Refusing(pq.ParquetFile):  # type: ignore[misc]
-        def __init__(self, *given: Any, read_dictionary: list[str] | None = None, **named: Any) -> None:
-            self.few = read_dictionary
-            super().__init__(*given, read_dictionary=read_dictionary, **named)
-
-        def read_row_group(self, group: int, **given: Any) -> pa.Table:
-            if self.few:
-                refused.extend(self.few)
+        def read_row_groups(self, groups: list[int], **given: Any) -> pa.Table:
+            if len(groups) > 1:
+                refused.extend(groups)
                 raise pa.ArrowNotImplementedError("Nested data conversions not implemented for chunked array outputs")
-            return super().read_row_group(group, **given)
+            return super().read_row_groups(groups, **given)
 
     monkeypatch.setattr(pq, "ParquetFile", Refusing)
     assert audit_directory(out).policies == expected.policies

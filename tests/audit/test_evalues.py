@@ -10,7 +10,7 @@ import pyarrow as pa
 import pytest
 
 from oo_sim.audit import Report, audit_tables
-from oo_sim.audit.evalues import ALPHA, Evidence
+from oo_sim.audit.evalues import ALPHA, Evidence, bets
 from oo_sim.audit.rows import Decisions
 
 from .faulty import EpsilonDoubledUnlogged, NeverExplores, NeverLast
@@ -89,7 +89,7 @@ def test_a_right_log_is_accused_at_most_as_often_as_stated() -> None:
     probs = np.tile([0.05, 0.8, 0.05, 0.1], (200, 1))
     for _ in range(2000):
         chosen = rng.choice(4, 200, p=probs[0])
-        for finding in Evidence().judge(_log(chosen, probs)):
+        for finding in Evidence().judge(bets(_log(chosen, probs))):
             accused[finding.check] += int(finding.wrong.any())
     assert ALPHA == 0.001
     assert max(accused.values()) <= 9
@@ -99,9 +99,9 @@ def test_evidence_is_gathered_over_shards_and_told_once() -> None:
     rng = np.random.default_rng(2)
     probs = np.tile([0.05, 0.85, 0.05, 0.05], (3000, 1))
     chosen = rng.choice(4, 3000, p=[0.12, 0.64, 0.12, 0.12])
-    whole = Evidence().judge(_log(chosen, probs))[0]
+    whole = Evidence().judge(bets(_log(chosen, probs)))[0]
     assert whole.wrong.sum() == 1
     evidence = Evidence()
     logs = [_log(chosen[start : start + 100], probs[:100]) for start in range(0, 3000, 100)]
-    parts = [evidence.judge(log)[0].wrong for log in logs]
+    parts = [evidence.judge(bets(log))[0].wrong for log in logs]
     assert np.array_equal(np.concatenate(parts), whole.wrong)
