@@ -59,19 +59,19 @@ def _draw_run(figure: Figure, run: Run, *, bottom: float, log: bool) -> None:
     left, right = (figure.add_axes((x / width, bottom / height, *box)) for x in (_AXIS, _AXIS + width / 2))
     _title(figure, manifest, _AXIS / width, (bottom + _PANEL_HEIGHT) / height)
     style = looks(manifest.policies)
-    draw_lines(left, reward_lines(manifest, run.curves, run.users), style)
+    draw_lines(left, reward_lines(manifest, run.curves, run.by_user), style)
     left.update_datalim([(1.0, 0.0)], updatey=False)  # a logarithmic axis requires a place, also where nobody decided
     left.set_xscale("log")
+    band = _band(run)
     there = "; mean over users there in a round" if dynamics_of(manifest).presence else ""
-    there += "; band: 95 % over users" if manifest.users > 1 else ""
+    there += band
     kind = "Realised" if manifest.served else "Expected"
     name_panel(left, f"{kind} reward per decision", f"round, logarithmic{there}")
-    found = regret_lines(manifest, run.curves, None if manifest.moments else run.users)
+    found = regret_lines(manifest, run.curves, run.by_user)
     draw_lines(right, found, style)
     if not log:
         _room_for_learners(right, found, {policy.label for policy in manifest.policies if policy.name == "random"})
     own = ", on its own trajectory" if manifest.own_trajectory else ""
-    band = "; band: 95 % over users" if manifest.users > 1 else ""
     title = "Regret is not known where it was served" if manifest.served else f"Cumulative regret per user{own}"
     name_panel(right, title, f"round{band}")
     right.update_datalim([(1.0, 0.0)])
@@ -105,6 +105,11 @@ def _title(figure: Figure, manifest: Manifest, x: float, top: float) -> None:
         text.set_y(top + above / figure.get_figheight())
 
 
+def _band(run: Run) -> str:
+    """What is said of bands where there are any."""
+    return "; band: 95 % over users" if run.manifest.users > 1 and run.by_user is not None else ""
+
+
 def loglog_figure(run: Run) -> Figure:
     """Cumulative regret per user on logarithmic axes, with guides of slope 1/2 and 1 from where the policies start.
 
@@ -112,11 +117,10 @@ def loglog_figure(run: Run) -> Figure:
     theorem 3), runs along the dashed guide; a policy that does not learn runs along the dotted one.
     """
     facts = run.manifest
-    found = regret_lines(facts, run.curves, run.users)
+    found = regret_lines(facts, run.curves, run.by_user)
     shape = Shape(1, _LOG_WIDTH, _LOG_HEIGHT, end_room([plain(label, NAME) for label in facts.labels]))
-    band = "; band: 95 % over users" if facts.users > 1 else ""
     own = ", on each policy's own trajectory" if facts.own_trajectory else ""
-    note = f"{size(facts)}; cumulative regret per user{own}{band}"
+    note = f"{size(facts)}; cumulative regret per user{own}{_band(run)}"
     figure, [axes] = multiples(plain(facts.name, 70), note, 1, shape)
     axes.set_xscale("log")
     if any((line.y > 0).any() for line in found):  # the oracle alone has no regret to take a logarithm of

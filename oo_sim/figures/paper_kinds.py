@@ -70,11 +70,11 @@ def _line_panels(run: Run, kind: str, style: Mapping[str, Any], *, several: bool
         if not found:
             raise RunLogError(run.events("decisions").path, "no policy in it explores by chance; egreedy and random do")
         return [Panel("Share of decisions explored", "round", lines_in(found, style))]
-    regret = regret_lines(facts, run.curves, run.users)
+    regret = regret_lines(facts, run.curves, run.by_user)
     if kind == "loglog":
         return [Panel("Regret per user", "round", lines_in(regret, style, log_y=True))]
     return [
-        Panel(f"{name}reward", "round", lines_in(reward_lines(facts, run.curves, run.users), style)),
+        Panel(f"{name}reward", "round", lines_in(reward_lines(facts, run.curves, run.by_user), style)),
         Panel(f"{name}regret", "round", lines_in(regret, style, log_x=False)),
     ]
 

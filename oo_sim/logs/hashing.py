@@ -40,8 +40,8 @@ def _chunks(table: pa.Table, name: str) -> Iterator[pa.Array]:
 
 
 def _read(file: pq.ParquetFile, name: str) -> Iterator[pa.Array]:
-    for batch in file.iter_batches(_ROWS, columns=[name]):
-        yield batch.column(0)
+    for group in range(file.num_row_groups):  # batches of the whole file would hold all of the column, packed
+        yield from file.read_row_group(group, columns=[name]).column(0).chunks
 
 
 def _update(digest: hashlib.blake2b, rows: int, schema: pa.Schema, chunks: Chunks) -> None:

@@ -98,7 +98,7 @@ def run_part(run: Run) -> RunPart:
         [table._replace(title="" if place else size(manifest)) for place, table in enumerate(tables)],
         list(notes(manifest)) if run.rows else [],
         [_curves(run)] if run.rows else [],
-        list(_segments(run)) if run.rows else [],
+        list(_segments(run)) if run.rows and run.by_user is not None else [],
         list(_closer(run)) if run.rows else [],
         _again(run),
     )
@@ -156,11 +156,12 @@ def _segments(run: Run) -> Iterator[Segments]:
 
 
 def _closer(run: Run) -> Iterator[Picture]:
-    yield picture(
-        users_figure(run),
-        "distribution of users' mean reward under each policy",
-        "A long tail to the left are users whom the policy never learned to serve.",
-    )
+    if run.by_user is not None:
+        yield picture(
+            users_figure(run),
+            "distribution of users' mean reward under each policy",
+            "A long tail to the left are users whom the policy never learned to serve.",
+        )
     if run.manifest.has_reactions:
         yield picture(
             reactions_figure(run),

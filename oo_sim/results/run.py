@@ -64,6 +64,12 @@ class Run(Result):
         return frame
 
     @property
+    def by_user(self) -> pd.DataFrame | None:
+        """The users table where intervals and bands come from it; None where they come from moments: a large table
+        stays in its file, and without checkpoints there is none."""
+        return None if self.manifest.moments else self.users
+
+    @property
     def failures(self) -> dict[str, str]:
         """The policies that failed: label -> message."""
         return dict(self.manifest.failures)
@@ -76,7 +82,7 @@ class Run(Result):
     @cached_property
     def rows(self) -> list[PolicySummary]:
         """The summary of each policy that has results, in order."""
-        return summarise(self.manifest, self.curves, None if self.manifest.moments else self.users)
+        return summarise(self.manifest, self.curves, self.by_user)
 
     def frame(self) -> pd.DataFrame:
         """The summary as a frame, a row per policy; an interval `a` has columns `a`, `a_lower`, `a_upper`."""

@@ -3,6 +3,7 @@ tables, and from its logged decisions how much of them was exploration."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -35,11 +36,12 @@ def blocks(rounds: int, count: int = _BLOCKS) -> I64:
     return np.unique(np.geomspace(1, rounds + 1, count + 1).astype(np.int64))[:-1] - 1
 
 
-def reward_lines(manifest: Manifest, curves: pd.DataFrame, users: pd.DataFrame) -> list[Line]:
+def reward_lines(manifest: Manifest, curves: pd.DataFrame, users: pd.DataFrame | None) -> list[Line]:
     """Expected reward per decision (realised, where it was served), averaged over blocks of rounds, each drawn at its
     mean round, with its band.
 
     The band is over users who decided between one checkpoint and the next; in between, its width is interpolated.
+    Without users there is none.
     """
     column = "reward" if manifest.served else "expected_reward"
     lines = []
@@ -51,7 +53,9 @@ def reward_lines(manifest: Manifest, curves: pd.DataFrame, users: pd.DataFrame) 
         decisions = np.add.reduceat(frame["users"].to_numpy(float), starts)
         x = np.add.reduceat(rounds, starts) / counts
         mean = np.divide(rewards, decisions, out=np.full(len(x), np.nan), where=decisions > 0)
-        half = np.interp(np.log(x), *_reward_half_widths(users[users["policy"] == label], column))
+        half = np.full(len(x), np.nan)
+        if users is not None:
+            half = np.interp(np.log(x), *_reward_half_widths(users[users["policy"] == label], column))
         lines.append(Line(label, x, mean, half))
     return lines
 
@@ -69,8 +73,11 @@ def regret_lines(manifest: Manifest, curves: pd.DataFrame, users: pd.DataFrame |
     if users is None:
         decided = max((each["n"] for each in manifest.moments.values()), default=0)
     else:
-        known = set(last_round(users).query("decisions > 0")["user_id"])
-        users, decided = users[users["user_id"].isin(known)] if known else users, len(known)
+        last = last_round(users)
+        known = last.loc[last["decisions"] > 0, "user_id"].unique()
+        decided = len(known)
+        if 0 < decided < last["user_id"].nunique():
+            users = users[users["user_id"].isin(known)]
     everybody = max(decided, 1) * manifest.replicates
     for label, frame in _by_round(manifest, curves):
         total = np.cumsum((frame["regret"] / everybody).to_numpy(float))
@@ -91,11 +98,8 @@ def _by_round(manifest: Manifest, curves: pd.DataFrame) -> list[tuple[str, pd.Da
 
 def _reward_half_widths(users: pd.DataFrame, column: str) -> tuple[F64, F64]:
     """Logarithms of rounds in the middle between checkpoints, and half the 95 % interval over users there."""
-    sums = users.groupby(["round", "user_id"])[[column, "decisions"]].mean().unstack("user_id")
-    steps = sums.diff().fillna(sums.iloc[:1]) if len(sums) else sums
-    decided = steps["decisions"].to_numpy(float) if len(sums) else np.empty((0, 0))
-    earned = steps[column].to_numpy(float) if len(sums) else np.empty((0, 0))
-    ends = sums.index.to_numpy(float)
+    ends, values = _by_user(users, (column, "decisions"))
+    earned, decided = np.diff(values, axis=1, prepend=0.0)
     starts = np.append(0.0, ends[:-1]) + 1.0
     known = [mean_interval(e[d > 0] / d[d > 0], LEVEL).width / 2 for e, d in zip(earned, decided, strict=True)]
     return (np.log((starts + ends) / 2), np.array(known)) if known else (np.zeros(1), np.full(1, np.nan))
@@ -103,10 +107,21 @@ def _reward_half_widths(users: pd.DataFrame, column: str) -> tuple[F64, F64]:
 
 def _half_widths(users: pd.DataFrame) -> tuple[F64, F64]:
     """Checkpoints, and half the 95 % interval over users at each; replicates of a user are averaged."""
-    values = users.groupby(["round", "user_id"])["regret"].mean()
-    groups = values.groupby(level="round")
-    intervals = {at: mean_interval(group.to_numpy(), LEVEL) for at, group in groups}
-    return np.array([*intervals], dtype=float), np.array([each.width / 2 for each in intervals.values()])
+    ends, values = _by_user(users, ("regret",))
+    return ends, np.array([mean_interval(at, LEVEL).width / 2 for at in values[0]])
+
+
+def _by_user(users: pd.DataFrame, columns: Sequence[str]) -> tuple[F64, F64]:
+    """A policy's checkpoints (C,), and each user's values there (columns, C, users), averaged over replicates."""
+    rounds = users["round"].to_numpy()
+    ends = np.unique(rounds)
+    regular = len(users) and len(users) % len(ends) == 0 and (rounds.reshape(-1, len(ends)) == ends).all()
+    if regular and users["replicate"].nunique() == 1:  # as a run writes it: a user's checkpoints stand together
+        found = [users[column].to_numpy(np.float64).reshape(-1, len(ends)).T for column in columns]
+    else:
+        means = users.groupby(["round", "user_id"])[[*columns]].mean()
+        found = [means[column].unstack("user_id").to_numpy(np.float64) for column in columns]
+    return ends.astype(np.float64), np.array(found)
 
 
 def explores(run: Run) -> bool:

@@ -65,12 +65,12 @@ class _Intervals(NamedTuple):
 def _of_users(users: pd.DataFrame) -> dict[str, _Intervals]:
     last, found = users[users["round"] == users["round"].max()], {}
     sums = ["reward", "expected_reward", "regret", "decisions"]
-    per_user = last.groupby(["policy", "user_id"], sort=False, observed=True)[sums].mean()
-    for label in dict.fromkeys(per_user.index.get_level_values("policy")):
-        values = per_user.loc[label]
+    one = last["replicate"].nunique() < 2  # then each row is a user, and nothing has to be gathered by name
+    for label, own in last.groupby("policy", sort=False, observed=True):
+        values = own[sums] if one else own.groupby("user_id", sort=False, observed=True)[sums].mean()
         values = values[values["decisions"] > 0]  # a user who came and left between two rounds has none
         truth = values[values["regret"].notna()]  # of a served log nobody knows it
-        found[label] = _Intervals(
+        found[str(label)] = _Intervals(
             mean_interval(truth["expected_reward"] / truth["decisions"], LEVEL),
             mean_interval(values["reward"] / values["decisions"], LEVEL),
             mean_interval(truth["regret"], LEVEL),

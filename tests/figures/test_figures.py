@@ -59,6 +59,32 @@ def test_the_band_is_the_interval_of_the_table(build: BuildRun) -> None:
     assert np.isnan(regret_lines(build(users=1).manifest, build(users=1).curves, build(users=1).users)[0].half).all()
 
 
+@pytest.mark.parametrize("replicates", [1, 2])
+def test_bands_do_not_depend_on_the_order_of_rows(build: BuildRun, replicates: int) -> None:
+    run = build(rounds=20, replicates=replicates)
+    run.users["regret"] *= 1 + run.users["user_id"].str[-1].astype(float)
+    run.users.loc[run.users["user_id"] == "user-3", "decisions"] = 0  # who never came
+    as_written = run.users.sort_values(["policy", "replicate", "user_id", "round"], kind="stable")
+    for lines in (reward_lines, regret_lines):
+        pairs = zip(
+            lines(run.manifest, run.curves, run.users), lines(run.manifest, run.curves, as_written), strict=True
+        )
+        for one, other in pairs:
+            assert np.isfinite(one.half).all()
+            assert one.half == pytest.approx(other.half)
+            assert one.y == pytest.approx(other.y)
+
+
+def test_a_large_users_table_is_not_read_for_lines(build: BuildRun, monkeypatch: pytest.MonkeyPatch) -> None:
+    moments = {"n": 4, "sums": [0, 0, 0], "squares": [0, 0, 0]}
+    run = build(["linucb"], rounds=20, moments={"linucb": moments})
+    monkeypatch.delattr(type(run), "users")
+    for kind in ("curves", "loglog"):
+        for style in ("screen", "paper"):
+            figure = run.figure(kind, style=style)
+            assert not any("band" in text.get_text() for text in figure.findobj(Text))
+
+
 @given(st.lists(st.floats(0, 1), min_size=1, max_size=30), st.floats(0.001, 0.2))
 def test_spread_labels_keep_distance_order_and_bounds(wanted: list[float], gap: float) -> None:
     values = np.array(wanted)

@@ -9,12 +9,14 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from oo_sim.logs import DECISIONS, RunFiles, RunLogError, RunWriter, check_free, content_hash
+from oo_sim.logs import DECISIONS, RunFiles, RunLogError, RunWriter, check_free, content_hash, hashing
 from oo_sim.logs.parts import rows_of
 
 from .conftest import SOURCE, curves, events, manifest, users
@@ -240,6 +242,22 @@ def test_wrong_use_is_refused(tmp_path: Path) -> None:
             writer.write_manifest(replace(manifest(), timing={"linucb": {"seconds": float("nan")}}))
         with pytest.raises(ValueError, match="wrong columns"):
             writer.write_table("users", curves())
+
+
+def test_the_hash_of_a_file_holds_few_row_groups(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = 1 << 16
+    numbers = pa.table({"a": np.random.default_rng(1).random(40 * rows)})  # 21 MB, which nothing can pack
+    pq.write_table(numbers, tmp_path / "a.parquet", row_group_size=rows)
+    held, hashed = [pa.total_allocated_bytes()], hashing._bytes
+
+    def seen(chunk: pa.Array) -> memoryview:
+        held.append(pa.total_allocated_bytes())
+        return hashed(chunk)
+
+    monkeypatch.setattr(hashing, "_bytes", seen)
+    assert content_hash(tmp_path / "a.parquet") == content_hash(numbers)
+    assert len(held) > 80
+    assert max(held) - held[0] < 10e6  # a row group takes 1.2 MB; other threads give a few back late
 
 
 def test_content_hash_is_of_rows_not_of_chunks() -> None:
