@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 
@@ -24,21 +24,27 @@ LEAST_COMPILED = 50_000_000
 
 def interpreted(world: World, policy: Policy, decisions: int) -> str | None:
     """Why the loop is interpreted in a run of so many decisions; None where tiles play it."""
+    return next(_reasons(world, policy, decisions), None)
+
+
+def _reasons(world: World, policy: Policy, decisions: int) -> Iterator[str]:
     tiles, form = world.tile, policy.lanes
-    reasons = (
-        (isinstance(tiles, str), str(tiles)),
-        (isinstance(tiles, Tiles) and tiles.of != (world.observe, world.respond), "the world has functions of its own"),
-        (world.feedback is not None and world.feedback.kind not in DELAYS, "rewards come late in a way of their own"),
-        (form is None or form.of != policy.functions, "the policy does not describe itself to tiles"),
-        (terms(policy.features) is None, f"features {policy.features.name} are not built in"),
-        (decisions < LEAST, f"fewer than {LEAST} decisions"),
-        (not is_compiling(), "compilation is switched off"),
-        (
-            decisions < LEAST_COMPILED and not _ready(world, policy),
-            "tiles are not compiled for it yet; oo-sim bench compiles some",
-        ),
-    )
-    return next((why for holds, why in reasons if holds), None)
+    if isinstance(tiles, str):
+        yield tiles
+    if isinstance(tiles, Tiles) and tiles.of != (world.observe, world.respond):
+        yield "the world has functions of its own"
+    if world.feedback is not None and world.feedback.kind not in DELAYS:
+        yield "rewards come late in a way of their own"
+    if form is None or form.of != policy.functions:
+        yield "the policy does not describe itself to tiles"
+    if terms(policy.features) is None:
+        yield f"features {policy.features.name} are not built in"
+    if decisions < LEAST:
+        yield f"fewer than {LEAST} decisions"
+    if not is_compiling():
+        yield "compilation is switched off"
+    if decisions < LEAST_COMPILED and not _ready(world, policy):
+        yield "tiles are not compiled for it yet; oo-sim bench compiles some"
 
 
 def _form(world: World, policy: Policy) -> Form | None:
