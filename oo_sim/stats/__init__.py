@@ -8,6 +8,7 @@ from oo_sim.stats.paired import Paired, detectable, holm, improvement, paired, t
 from oo_sim.stats.profiles import Profile, interquartile_mean, iqm, performance_profile
 from oo_sim.stats.resampling import Seed, generator, percentile_bounds, stratified_bootstrap
 from oo_sim.stats.sequence import confidence_sequence, mixture_scale
+from oo_sim.stats.skewed import skewed_interval
 
 __all__ = [
     "ROUNDING",
@@ -38,6 +39,7 @@ __all__ = [
     "percentile_bounds",
     "performance_profile",
     "sign_test",
+    "skewed_interval",
     "stratified_bootstrap",
     "sup_t_band",
     "t_interval",

@@ -20,13 +20,14 @@ from oo_sim.results.summary import LEVEL, dynamics_notes, size, unchecked_notes
 from oo_sim.scenario import PolicyKey, PolicySpec, Scenario, SpecError, expand_spec, policy_key
 from oo_sim.show import Table, Tables, number, plain, plus_minus
 from oo_sim.show.progress import Wanted
-from oo_sim.stats import Interval, mean_interval, sup_t_band
+from oo_sim.stats import ROUNDING, Interval, few_interval, mean_interval, skewed_interval, sup_t_band
 from oo_sim.studies.outcomes import gather
+from oo_sim.studies.pairs import largest_difference
 from oo_sim.work import Executor
 
 _HEADERS = ("policy", "reward\nper decision", "behind the best\nof its pattern", "realised\nreward", "regret\nper user")
-
-
+_MOST_PAIRS = 500
+"""Up to 32 values; the draws of a band for more would take longer than the sweep."""
 _NONE = Interval(math.nan, math.nan, math.nan, 0)
 
 
@@ -77,8 +78,8 @@ class Sweep(Result):
         if facts.users > 1:
             found.append(
                 "±: 95 % interval over users, each user one value; never over rounds. The best is known only after "
-                "looking, so that the intervals of reward hold for all values of a pattern at once (max-t), and those "
-                "behind the best, paired by user, for all its pairs (Bonferroni); regret's are each for itself."
+                "looking, so that the intervals of reward hold for all values of a pattern at once, and those behind "
+                "the best, paired by user, for all its pairs (max-t); regret's are each for itself."
             )
         else:
             found.append("No interval with one user: intervals are over users, never over rounds.")
@@ -198,14 +199,17 @@ def sweep(
     [outcomes] = gather([result])
     decided = result.users.groupby("user_id", sort=True)["decisions"].max().to_numpy() > 0  # they came before the end
     finals = {policy_key(label): (label, values[-1][decided]) for label, values in outcomes.values.items()}
-    return Sweep(result, tuple(_series(pattern, specs, finals) for pattern, specs in grids))
+    largest = largest_difference(result.manifest.scenario, "expected")
+    return Sweep(result, tuple(_series(pattern, specs, finals, largest) for pattern, specs in grids))
 
 
-def _series(pattern: str, specs: Sequence[PolicySpec], finals: Mapping[PolicyKey, tuple[str, F64]]) -> Series:
+def _series(
+    pattern: str, specs: Sequence[PolicySpec], finals: Mapping[PolicyKey, tuple[str, F64]], largest: float
+) -> Series:
     """The points of one pattern that did not fail, each with its distance from the best of them."""
     varied = tuple(key for key, _ in specs[0].parameters if len({dict(spec.parameters)[key] for spec in specs}) > 1)
     found = [(spec, *finals[key]) for spec in specs if (key := policy_key(str(spec))) in finals]
-    behind = behind_best([own for _, _, own in found])
+    behind = behind_best([own for _, _, own in found], largest)
     rewards = at_once([own for _, _, own in found])
     points = [
         Point(label, {key: dict(spec.parameters)[key] for key in varied}, reward, step)
@@ -224,15 +228,31 @@ def at_once(values: Sequence[F64]) -> list[Interval]:
     return [Interval(*three, len(values[0])) for three in bounds]
 
 
-def behind_best(values: Sequence[F64]) -> list[Interval]:
+def behind_best(values: Sequence[F64], largest: float = math.nan) -> list[Interval]:
     """Each one's mean minus that of the best, paired by user; `values` holds a vector (n,) for each.
 
-    The best is known only after looking, so the intervals hold for all pairs at once: Bonferroni over m(m-1)/2. The
-    best one's own is exactly 0.
+    The best is known only after looking, so the intervals hold for all m(m-1)/2 pairs at once: max-t, by drawing users
+    again, for differences of near values are skewed (most users gain a little, few lose much). Where nearly no user
+    differs, bounds are exact and follow from `largest`, the largest difference that rewards allow (nan: not known, and
+    no bounds); those, and all where there are more pairs than `_MOST_PAIRS`, hold at once by Bonferroni. The best one's
+    own is exactly 0.
     """
     if not values or not len(values[0]):
         return [mean_interval(each, LEVEL) for each in values]  # nobody decided
-    best = values[int(np.argmax([each.mean() for each in values]))]
-    pairs = sum(1 for _ in itertools.combinations(values, 2))
-    level = 1 - (1 - LEVEL) / max(pairs, 1)
-    return [mean_interval(each - best, level) for each in values]
+    n, top = len(values[0]), int(np.argmax([each.mean() for each in values]))
+    pairs = list(itertools.combinations(range(len(values)), 2))
+    level = 1 - (1 - LEVEL) / max(len(pairs), 1)
+    if n < 2 or not pairs or len(pairs) > _MOST_PAIRS:
+        return [skewed_interval(each - values[top], level) for each in values]
+    band = sup_t_band(np.stack([values[j] - values[i] for i, j in pairs], axis=1), LEVEL, seed=0)
+    half = dict(zip(pairs, ((band.upper - band.lower) / 2).tolist(), strict=True))
+    found = []
+    for i, each in enumerate(values):
+        step = each - values[top]
+        mean, wide = float(step.mean()), half.get((min(i, top), max(i, top)), 0.0)
+        gain, lose = int((step > ROUNDING).sum()), int((step < -ROUNDING).sum())
+        exact = math.isnan(wide)
+        found.append(
+            few_interval(mean, gain, lose, n, largest, level) if exact else Interval(mean, mean - wide, mean + wide, n)
+        )
+    return found

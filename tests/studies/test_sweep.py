@@ -17,7 +17,7 @@ import oo_sim
 from oo_sim.figures import png
 from oo_sim.figures.sweep import axis, geometric, lines
 from oo_sim.scenario import SpecError
-from oo_sim.stats import mean_interval
+from oo_sim.stats import clopper_pearson, mean_interval, skewed_interval
 from oo_sim.studies import Sweep
 from oo_sim.studies.sweeping import at_once, behind_best
 
@@ -68,10 +68,32 @@ def test_behind_the_best_is_paired_and_simultaneous() -> None:
     values = [users + shift + rng.normal(0, 0.1, 30) for shift in (0.0, 1.0, 0.9)]
     found = behind_best(values)
     assert found[1][:3] == (0.0, 0.0, 0.0)
-    assert found[0] == mean_interval(values[0] - values[1], 1 - 0.05 / 3)
+    for i in (0, 2):
+        alone, cautious = (mean_interval(values[i] - values[1], level) for level in (0.95, 1 - 0.05 / 10))
+        assert found[i].estimate == pytest.approx(alone.estimate)
+        assert alone.width < found[i].width < cautious.width  # for all three pairs at once
     assert found[2].width < mean_interval(values[2]).width / 3
     assert behind_best([users])[0][:3] == (0.0, 0.0, 0.0)
     assert behind_best([]) == []
+    assert behind_best([users[:1], users[:1] - 1])[1].estimate == -1.0  # one user: a step without bounds
+
+
+def test_behind_the_best_where_nearly_no_user_differs_is_exact() -> None:
+    """3 of 30 users lose .5: at most the share that 3 of 30 allow (Clopper-Pearson, for three pairs at once) lose all
+    that rewards allow. Where that is not known, there are no bounds. Many values hold at once too."""
+    rng = np.random.default_rng(3)
+    best = rng.normal(1, 1, 30)
+    worse = best - np.where(np.arange(30) < 3, 0.5, 0.0)
+    values = [best, worse, rng.normal(-1, 1, 30)]
+    level = 1 - 0.05 / 3
+    found = behind_best(values, 2.0)[1]
+    assert found.estimate == pytest.approx(-0.05)
+    assert found.lower == pytest.approx(-2.0 * clopper_pearson(3, 30, level).upper)
+    assert found.upper == pytest.approx(2.0 * clopper_pearson(0, 30, level).upper)
+    assert np.isnan(behind_best(values)[1][1:3]).all()
+    many = list(rng.normal(size=(40, 30)))
+    top = int(np.argmax([each.mean() for each in many]))
+    assert behind_best(many)[3] == skewed_interval(many[3] - many[top], 1 - 0.05 / 780)
 
 
 def test_the_same_policy_in_two_patterns_is_run_once() -> None:
