@@ -1,7 +1,8 @@
 """How kernels are compiled: strict IEEE arithmetic, no GIL, and a disk cache that can never serve a stale kernel.
 
 Numba notices an edit to a kernel, but not to another kernel that it calls. So the cache directory is keyed by a hash
-of every source that compiled code can come from: this package and `contract.py`, which is all it may import.
+of every source that compiled code can come from: this package and `contract.py`, which is all it may import. Versions
+of Numba and processors have directories of their own too: a cache may be in a home that many machines share.
 """
 
 from __future__ import annotations
@@ -18,6 +19,12 @@ from pathlib import Path
 from typing import Any, Literal, TypeVar, cast
 
 import numba
+from numba.core.registry import cpu_target
+
+try:
+    import fcntl
+except ImportError:  # on Windows
+    fcntl = None  # type: ignore[assignment]
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -26,13 +33,14 @@ _MONTH = 30 * 24 * 3600
 _FLAGS = ("NUMBA_BOUNDSCHECK", "NUMBA_DISABLE_JIT", "NUMBA_OPT")
 
 
-def source_hash(room: Path = _ROOM) -> str:
-    """Hash of all sources that compiled code can come from, and of the switches that change what is compiled; those of
-    tiles are in their instances' names."""
+def cache_key(room: Path = _ROOM) -> str:
+    """Hash of all sources that compiled code can come from, and of what else decides what they are compiled to:
+    switches, Numba's version and the processor. Those of tiles are in their instances' names."""
     digest = hashlib.blake2b(digest_size=8)
     for path in [*sorted(room.glob("*.py")), room.parent / "contract.py"]:
         digest.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
-    digest.update(repr([os.environ.get(flag) for flag in _FLAGS]).encode())
+    switches = [os.environ.get(flag) for flag in _FLAGS]
+    digest.update(repr([switches, numba.__version__, cpu_target.target_context.codegen().magic_tuple()]).encode())
     return digest.hexdigest()
 
 
@@ -62,7 +70,7 @@ def cache_directory() -> Path | None:
     """Where this process keeps compiled kernels, or None where no directory can be written: then each process
     compiles anew. A shared temporary directory is never used, because a cached kernel is code."""
     for parent in _candidates():
-        directory = parent / f"kernels-{source_hash()}"
+        directory = parent / f"kernels-{cache_key()}"
         fresh = not directory.exists()
         if _writable(directory):
             if fresh:
@@ -88,17 +96,28 @@ def _compiled(function: F, inline: Literal["never", "always"], cache: bool = Tru
 
 
 def _kept_if_possible(compiled: F) -> F:
-    """The kernel, which runs all the same where there is no room on the disk to keep it."""
+    """The kernel, which runs all the same where there is no room on the disk to keep it. One process at a time keeps
+    one: Numba numbers files by what an index says, and two that read it at once would give two kernels one number."""
     cache = getattr(compiled, "_cache", None)  # a plain function without a compiler has none
-    if cache is not None:
+    if cache is not None and cache.cache_path is not None:
         keep = cache.save_overload
 
         def save(*what: Any) -> None:
-            with suppress(OSError):
+            with suppress(OSError), _alone_in(Path(cache.cache_path)):
                 keep(*what)
 
         cache.save_overload = save
     return compiled
+
+
+@contextmanager
+def _alone_in(directory: Path) -> Iterator[None]:
+    """Hold the lock of a cache directory, which a process that is killed gives back."""
+    directory.mkdir(parents=True, exist_ok=True)
+    with (directory / ".lock").open("w") as lock:
+        if fcntl is not None:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 def _instance(module: str) -> str:

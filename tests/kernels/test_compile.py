@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import shutil
 import subprocess
 import sys
+import time
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numba
 import pytest
+from numba.core import caching
+from numba.core.registry import cpu_target
 
 import oo_sim
 from oo_sim.kernels import compile as compiling
@@ -29,6 +33,11 @@ uniform_quantile(-1.0, 1.0, values)
 print(cache_directory())
 print(values.tolist(), sum(uniform_quantile.stats.cache_hits.values()))
 """
+
+
+def twice(x: Any) -> Any:
+    """A kernel that is compiled anew for each kind of number."""
+    return 2 * x
 
 
 @pytest.fixture
@@ -123,21 +132,55 @@ def test_a_user_without_a_home_can_still_run(package: Path, tmp_path: Path, monk
     assert [path.name for path in tmp_path.iterdir()] == ["site"]
 
 
-def test_the_key_covers_every_source_and_switch(package: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_key_covers_every_source_switch_version_and_processor(
+    package: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     room = package / "kernels"
-    keys = {compiling.source_hash(room)}
+    keys = {compiling.cache_key(room)}
     sources = [*sorted(room.glob("*.py")), package / "contract.py"]
     for source in sources:
         text = source.read_text()
         source.write_text(text + "# another byte\n")
-        keys.add(compiling.source_hash(room))
+        keys.add(compiling.cache_key(room))
         source.write_text(text)
     for switch in ("NUMBA_BOUNDSCHECK", "NUMBA_OPT"):
         monkeypatch.setenv(switch, "2")
-        keys.add(compiling.source_hash(room))
+        keys.add(compiling.cache_key(room))
         monkeypatch.delenv(switch)
-    assert len(keys) == len(sources) + 3
-    assert compiling.source_hash(room) in keys
+    monkeypatch.setattr(numba, "__version__", "0.0")
+    keys.add(compiling.cache_key(room))
+    monkeypatch.undo()
+    monkeypatch.setattr(cpu_target.target_context.codegen(), "_get_host_cpu_name", lambda: "generic")
+    keys.add(compiling.cache_key(room))
+    monkeypatch.undo()
+    assert len(keys) == len(sources) + 5
+    assert compiling.cache_key(room) in keys
+
+
+def test_two_processes_that_compile_at_once_keep_both_kernels(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Numba reads an index, chooses a number for its file, and writes the index: here it takes its time in between."""
+    write = caching.IndexDataCacheFile._save_index
+
+    def slowly(self: Any, overloads: Any) -> None:
+        time.sleep(0.3)
+        cast(Any, write)(self, overloads)
+
+    monkeypatch.setattr(caching.IndexDataCacheFile, "_save_index", slowly)
+    monkeypatch.setattr(compiling, "cache_directory", lambda: tmp_path)
+
+    def compiled_for(value: complex) -> Any:
+        doubled = compiling.kernel(twice)
+        assert doubled(value) == 2 * value
+        return doubled
+
+    processes = [multiprocessing.get_context("fork").Process(target=compiled_for, args=(v,)) for v in (3, 1.5, 1j)]
+    for process in processes:
+        process.start()
+    for process in processes:
+        process.join()
+    assert [process.exitcode for process in processes] == [0, 0, 0]
+    for value in (3, 1.5, 1j):
+        assert sum(compiled_for(value).stats.cache_hits.values()) == 1
 
 
 def test_other_peoples_kernels_keep_their_own_cache() -> None:
