@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 from oo_sim.audit import Report, audit_tables
 from oo_sim.contract import I64, Bool, Decision, Learned, Offer, Policy
 from oo_sim.entrants import Entrant
-from oo_sim.logs import DECISIONS, LEARNINGS, EventSource, LoggedPolicy, Recorder, RunWriter
+from oo_sim.logs import DECISIONS, LEARNINGS, EventSource, LoggedPolicy, Recorder, RunWriter, coded
 
 DECISIONS_AUDITED = 2000
 LEAST_AUDITED = 4
@@ -77,7 +77,7 @@ class _Memory:
 
     def table(self, name: str, schema: pa.Schema) -> pa.Table:
         """All rows of a table."""
-        return pa.Table.from_batches([b for part in self.parts[name] for b in part.batches], schema)
+        return pa.Table.from_batches([b for part in self.parts[name] for b in part.batches], coded(schema)).cast(schema)
 
 
 class Sampler:

@@ -13,7 +13,7 @@ from oo_sim.logs.parts import PartSink
 from oo_sim.logs.plain import PlainLog
 from oo_sim.logs.reader import FATES, Learned, Log, Part, RunLog
 from oo_sim.logs.recorder import Recorder
-from oo_sim.logs.schema import CURVES, DECISIONS, LEARNINGS, SCHEMAS, USERS
+from oo_sim.logs.schema import CURVES, DECISIONS, LEARNINGS, SCHEMAS, USERS, coded
 from oo_sim.logs.served import served_tables
 from oo_sim.logs.tables import curves_table, users_table
 from oo_sim.logs.writer import RunWriter, check_free
@@ -41,6 +41,7 @@ __all__ = [
     "RunWriter",
     "bandit_feedback",
     "check_free",
+    "coded",
     "content_hash",
     "curves_table",
     "decision_batch",

@@ -5,7 +5,7 @@ Shapes: K candidates, d features, n lanes. Candidates are logged as offered: tho
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
@@ -14,7 +14,10 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from oo_sim.contract import F64, I64, REACTIONS, Bool, Candidates, Decision, Policy
-from oo_sim.logs.schema import CANDIDATE, DECISIONS, LEARNINGS
+from oo_sim.logs.schema import DECISIONS, LEARNINGS, coded
+
+_DECISIONS = coded(DECISIONS)
+_CANDIDATE = _DECISIONS.field("candidates").type.value_type
 
 Ids: TypeAlias = "Sequence[str] | NDArray[np.str_] | NDArray[np.object_] | pa.Array"
 
@@ -59,17 +62,17 @@ def decision_batch(
     best: F64,
     writer: I64 | None = None,
 ) -> pa.RecordBatch:
-    """The n lanes' decisions as rows of `DECISIONS`.
+    """The n lanes' decisions as rows of `DECISIONS`, `coded`.
 
     t (n,) are the users' decision numbers, expected (n,) the true expected rewards of what was chosen, best (n,) the
     largest among those offered, and writer (n,) which of the source's models wrote the tips, where they have texts.
     Raises `pyarrow.ArrowInvalid` where a number does not fit its column.
     """
-    n = len(t)
+    n, mask = len(t), candidates.mask
     users, when = _strings(user_ids), _integers(t)
-    sizes = candidates.mask.sum(axis=0)
-    propensity = _nullable(decision.propensity) if source.propensities else pa.nulls(n, pa.float64())
-    is_tip = pa.array(candidates.is_llm[decision.chosen, np.arange(n)] != 0)
+    sizes = np.full(n, len(mask)) if mask.all() else mask.sum(axis=0)
+    is_tip = candidates.is_llm[decision.chosen, np.arange(n)] != 0
+    known = source.propensities
     columns = {
         "policy": pa.repeat(source.label, n),
         "policy_hash": pa.repeat(source.policy_hash, n),
@@ -79,28 +82,26 @@ def decision_batch(
         "decision_id": _decision_ids(source, users, when),
         "hour": pa.array(candidates.hour).cast(pa.int8()),
         "day": pa.array(candidates.day).cast(pa.int8()),
-        "candidates": _ragged(sizes, _standing(candidates, t), "candidates"),
-        "x": _ragged(sizes, _vectors(decision.x, candidates.mask), "x"),
-        "probs": (
-            _ragged(sizes, pa.array(_flat(decision.probs, candidates.mask)), "probs")
-            if source.propensities
-            else pa.nulls(n, DECISIONS.field("probs").type)
-        ),
-        "probs_kind": pa.repeat(pa.scalar(probs_kind(source.propensities, source.samples), pa.string()), n),
+        "candidates": _ragged(sizes, _standing(candidates, sizes, t), "candidates"),
+        "x": _ragged(sizes, _vectors(decision.x, mask), "x"),
         "probs_samples": pa.repeat(pa.scalar(source.samples, pa.int32()), n),
         "chosen": pa.array(decision.chosen).cast(pa.int16()),
-        "propensity": propensity,
         "score": pa.array(decision.score),
-        "explored": pa.array(decision.explored) if source.explores else pa.nulls(n, pa.bool_()),
         "expected_reward": pa.array(expected),
         "best_expected_reward": pa.array(best),
-        "tip_kind": pa.array(["task", "advice"]).take(is_tip.cast(pa.int8())),
+        "tip_kind": _words(is_tip, ["task", "advice"]).dictionary_decode(),
     }
+    if known:
+        columns["probs"] = _ragged(sizes, pa.array(_flat(decision.probs, mask)), "probs")
+        columns["probs_kind"] = pa.repeat(probs_kind(known, source.samples), n)
+        columns["propensity"] = _nullable(decision.propensity)
+    if source.explores:
+        columns["explored"] = pa.array(decision.explored)
     if writer is not None:
-        columns["prompt_version"] = pc.if_else(is_tip, pa.scalar(source.prompt_version, pa.string()), _NO_TEXT)
-        columns["llm_model"] = pc.if_else(is_tip, _names(source.models, writer), _NO_TEXT)
-    arrays = [columns[f.name] if f.name in columns else pa.nulls(n, f.type) for f in DECISIONS]
-    return pa.record_batch(arrays, schema=DECISIONS)
+        if source.prompt_version is not None:
+            columns["prompt_version"] = pc.if_else(is_tip, source.prompt_version, _NO_TEXT)
+        columns["llm_model"] = _words(writer, source.models, ~is_tip | (writer < 0)).dictionary_decode()
+    return _batch(columns, n, _DECISIONS)
 
 
 def learning_batch(
@@ -113,31 +114,48 @@ def learning_batch(
     x: F64,
     reaction: I64,
     reward: F64,
-    learn: Bool,
+    learn: Bool | None = None,
 ) -> pa.RecordBatch:
-    """What was learned in the lanes where learn (n,) is true, as rows of `LEARNINGS`.
+    """What was learned in the lanes where learn (n,) is true, by default in all, as rows of `LEARNINGS`.
 
     seq (n,) counts what each user's model learned; x (d, n) are the features learned from; reaction (n,)
     holds codes of `REACTIONS`, anything else is logged as null. May have no rows.
     """
-    keep = np.flatnonzero(learn)
-    n, d = len(keep), len(x)
-    users, decided = _strings(user_ids).take(pa.array(keep)), _integers(t_decided[keep])
+    users = _strings(user_ids)
+    if learn is not None and not learn.all():
+        users = users.filter(pa.array(learn))
+        seq, t_decided, t_now, reaction = (each[learn] for each in (seq, t_decided, t_now, reaction))
+        x, reward = x[:, learn], reward[learn]
+    n, d, decided = len(seq), len(x), _integers(t_decided)
     columns = {
         "policy": pa.repeat(source.label, n),
         "replicate": pa.repeat(pa.scalar(source.replicate, pa.int32()), n),
         "user_id": users,
-        "seq": pa.array(seq[keep]),
+        "seq": pa.array(seq),
         "kind": pa.repeat("reward", n),
         "decision_id": _decision_ids(source, users, decided),
-        "x": _rectangle(np.ascontiguousarray(x.T[keep]), d, LEARNINGS.field("x").type),
-        "reaction": pa.array(REACTIONS).take(_reaction_codes(reaction[keep])),
-        "reward": pa.array(reward[keep]),
+        "x": _rectangle(np.ascontiguousarray(x.T), d, LEARNINGS.field("x").type),
+        "reaction": _words(reaction, REACTIONS, (reaction < 0) | (reaction >= len(REACTIONS))).dictionary_decode(),
+        "reward": pa.array(reward),
         "t_decided": decided,
-        "t_now": _integers(t_now[keep]),
+        "t_now": _integers(t_now),
     }
-    arrays = [columns[f.name] if f.name in columns else pa.nulls(n, f.type) for f in LEARNINGS]
-    return pa.record_batch(arrays, schema=LEARNINGS)
+    return _batch(columns, n, LEARNINGS)
+
+
+def _batch(columns: Mapping[str, pa.Array], n: int, schema: pa.Schema) -> pa.RecordBatch:
+    """The columns, and nulls for those that are not there."""
+    arrays = [columns[f.name] if f.name in columns else pa.nulls(n, f.type) for f in schema]
+    return pa.record_batch(arrays, schema=schema)
+
+
+def _words(codes: NDArray[Any], words: Sequence[str], null: Bool | None = None) -> pa.DictionaryArray:
+    """The words that codes stand for, null where it is said."""
+    return _named_by(codes, pa.array(words, pa.string()), null)
+
+
+def _named_by(codes: NDArray[Any], names: pa.Array, null: Bool | None = None) -> pa.DictionaryArray:
+    return pa.DictionaryArray.from_arrays(pa.array(codes.astype(np.int32, copy=False), mask=null), names)
 
 
 _NO_TEXT = pa.nulls(1, pa.string())[0]  # made so, it does not import pandas as Arrow does for what Python holds
@@ -145,11 +163,6 @@ _NO_TEXT = pa.nulls(1, pa.string())[0]  # made so, it does not import pandas as 
 
 def _strings(ids: Ids) -> pa.Array:
     return ids if isinstance(ids, pa.Array) else pa.array(ids, pa.string())
-
-
-def _names(names: Sequence[str], codes: I64) -> pa.Array:
-    """The names that codes stand for, null where negative."""
-    return pa.array(names, pa.string()).take(pa.array(codes, mask=codes < 0))
 
 
 def _integers(values: I64) -> pa.Array:
@@ -165,23 +178,19 @@ def _decision_ids(source: EventSource, users: pa.Array, t: pa.Array) -> pa.Array
     return pc.binary_join_element_wise(prefix, t.cast(pa.string()), users, "/")
 
 
-def _reaction_codes(reaction: I64) -> pa.Array:
-    return pa.array(reaction, mask=(reaction < 0) | (reaction >= len(REACTIONS)))
-
-
-def _standing(c: Candidates, t: I64) -> pa.StructArray:
+def _standing(c: Candidates, sizes: I64, t: I64) -> pa.StructArray:
     """The candidates that stand, lane by lane, in one flat array."""
     is_llm, serial = _flat(c.is_llm, c.mask) != 0, _flat(c.serial, c.mask)
-    ids, task = _ids(c, t, is_llm, serial)
+    ids, task = _ids(sizes, t, is_llm, serial)
     columns = {
         "id": ids,
-        "source": pa.array(["todoist", "llm"]).take(pa.array(is_llm.view(np.int8))),
+        "source": _words(~is_llm, ["llm", "todoist"]),
         "task_id": task,
         "is_overdue": pa.array(_flat(c.is_overdue, c.mask) != 0),
         "task_age_days": pa.array(_flat(c.task_age_days, c.mask)),
         "priority": pa.array(_flat(c.priority, c.mask)).cast(pa.int8()),
     }
-    return pa.StructArray.from_arrays([columns[f.name] for f in CANDIDATE], fields=list(CANDIDATE))
+    return pa.StructArray.from_arrays([columns[f.name] for f in _CANDIDATE], fields=list(_CANDIDATE))
 
 
 def _flat(values: NDArray[Any], mask: Bool) -> NDArray[Any]:
@@ -192,26 +201,31 @@ def _flat(values: NDArray[Any], mask: Bool) -> NDArray[Any]:
     )
 
 
-def _ids(c: Candidates, t: I64, is_llm: Bool, serial: I64) -> tuple[pa.Array, pa.Array]:
+def _ids(sizes: I64, t: I64, is_llm: Bool, serial: I64) -> tuple[pa.DictionaryArray, pa.DictionaryArray]:
     """Each candidate's id, and the id of its task, null where it has none.
 
     A tip is `tip-{t}-{position among the tips}`, whatever it says about tasks; in worlds whose candidates are neither
     tasks nor tips, they are `arm-{position}`. There are far fewer names than candidates: each is made once.
     """
-    K, tips = len(c.mask), int((c.is_llm != 0).sum(axis=0).max(initial=0))
-    (tasks, which), (rounds, at) = _coded(serial), _coded(t)
-    place = np.broadcast_to(np.arange(K)[:, None], c.mask.shape)
-    tip = np.cumsum(c.is_llm != 0, axis=0) - 1 + at * tips
-    task_names = _named("task", pa.array(tasks, mask=tasks < 0))
-    arm_names = _named("arm", pa.array(np.arange(K)))
-    tip_names = _named("tip", pa.array(np.repeat(rounds, tips)), pa.array(np.tile(np.arange(tips), len(rounds))))
-    code = np.where(serial >= 0, which, len(tasks) + _flat(place, c.mask))
-    code = np.where(is_llm, len(tasks) + K + _flat(tip, c.mask), code)
-    names = pa.concat_arrays([task_names, arm_names, tip_names])
-    return names.take(pa.array(code)), task_names.take(pa.array(which))
+    lane = np.repeat(np.arange(len(sizes)), sizes)
+    (tasks, which), (rounds, at) = _numbered(np.maximum(serial, 0)), _numbered(t)
+    names = [task_names := _named("task", pa.array(tasks))]
+    code, no_task = which.astype(np.int32), serial < 0
+    arms = np.flatnonzero(no_task & ~is_llm)
+    if len(arms):
+        code[arms] = len(tasks) + arms - (np.cumsum(sizes) - sizes)[lane[arms]]
+        names.append(_named("arm", pa.array(np.arange(sizes.max()))))
+    tips = np.flatnonzero(is_llm)
+    if len(tips):
+        of, numbers = lane[tips], np.bincount(lane[tips], minlength=len(sizes))
+        most = int(numbers.max())
+        place = np.arange(len(tips)) - (np.cumsum(numbers) - numbers)[of]
+        code[tips] = sum(map(len, names)) + at[of] * most + place
+        names.append(_named("tip", pa.array(np.repeat(rounds, most)), pa.array(np.tile(np.arange(most), len(rounds)))))
+    return _named_by(code, pa.concat_arrays(names)), _named_by(which, task_names, no_task)
 
 
-def _coded(values: I64) -> tuple[I64, I64]:
+def _numbered(values: I64) -> tuple[I64, I64]:
     """Values that hold all of `values`, ascending, and the place of each among them."""
     low, high = (int(values.min()), int(values.max())) if len(values) else (0, -1)
     if high - low < len(values):
@@ -221,7 +235,7 @@ def _coded(values: I64) -> tuple[I64, I64]:
 
 
 def _named(kind: str, *numbers: pa.Array) -> pa.Array:
-    """Names such as `task-7`, null where a number is."""
+    """Names such as `task-7`."""
     return pc.binary_join_element_wise(kind, *(each.cast(pa.string()) for each in numbers), "-")
 
 
@@ -237,4 +251,4 @@ def _rectangle(rows: F64, d: int, kind: pa.ListType) -> pa.ListArray:
 
 def _ragged(sizes: I64, values: pa.Array, column: str) -> pa.ListArray:
     offsets = np.concatenate(([0], np.cumsum(sizes))).astype(np.int32)
-    return pa.ListArray.from_arrays(pa.array(offsets), values, type=DECISIONS.field(column).type)
+    return pa.ListArray.from_arrays(pa.array(offsets), values, type=_DECISIONS.field(column).type)

@@ -2,21 +2,30 @@
 
 from __future__ import annotations
 
+import base64
 import os
 import threading
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from oo_sim.logs.parts import PartSink, RowGroups, rows_of
+from oo_sim.logs.schema import coded as codes_of
 
 _WAITING_BYTES = 1 << 26
 """What closed parts that wait for their turn hold together; more goes to files of their own."""
+_ARROW = b"ARROW:schema"
+"""Where a Parquet file says of which types its columns were."""
 _VALUES = 1 << 16  # encoded at a time: of lists, a row has many
+
+
+_APART = ("decision_id", "score", "expected_reward", "best_expected_reward")
+"""Columns whose values differ from row to row: a dictionary of them is work for nothing."""
 
 
 class PartKey(NamedTuple):
@@ -28,32 +37,74 @@ class PartKey(NamedTuple):
 
 
 class ParquetFile:
-    """A Parquet file that is on disk for good once it is closed."""
+    """A Parquet file that is on disk for good once it is closed. It has the schema, whether tables come so or
+    `coded`, and the same bytes."""
 
-    def __init__(self, path: Path, schema: pa.Schema) -> None:
+    def __init__(self, path: Path, schema: pa.Schema, coded: bool = False) -> None:
         flat = [field.name for field in schema if not pa.types.is_nested(field.type)]
+        self._metadata = {_ARROW: base64.b64encode(schema.serialize()), **(schema.metadata or {})}
         self._file = path.open("wb")
         self._writer = pq.ParquetWriter(
             self._file,
-            schema,
+            codes_of(schema) if coded else schema,
             compression="zstd",
             compression_level=1,
             write_statistics=flat,  # nobody looks for a task or a number in a list
+            use_dictionary=[leaf for field in schema if field.name not in _APART for leaf in _leaves(field)],
             write_batch_size=_VALUES,
+            store_schema=False,
         )
 
     def write(self, group: pa.Table) -> None:
         """A row group."""
-        self._writer.write_table(group)
+        self._writer.write_table(pa.table([settled(column.combine_chunks()) for column in group.columns], group.schema))
 
     def close(self) -> None:
         """Nothing more comes."""
         try:
+            self._writer.add_key_value_metadata(self._metadata)
             self._writer.close()
             self._file.flush()
             os.fsync(self._file.fileno())
         finally:
             self._file.close()
+
+
+def _leaves(field: pa.Field, path: str = "") -> Iterator[str]:
+    """The paths of a field's values, as Parquet has them."""
+    path += field.name
+    if pa.types.is_list(field.type):
+        yield from _leaves(field.type.value_field.with_name("element"), f"{path}.list.")
+    elif pa.types.is_struct(field.type):
+        for each in field.type:
+            yield from _leaves(each, f"{path}.")
+    else:
+        yield path
+
+
+def settled(array: pa.Array) -> pa.Array:
+    """The same values, where dictionaries hold what appears and nothing else, sorted: so bytes depend on values alone,
+    and not on how rows came in batches."""
+    kind = array.type
+    if pa.types.is_list(kind) and pa.types.is_struct(kind.value_type):
+        offsets = array.offsets
+        return pa.ListArray.from_arrays(pc.subtract(offsets, offsets[0]), settled(array.flatten()), type=kind)
+    if pa.types.is_struct(kind):
+        return pa.StructArray.from_arrays([settled(array.field(i)) for i in range(len(kind))], fields=list(kind))
+    if not pa.types.is_dictionary(kind):
+        return array
+    null = np.asarray(array.is_null()) if array.null_count else None
+    codes = np.asarray(array.indices if null is None else array.indices.fill_null(0))
+    names = array.dictionary
+    counts = np.bincount(codes if null is None else codes[~null], minlength=len(names))
+    order = np.asarray(pc.sort_indices(names))
+    order = order[counts[order] > 0]
+    if np.array_equal(order, np.arange(len(names))):
+        return array
+    place = np.zeros(max(len(names), 1), np.int32)
+    place[order] = np.arange(len(order))
+    indices = pa.array(place.take(codes), mask=null)
+    return pa.DictionaryArray.from_arrays(indices, names.take(pa.array(order)), safe=False)
 
 
 class Joined:
@@ -63,16 +114,17 @@ class Joined:
     closes one: then nothing is written twice, and little is left to do at the end. All others are written by `close`.
     """
 
-    def __init__(self, path: Path, schema: pa.Schema, size: int) -> None:
+    def __init__(self, path: Path, schema: pa.Schema, size: int, coded: bool = False) -> None:
         self.schema = schema  # of the file, with what its metadata says; to be set before the first row is written
-        self._path, self._plain, self._size = path, schema, size
+        self._path, self._size, self._coded = path, size, coded
+        self._given = codes_of(schema) if coded else schema  # by parts
         self._due: Iterator[PartKey] = iter(())
         self._next: PartKey | None = None
         self._parts: dict[PartKey, PartSink | None] = {}  # None: written
         self._dropped: set[int] = set()
         self._labels: dict[int, str] = {}  # of the policies that are in the file
         self._file: ParquetFile | None = None
-        self._groups, self._rows = RowGroups(schema, size), 0
+        self._groups, self._rows = RowGroups(self._given, size), 0
         self._lock = threading.Lock()
         self._broken: Exception | None = None
 
@@ -87,7 +139,7 @@ class Joined:
     def part(self, key: PartKey, most: int) -> PartSink:
         """A sink for the rows of a part, which holds back so many bytes at most."""
         path = self._path.parent / "parts" / f"{self._path.stem}-{'-'.join(map(str, key))}.arrow"
-        sink = PartSink(path, self._plain, most, self._advance)
+        sink = PartSink(path, self._given, most, self._advance)
         if self._parts.setdefault(key, sink) is not sink:
             raise ValueError(f"part {tuple(key)} of {self._path.stem} was opened twice")
         return sink
@@ -129,7 +181,7 @@ class Joined:
 
     def _put(self, group: pa.Table) -> None:
         if self._file is None:
-            self._file = ParquetFile(self._path, self.schema)
+            self._file = ParquetFile(self._path, self.schema, self._coded)
         self._file.write(group)
         self._rows += group.num_rows
 
@@ -165,7 +217,7 @@ class Joined:
         with pq.ParquetFile(whole) as source:
             batches = source.iter_batches(self._size)
             kept = (b.filter(pc.invert(pc.is_in(b["policy"], value_set=pa.array(labels)))) for b in batches)
-            for group in rows_of(kept, self._plain, self._size):
+            for group in rows_of(kept, self.schema, self._size):
                 self._put(group)
         self._finish(self._file)
         whole.unlink()

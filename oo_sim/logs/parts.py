@@ -14,7 +14,7 @@ class PartSink:
     def __init__(self, path: Path, schema: pa.Schema, most: int, then: Callable[[], None]) -> None:
         self._path, self._schema, self._most, self._then = path, schema, most, then
         self._held: list[pa.RecordBatch] = []
-        self._writer: pa.ipc.RecordBatchFileWriter | None = None
+        self._writer: pa.ipc.RecordBatchStreamWriter | None = None
         self.held = 0  # bytes
         self.closed = False
 
@@ -39,10 +39,8 @@ class PartSink:
         """Put what is held back into the part's own file, behind what is there."""
         if self._held:
             if self._writer is None:
-                options = pa.ipc.IpcWriteOptions(compression="lz4")
-                self._writer = pa.ipc.new_file(str(self._path), self._schema, options=options)
-            whole = pa.Table.from_batches(self._held, self._schema).combine_chunks()
-            for batch in whole.to_batches():
+                self._writer = pa.ipc.new_stream(str(self._path), self._schema)
+            for batch in self._held:
                 self._writer.write_batch(batch)
         self._held.clear()
         self.held = 0
@@ -64,9 +62,8 @@ class PartSink:
         held, self._held = self._held, []
         self.abandon()
         if self._path.exists():
-            with pa.OSFile(str(self._path)) as source, pa.ipc.open_file(source) as file:
-                for index in range(file.num_record_batches):
-                    yield file.get_batch(index)
+            with pa.OSFile(str(self._path)) as source, pa.ipc.open_stream(source) as stream:
+                yield from stream
             self._path.unlink()
         yield from held
 

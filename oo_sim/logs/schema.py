@@ -138,8 +138,25 @@ SCHEMAS: Mapping[str, pa.Schema] = {
     "learnings": LEARNINGS,
 }
 EVENTS = ("decisions", "learnings")
+WORD = pa.dictionary(pa.int32(), pa.string())
+"""What texts of candidates are until they are in a file: there are far fewer names than candidates."""
+_WORDS = ("id", "source", "task_id")
 LATER: Mapping[str, tuple[str, ...]] = {"decisions": ("probs_kind", "probs_samples"), "learnings": ("tip_id",)}
 """Columns that format 1 did not have."""
+
+
+def coded(schema: pa.Schema) -> pa.Schema:
+    """The schema with `WORD` for the texts of candidates."""
+    return pa.schema([_coded(field) for field in schema], schema.metadata)
+
+
+def _coded(field: pa.Field) -> pa.Field:
+    kind = field.type
+    if pa.types.is_list(kind):
+        return field.with_type(pa.list_(_coded(kind.value_field)))
+    if pa.types.is_struct(kind):
+        return field.with_type(pa.struct([f.with_type(WORD) if f.name in _WORDS else f for f in kind]))
+    return field
 
 
 def with_features(schema: pa.Schema, features: Mapping[str, Sequence[str]]) -> pa.Schema:

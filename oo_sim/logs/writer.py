@@ -24,7 +24,7 @@ from oo_sim.logs.manifest import Manifest
 from oo_sim.logs.parts import PartSink
 from oo_sim.logs.schema import EVENTS, SCHEMAS, conform, with_features
 
-ROW_GROUP = {"curves": 1 << 16, "users": 1 << 16, "decisions": 1 << 12, "learnings": 1 << 14}
+ROW_GROUP = {"curves": 1 << 16, "users": 1 << 16, "decisions": 1 << 13, "learnings": 1 << 14}
 """Rows in a Parquet row group: fixed, so that bytes depend on rows alone; few where rows are wide."""
 HELD_BYTES = {"users": 1 << 22, "decisions": 1 << 23, "learnings": 1 << 23}
 """What a part holds back; more goes to a file of its own."""
@@ -58,7 +58,7 @@ class RunWriter:
         mark = f"{platform.node()}-{os.getpid()}-{uuid.uuid4().hex[:8]}"
         self.directory = self._target.parent / f".{self._target.name}.{_PARTIAL}-{mark}"
         self._joined = {
-            name: Joined(self.directory / f"{name}.parquet", SCHEMAS[name], ROW_GROUP[name])
+            name: Joined(self.directory / f"{name}.parquet", SCHEMAS[name], ROW_GROUP[name], coded=name == "decisions")
             for name in (*EVENTS, "users")
         }
         self._users: dict[int, PartSink] = {}

@@ -13,7 +13,7 @@ import numpy as np
 import pyarrow as pa
 
 from oo_sim import __version__
-from oo_sim.logs import DECISIONS, LEARNINGS, Manifest, RunWriter
+from oo_sim.logs import DECISIONS, LEARNINGS, Manifest, RunWriter, coded
 from oo_sim.serving.database import open_store
 from oo_sim.serving.store import DecisionId, DecisionRow, LearningRow, Store
 
@@ -79,7 +79,7 @@ def _write(store: Store, writer: RunWriter, table: str) -> int:
 
 def _batches(rows: Iterator[dict[str, Any]], schema: pa.Schema) -> Iterator[pa.RecordBatch]:
     for _, group in groupby(enumerate(rows), lambda pair: pair[0] // ROWS):
-        yield pa.RecordBatch.from_pylist([row for _, row in group], schema=schema)
+        yield pa.RecordBatch.from_pylist([row for _, row in group], schema=coded(schema))
 
 
 def _decision(samples: dict[str, int | None], row: DecisionRow) -> dict[str, Any]:

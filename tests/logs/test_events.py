@@ -10,7 +10,7 @@ import pyarrow as pa
 import pytest
 
 from oo_sim.contract import REACTIONS
-from oo_sim.logs import DECISIONS, LEARNINGS, EventSource, decision_batch, learning_batch
+from oo_sim.logs import DECISIONS, LEARNINGS, EventSource, coded, decision_batch, learning_batch
 
 from .conftest import SOURCE, events, lanes
 
@@ -27,7 +27,7 @@ def decided(source: EventSource = SOURCE, n: int = 40) -> tuple[list[dict[str, A
         best=decision.score,
     )
     batch.validate(full=True)
-    assert batch.schema == DECISIONS
+    assert batch.schema == coded(DECISIONS)
     return batch.to_pylist(), candidates, decision
 
 

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from oo_sim.logs import RunFiles, RunLogError, RunWriter
+from oo_sim.logs import DECISIONS, RunFiles, RunLogError, RunWriter
 
 from .conftest import curves, events, manifest, manifest_data, users
 
@@ -41,7 +41,7 @@ def test_events_are_streamed_or_read_whole(tmp_path: Path) -> None:
             sink.write(batch)
             sink.close()
         files = RunFiles(writer.commit())
-    assert files.decisions().table().equals(pa.Table.from_batches([decisions]))
+    assert files.decisions().table().equals(pa.Table.from_batches([decisions]).cast(DECISIONS))
     assert files.learnings().table(["seq"]).column_names == ["seq"]
     batches = list(files.decisions().batches(["t"], rows=8))
     assert [batch.num_rows for batch in batches] == [8, 8, 8, 6]

@@ -271,14 +271,14 @@ EDITS: list[Edit] = [
         "logs/recorder.py",
         "tests/logs",
         ("            self._seq += learn[:n]\n", "            self._seq += 1\n"),
-        ("users = slice(j * GROUP, (j + 1) * GROUP)", "users = slice(j * GROUP, (j + 1) * GROUP - 1)"),
+        ("rows = np.flatnonzero(keep)", "rows = np.flatnonzero(keep)[:-1]"),
     ),
     *_in(
         "logs/events.py",
         "tests/logs",
         ('"expected_reward": pa.array(expected)', '"expected_reward": pa.array(best)'),
         ("_flat(c.is_overdue, c.mask) != 0", "_flat(c.is_overdue, c.mask) == 0"),
-        ("_flat(decision.probs, candidates.mask)", "_flat(decision.probs, candidates.mask)[::-1]"),
+        ("_flat(decision.probs, mask)", "_flat(decision.probs, mask)[::-1]"),
     ),
     *_in(
         "stats/intervals.py",
