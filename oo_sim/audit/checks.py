@@ -106,18 +106,21 @@ def _own(i: int, m: Learnings, own: F64, known: Bool) -> object:
 
 def _again(m: Learnings) -> Bool:
     """Which learnings repeat a decision that was learned before."""
-    keys = m.lane << 32 | (m.t_decided + 1)
+    keys, free = m.lane << 32 | (m.t_decided + 1), m.reset | (m.t_decided < 0)
+    if not free.any() and (keys[1:] > keys[:-1]).all():  # as where every reward comes in its turn
+        return free
     once = np.zeros(len(keys), np.bool_)
-    free = m.reset | (m.t_decided < 0)
     once[np.unique(np.where(free, -1 - np.arange(len(keys)), keys), return_index=True)[1]] = True
     return ~once
 
 
 def ids(d: Decisions, hashes: Collection[str]) -> Finding:
     """No decision has another's id, and each was made by a policy of a hash that the manifest names."""
-    codes = ints(d.ids.dictionary_encode().indices)
-    first = np.zeros(len(codes), np.bool_)
-    first[np.unique(codes, return_index=True)[1]] = True
+    encoded = d.ids.dictionary_encode()
+    codes = ints(encoded.indices)
+    first = np.full(len(codes), len(encoded.dictionary) == len(codes))
+    if not first.all():
+        first[np.unique(codes, return_index=True)[1]] = True
     strange = np.zeros(len(codes), np.bool_) if not hashes else ~among(d.hashes, hashes)
     return Finding(
         "id",
@@ -231,16 +234,24 @@ def draw(d: Decisions, seed: int, replicate: I64, users: U64, share: tuple[F64, 
 def _picked(probs: F64, uniform: F64, chosen: I64) -> tuple[I64, Bool]:
     """The candidate (n,) that the uniform picks by cumulative probabilities (K, n), and whether another was `chosen`
     than it, or its neighbours within rounding, may be."""
-    sums, low, due, high = np.zeros(len(uniform)), *(np.zeros(len(uniform), np.int64) for _ in range(3))
-    last = np.zeros(len(uniform), np.int64)
+    due = _at(probs, uniform)
+    wrong = chosen != due
+    some = np.flatnonzero(wrong)  # few
+    if len(some):
+        own, place = probs[:, some], uniform[some]
+        wrong[some] = np.logical_and.reduce([chosen[some] != _at(own, place + by) for by in (-_ROUNDING, _ROUNDING)])
+    return due, wrong
+
+
+def _at(probs: F64, uniform: F64) -> I64:
+    """The candidate (n,) at which the cumulative probabilities (K, n) pass the uniform; the last possible one, where
+    rounding keeps them below it."""
+    total, due, last = (np.zeros(len(uniform), kind) for kind in (np.float64, np.int64, np.int64))
     for k, p in enumerate(probs):
-        sums = sums + p
-        low += sums <= uniform - _ROUNDING
-        due += sums <= uniform
-        high += sums <= uniform + _ROUNDING
+        total += p
+        due += total <= uniform
         last[p > 0.0] = k
-    low, due, high = (np.minimum(picked, last) for picked in (low, due, high))
-    return due, np.asarray((chosen != due) & (chosen != low) & (chosen != high))
+    return np.minimum(due, last)
 
 
 def _flag(value: int) -> str:

@@ -81,15 +81,19 @@ def coded(column: pa.Array) -> tuple[I64, list[Any]]:
     return ints(encoded.indices), encoded.dictionary.to_pylist()
 
 
+def among(column: pa.Array, values: Collection[str]) -> Bool:
+    """Which texts are among `values`; null is not."""
+    encoded = column if pa.types.is_dictionary(column.type) else column.dictionary_encode()
+    known = np.array([value in values for value in encoded.dictionary.to_pylist()] or [False])
+    if encoded.null_count:
+        return np.asarray(known[np.where(is_null(encoded), 0, numbers(encoded.indices))] & ~is_null(encoded))
+    return np.asarray(known[numbers(encoded.indices)])
+
+
 def looked_up(column: pa.Array, values: Callable[[Any], float]) -> F64:
     """A number for each value of a column with few of them; nan where null."""
     codes, known = coded(column)
     return np.array([*(values(value) for value in known), np.nan])[codes]
-
-
-def among(column: pa.Array, values: Collection[str]) -> Bool:
-    """Which texts are among `values`; null is not."""
-    return np.asarray(looked_up(column, lambda value: float(value in values)) == 1.0)
 
 
 def lengths(column: pa.Array) -> I64:
@@ -142,7 +146,9 @@ class Columns:
         return self._once("ints", name, lambda: ints(self[name]))
 
     def floats(self, name: str) -> F64:
-        """Numbers as float64; nan where null."""
+        """Numbers as float64; nan where null, and where the column was not read."""
+        if name not in self.table.column_names:
+            return np.full(len(self), np.nan)
         return self._once("floats", name, lambda: floats(self[name]))
 
     def null(self, name: str) -> Bool:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -11,7 +10,7 @@ import pyarrow as pa
 from oo_sim.audit.arrays import I32, I64
 from oo_sim.audit.columns import arrow, coded, numbers, whole
 from oo_sim.audit.refusals import Refuse
-from oo_sim.audit.sources import COLUMNS, KEYS, Source
+from oo_sim.audit.sources import COLUMNS, KEYS, TRUTH, More, Source
 
 
 class Lane(NamedTuple):
@@ -35,7 +34,7 @@ class Index:
         self.starts = [0]
         self.nameless = False  # whether there are rows that nobody knows the user of
         for first in range(0, source.chunks, _TOGETHER):
-            parts = [source.read([chunk], KEYS) for chunk in range(first, min(first + _TOGETHER, source.chunks))]
+            parts = [source.read(chunk, KEYS) for chunk in range(first, min(first + _TOGETHER, source.chunks))]
             found = _lanes(pa.concat_tables(parts).combine_chunks(), lanes)
             unknown = np.flatnonzero(found < 0)
             refuse(name, "policy, replicate or user_id is null", self.starts[-1] + unknown)
@@ -60,15 +59,15 @@ class Index:
             np.maximum.at(last, chunk[own], own + start)
         return first, last
 
-    def empty(self, ids: bool) -> pa.Table:
+    def empty(self, more: More) -> pa.Table:
         """No rows, in the columns of `read`."""
-        return self.read([0], ids).slice(0, 0)
+        return self.read(0, more).slice(0, 0)
 
-    def read(self, chunks: Sequence[int], ids: bool) -> pa.Table:
-        """Some chunks with the audit's columns, and each row's number in the whole table as `row`; with the ids of
-        candidates' tasks if asked for."""
-        rows = [np.arange(self.starts[chunk], self.starts[chunk + 1]) for chunk in chunks]
-        return self.source.read(chunks, COLUMNS[self.name], ids=ids).append_column("row", arrow(np.concatenate(rows)))
+    def read(self, chunk: int, more: More) -> pa.Table:
+        """One chunk with the audit's columns, and each row's number in the whole table as `row`."""
+        columns = [name for name in COLUMNS[self.name] if more.truth or name not in TRUTH]
+        part = self.source.read(chunk, columns, ids=more.ids)
+        return part.append_column("row", arrow(np.arange(self.starts[chunk], self.starts[chunk + 1])))
 
 
 def _lanes(keys: pa.Table, known: dict[Lane, int]) -> I32:

@@ -97,7 +97,7 @@ def walk(model: Model, lessons: Lessons, lane: I64, t: I64) -> Iterator[tuple[sl
     learn, block = model.learner(lessons, events), _block(state.shape[1])
     starts = np.flatnonzero(np.diff(t, prepend=-1))
     times, ends = t[starts], [*starts[1:].tolist(), len(t)][: len(starts)]
-    held: list[F64] = []
+    held = np.empty((state.shape[1], block + len(state)))  # no round has more decisions than there are lanes
     clock, following, begun = -1, 0, 0
     for time, start, end in zip(times.tolist(), starts.tolist(), ends, strict=True):
         while following < len(events.groups) and events.groups[following][0] < time:
@@ -110,10 +110,11 @@ def walk(model: Model, lessons: Lessons, lane: I64, t: I64) -> Iterator[tuple[sl
         if time - 1 > clock:
             model.age(state, time - 1 - clock)
             clock = time - 1
-        held.append(state[lane[start:end]])
+        own = state if end - start == len(state) else state[lane[start:end]]
+        held[:, start - begun : end - begun] = own.T
         if end - begun >= block or end == len(t):
-            yield slice(begun, end), np.ascontiguousarray(np.concatenate(held).T)
-            held, begun = [], end
+            yield slice(begun, end), held[:, : end - begun]
+            begun = end
 
 
 def _block(numbers: int) -> int:

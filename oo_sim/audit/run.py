@@ -23,7 +23,7 @@ from oo_sim.audit.report import Finding, Report, Rows, UnusableLogError
 from oo_sim.audit.rows import Decisions, Learnings, decisions, learnings
 from oo_sim.audit.rules import Rule, rules, undescribed
 from oo_sim.audit.shards import Indexed, Shard, judged
-from oo_sim.audit.sources import Source, TableSource
+from oo_sim.audit.sources import More, Source, TableSource
 
 WORLD_USERS = 64
 """How many users' worlds are derived again, unless all are."""
@@ -72,23 +72,25 @@ def audit(
     expected = _rows(manifest)
     log = Indexed(decided, learned, ledger.refuse, partial(_counted, ledger, expected))
     judge = partial(_judged, known=known, seed=seed, reactions=bool(manifest.get("has_reactions", False)))
-    for found in judged(log.shards(numbers, width), judge, workers):
+    truth = any(rule.family == "oracle" for rule in known.values())
+    for found in judged(log.shards(numbers, width, More(truth=truth)), judge, workers):
         ledger.take(found.ledger)
         if found.made is not None:  # each shard's evidence goes on from that of the shards before it
             for finding in evidence.setdefault(found.policy, Evidence()).judge(found.made):
-                ledger.add(found.policy, found.decided, finding)
+                ledger.add(found.policy, found.part.decided, finding)
         if progress is not None:
-            progress(len(found.decided.t))
+            progress(len(found.part.decided.t))
     if seed is not None and manifest.get("scenario"):
         _worlds(log, manifest, known, seed, numbers, full, workers, ledger)
     return ledger.report()
 
 
 class _Judged(NamedTuple):
-    """What was found in a shard; without a seed, also the bets that its decisions decide."""
+    """What was found in a shard; without a seed, also the bets that its decisions decide. Its arrays stay until the
+    next shard has its own: memory that is given back in between comes again page by page, a tenth of all time."""
 
     policy: str
-    decided: Rows
+    part: _Part
     ledger: Ledger
     made: Bets | None
 
@@ -103,7 +105,7 @@ def _judged(shard: Shard, known: Mapping[str, Rule], seed: int | None, reactions
         ledger.add(shard.policy, part.decided, finding)
     notes = rule.notes if seed is not None else (*rule.notes, _NO_SEED)
     ledger.decisions(shard.policy, len(part.decisions.t), notes, rule.unchecked)
-    return _Judged(shard.policy, part.decided, ledger, bets(_likely(part)) if seed is None else None)
+    return _Judged(shard.policy, part, ledger, bets(_likely(part)) if seed is None else None)
 
 
 def _worlds(
@@ -133,15 +135,14 @@ def _worlds(
         """A shard's findings, and the lanes that were looked at."""
         own, rule = Ledger(), known.get(shard.policy) or undescribed(shard.policy)
         width = None if rule.names is None else len(rule.names)
-        rows = shard.decisions(), shard.learnings()
-        d = decisions(rows[0], width, False, forget)
-        m = learnings(rows[1], d.x.shape[1], forget)
+        d = decisions(shard.decisions, width, False, forget)
+        m = learnings(shard.learnings, d.x.shape[1], forget)
         if appeals.get(shard.policy) is not None and d.task_ids is None:
             own.note(shard.policy, "the world is not derived again: no task_id says what tips are about", "world")
             return own, ()
         ids = tuple(lane.user_id for lane in shard.lanes)
         lanes = Lanes(user_words(ids), np.array([lane.replicate for lane in shard.lanes], np.int64), seed)
-        lost = _short(rows[0], d.lane, lanes.n) | _short(rows[1], m.lane, lanes.n)
+        lost = _short(shard.decisions, d.lane, lanes.n) | _short(shard.learnings, m.lane, lanes.n)
         try:
             appeal = appeals.get(shard.policy)
             found = list(findings(d, m, scenario, lanes, ids, rule.family == "oracle", appeal))
@@ -152,7 +153,8 @@ def _worlds(
         return own, shard.lanes
 
     looked: set[Lane] = set()
-    for own, seen in judged(log.shards(4 * numbers, lambda policy: 16 * _CANDIDATES, keep), judge, workers):
+    shards = log.shards(4 * numbers, lambda policy: 16 * _CANDIDATES, More(ids=True), keep)
+    for own, seen in judged(shards, judge, workers):
         ledger.take(own)
         looked.update(seen)
     if not manifest.get("sampled"):
@@ -216,18 +218,18 @@ class _Part(NamedTuple):
 
 
 def _part(shard: Shard, rule: Rule, ledger: Ledger) -> _Part:
-    names, rows = rule.names, (shard.decisions(), shard.learnings())
+    names = rule.names
     d = decisions(
-        rows[0],
+        shard.decisions,
         None if names is None else len(names),
         names is not None and derivable(names),
         ledger.refuse,
     )
-    m = learnings(rows[1], d.x.shape[1], ledger.refuse)
+    m = learnings(shard.learnings, d.x.shape[1], ledger.refuse)
     users = tuple(lane.user_id for lane in shard.lanes)
     words = user_words(users)
     replicates = np.array([lane.replicate for lane in shard.lanes], np.int64)
-    holes = _short(rows[1], m.lane, len(users)) | shard.nameless[1]
+    holes = _short(shard.learnings, m.lane, len(users)) | shard.nameless[1]
     ways = []
     for way in rule.migrated or (rule,):
         own = among(d.hashes, way.hashes) if rule.migrated else np.ones(len(d.t), np.bool_)
@@ -238,7 +240,7 @@ def _part(shard: Shard, rule: Rule, ledger: Ledger) -> _Part:
         ways,
         Rows(users, replicates, d.lane, d.t),
         Rows(users, replicates, m.lane, np.where(m.t_decided >= 0, m.t_decided, np.maximum(m.t_now, 0))),
-        _short(rows[0], d.lane, len(users)) | shard.nameless[0],
+        _short(shard.decisions, d.lane, len(users)) | shard.nameless[0],
         holes,
         words,
     )

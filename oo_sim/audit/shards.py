@@ -12,12 +12,13 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from typing import NamedTuple, TypeAlias, TypeVar
 
 import numpy as np
+import pyarrow as pa
 
 from oo_sim.audit.arrays import I64, Bool
 from oo_sim.audit.lanes import Index, Lane
 from oo_sim.audit.refusals import Refuse
-from oo_sim.audit.sources import Source
-from oo_sim.audit.spill import Read, shard_tables
+from oo_sim.audit.sources import More, Source
+from oo_sim.audit.spill import shard_tables
 
 Width: TypeAlias = Callable[[str], int]
 """How many numbers a row of a policy has, about."""
@@ -29,12 +30,12 @@ T = TypeVar("T")
 
 
 class Shard(NamedTuple):
-    """All rows of some lanes of one policy, with columns `lane` (into `lanes`) and `row` (in the log), not yet read."""
+    """All rows of some lanes of one policy, with columns `lane` (into `lanes`) and `row` (in the log)."""
 
     policy: str
     lanes: tuple[Lane, ...]
-    decisions: Read
-    learnings: Read
+    decisions: pa.Table
+    learnings: pa.Table
     nameless: tuple[bool, bool]  # whether decisions, or learnings, were refused that may be these lanes'
 
 
@@ -58,11 +59,11 @@ class Indexed:
             apart[1:] &= np.maximum.accumulate(last)[:-1] < first[1:]
         return apart
 
-    def shards(self, numbers: int, width: Width, keep: Keep | None = None) -> Iterator[Shard]:
+    def shards(self, numbers: int, width: Width, more: More, keep: Keep | None = None) -> Iterator[Shard]:
         """Yields the log in shards of whole users, policy by policy.
 
-        A shard holds about `numbers` numbers, where a row of a policy has `width(policy)` of them. With `keep`, only
-        some lanes are looked at, and with their tasks' ids.
+        A shard holds about `numbers` numbers, where a row of a policy has `width(policy)` of them. `more` says
+        what else is read; with `keep`, only some lanes are looked at.
         """
         policies = {policy: i for i, policy in enumerate(dict.fromkeys(lane.policy for lane in self.lanes))}
         kept = [i for i, lane in enumerate(self.lanes) if keep is None or keep(lane)]
@@ -77,14 +78,14 @@ class Indexed:
         place = np.full(len(self.lanes), -1)
         place[order] = np.arange(len(order))
         nameless = (self._tables[0].nameless, self._tables[1].nameless)
-        parts = zip(*(shard_tables(index, place, cuts, keep is not None) for index in self._tables), strict=True)
+        parts = zip(*(shard_tables(index, place, cuts, more) for index in self._tables), strict=True)
         for first, last, tables in zip(cuts[:-1].tolist(), cuts[1:].tolist(), parts, strict=True):
             yield Shard(lanes[first].policy, tuple(lanes[first:last]), tables[0], tables[1], nameless)
 
 
 def judged(shards: Iterator[Shard], judge: Callable[[Shard], T], workers: int) -> Iterator[T]:
-    """What `judge` makes of each shard, in the order of the shards; `workers` shards are judged at the same time, and
-    one more may wait for its turn."""
+    """What `judge` makes of each shard, in the order of the shards. Threads judge `workers` shards at the same time,
+    while this one reads; one more may wait for its turn, so that memory stays bounded."""
     if workers == 1:
         yield from map(judge, shards)
         return

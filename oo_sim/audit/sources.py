@@ -23,6 +23,17 @@ COLUMNS = {
 """The other columns that an audit reads."""
 
 
+TRUTH = ("expected_reward", "best_expected_reward")
+"""Columns that only the oracle and the world are judged by."""
+
+
+class More(NamedTuple):
+    """What is read beside that which every policy is judged by: the ids of candidates' tasks, and `TRUTH`."""
+
+    ids: bool = False
+    truth: bool = True
+
+
 class Source(Protocol):
     """A table in chunks that can be read in any order, again and again."""
 
@@ -30,10 +41,9 @@ class Source(Protocol):
     def chunks(self) -> int:
         """How many chunks there are, at least one."""
 
-    def read(self, chunks: Sequence[int], columns: Sequence[str], *, ids: bool = False) -> pa.Table:
-        """Some columns of some chunks (rising), in their order, with the ids of candidates' tasks if asked for; of all
-        chunks at once, so that a column comes in few pieces. Threads may read at the same time. Raises UnusableLogError
-        where it cannot be read."""
+    def read(self, chunk: int, columns: Sequence[str], *, ids: bool = False) -> pa.Table:
+        """Some columns of one chunk, in their order, with the ids of candidates' tasks if asked for. Raises
+        UnusableLogError where it cannot be read."""
 
 
 class TableSource:
@@ -49,21 +59,18 @@ class TableSource:
         """How many chunks there are."""
         return max(1, -(-int(self._table.num_rows) // self._rows))
 
-    def read(self, chunks: Sequence[int], columns: Sequence[str], *, ids: bool = False) -> pa.Table:
-        """Some columns of some chunks."""
-        table = self._table.select(list(columns))
-        if not chunks or chunks[-1] - chunks[0] + 1 == len(chunks):
-            return table.slice(chunks[0] * self._rows if chunks else 0, len(chunks) * self._rows)
-        return pa.concat_tables([table.slice(chunk * self._rows, self._rows) for chunk in chunks])
+    def read(self, chunk: int, columns: Sequence[str], *, ids: bool = False) -> pa.Table:
+        """Some columns of one chunk."""
+        return self._table.select(list(columns)).slice(chunk * self._rows, self._rows)
 
 
-class _File(NamedTuple):
-    """A Parquet file, by what its end says: the paths of its leaves, and which of them are read as dictionaries."""
+class _Group(NamedTuple):
+    """A row group of a file, and the paths of the file's leaves."""
 
     path: Path
-    metadata: pq.FileMetaData
+    file: pq.ParquetFile
+    group: int
     leaves: list[str]
-    few: list[str]
 
 
 class ParquetSource:
@@ -73,15 +80,17 @@ class ParquetSource:
     """
 
     def __init__(self, paths: Sequence[Path], name: str) -> None:
-        self._groups: list[tuple[_File, int]] = []
+        self._groups: list[_Group] = []
         first: pa.Schema | None = None
         for path in paths:
-            file, schema = _open(path)
+            file = _open(path)
+            schema = file.schema_arrow.remove_metadata()
             check_schema(schema, name, str(path))
             if first is not None and not schema.equals(first):
                 raise UnusableLogError(f"{path}: its columns are not those of {paths[0]}; a log has one schema")
             first = schema
-            self._groups += [(file, group) for group in range(file.metadata.num_row_groups)]
+            leaves = [file.schema.column(i).path for i in range(len(file.schema))]
+            self._groups += [_Group(path, file, group, leaves) for group in range(file.metadata.num_row_groups)]
         if first is None:
             raise UnusableLogError(f"there is no file of {name}")
         self._schema = first
@@ -91,13 +100,20 @@ class ParquetSource:
         """How many row groups there are; a log without any has one empty chunk."""
         return max(1, len(self._groups))
 
-    def read(self, chunks: Sequence[int], columns: Sequence[str], *, ids: bool = False) -> pa.Table:
-        """Some columns of some row groups."""
-        wanted: dict[Path, tuple[_File, list[int]]] = {}
-        for file, group in (self._groups[chunk] for chunk in chunks if self._groups):
-            wanted.setdefault(file.path, (file, []))[1].append(group)
-        parts = [_read(file, groups, columns, ids) for file, groups in wanted.values()]
-        return pa.concat_tables(parts) if parts else self._schema.empty_table().select(list(columns))
+    def read(self, chunk: int, columns: Sequence[str], *, ids: bool = False) -> pa.Table:
+        """Some columns of one row group."""
+        if not self._groups:
+            return self._schema.empty_table().select(list(columns))
+        path, file, group, leaves = self._groups[chunk]
+        wanted = _wanted_leaves(leaves, columns, ids)
+        try:
+            try:
+                found = file.read_row_group(group, columns=wanted)
+            except pa.ArrowNotImplementedError:  # so many different texts that a dictionary comes in pieces
+                found = pq.ParquetFile(path, metadata=file.metadata).read_row_group(group, columns=wanted)
+            return found.select(list(columns))
+        except (pa.ArrowException, OSError) as error:
+            raise UnusableLogError(f"{path}: row group {group} is damaged: {_first_line(error)}") from error
 
 
 def check_schema(schema: pa.Schema, name: str, where: str = "") -> None:
@@ -164,35 +180,17 @@ _TESTS: Mapping[str, Callable[[pa.DataType], bool]] = {
 }
 
 
-def _open(path: Path) -> tuple[_File, pa.Schema]:
-    """The file and its schema."""
+def _open(path: Path) -> pq.ParquetFile:
+    """The file, texts of which there are few different ones to be read as dictionaries."""
     try:
         metadata = pq.read_metadata(path)
-        leaves = [metadata.schema.column(i).path for i in range(metadata.num_columns)]
-        file = _File(path, metadata, leaves, [leaf for leaf in leaves if leaf in _FEW])
-        with _reader(file) as reader:
-            return file, reader.schema_arrow.remove_metadata()
+        paths = [metadata.schema.column(i).path for i in range(metadata.num_columns)]
+        few = [leaf for leaf in paths if leaf in _FEW or (leaf.startswith("candidates.") and leaf.endswith(".source"))]
+        return pq.ParquetFile(path, metadata=metadata, read_dictionary=few)
     except FileNotFoundError as error:
         raise UnusableLogError(f"{path}: is missing") from error
     except (pa.ArrowException, OSError) as error:
         raise UnusableLogError(f"{path}: is not a readable Parquet file: {_first_line(error)}") from error
-
-
-def _reader(file: _File) -> pq.ParquetFile:
-    return pq.ParquetFile(file.path, metadata=file.metadata, read_dictionary=file.few)
-
-
-def _read(file: _File, groups: list[int], columns: Sequence[str], ids: bool) -> pa.Table:
-    """Some columns of some row groups, by a reader of its own, for threads cannot share one. Where that fails, the
-    groups are tried one by one, to name the first that is damaged."""
-    leaves = _wanted_leaves(file.leaves, columns, ids)
-    try:
-        with _reader(file) as reader:
-            return reader.read_row_groups(groups, columns=leaves, use_threads=False).select(list(columns))
-    except (pa.ArrowException, OSError) as error:
-        if len(groups) > 1:
-            return pa.concat_tables([_read(file, [group], columns, ids) for group in groups])
-        raise UnusableLogError(f"{file.path}: row group {groups[0]} is damaged: {_first_line(error)}") from error
 
 
 def _wanted_leaves(leaves: Sequence[str], columns: Sequence[str], ids: bool) -> list[str]:

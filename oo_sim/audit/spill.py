@@ -9,10 +9,8 @@ pass over the log.
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Iterator
-from functools import partial
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TypeAlias
 
 import numpy as np
 import pyarrow as pa
@@ -20,6 +18,7 @@ import pyarrow as pa
 from oo_sim.audit.arrays import I32, I64, Bool
 from oo_sim.audit.columns import arrow, ints, whole
 from oo_sim.audit.lanes import Index
+from oo_sim.audit.sources import More
 
 _REREADS = 2
 """A log is spilled when its chunks would be read more often than this, on average."""
@@ -27,28 +26,19 @@ _TOGETHER = 8
 """Chunks that are sorted together before they are spilled."""
 
 
-Read: TypeAlias = Callable[[], pa.Table]
-"""Reads the rows of a shard, in any thread."""
-
-
-def shard_tables(index: Index, place: I64, cuts: I64, ids: bool) -> Iterator[Read]:
-    """Yields what reads one table for each shard, with a column `lane` that counts within it.
+def shard_tables(index: Index, place: I64, cuts: I64, more: More) -> Iterator[pa.Table]:
+    """Yields one table for each shard, with a column `lane` that counts within it.
 
     `place` (lanes,) orders the lanes, and is -1 for those that are left out; shard i has the lanes at places cuts[i] to
-    cuts[i + 1]. `ids` asks for the ids of candidates' tasks.
+    cuts[i + 1]. `more` says what else is read.
     """
     shards = [_shards(lanes, place, cuts) for lanes in index.lanes]
     reads = sum(len(np.unique(shard[shard >= 0])) for shard in shards)
     spilled = reads > _REREADS * len(shards) + len(cuts)
-    parts = (_through_files if spilled else _direct)(index, shards, len(cuts) - 1, ids)
+    tables = (_through_files if spilled else _direct)(index, shards, len(cuts) - 1, more)
     at = np.concatenate([*index.lanes, np.zeros(0, np.int32)])
-
-    def read(part: Read, first: int) -> pa.Table:
-        table = part()
-        return table.append_column("lane", arrow(place[at[ints(whole(table["row"]))]] - first))
-
-    for part, first in zip(parts, cuts[:-1].tolist(), strict=True):
-        yield partial(read, part, first)
+    for table, first in zip(tables, cuts[:-1].tolist(), strict=True):
+        yield table.append_column("lane", arrow(place[at[ints(whole(table["row"]))]] - first))
 
 
 def _shards(lanes: I32, place: I64, cuts: I64) -> I32:
@@ -57,51 +47,43 @@ def _shards(lanes: I32, place: I64, cuts: I64) -> I32:
     return np.where(lanes >= 0, of[lanes], -1).astype(np.int32)
 
 
-def _direct(index: Index, shards: list[I32], count: int, ids: bool) -> Iterator[Read]:
-    """Reads each shard's chunks at once. A chunk that two shards share is read twice: joining what was read before with
-    the rest would copy all of it."""
+def _direct(index: Index, shards: list[I32], count: int, more: More) -> Iterator[pa.Table]:
+    """Reads each shard's chunks; those that the next shard needs too are read once."""
     holds: list[list[int]] = [[] for _ in range(count)]
     for chunk, shard in enumerate(shards):
         for i in np.unique(shard[shard >= 0]).tolist():
             holds[i].append(chunk)
-
-    def read(i: int) -> pa.Table:
-        if not holds[i]:
-            return index.empty(ids)
-        own = np.concatenate([shards[chunk] for chunk in holds[i]]) == i
-        return _only(index.read(holds[i], ids), own)
-
-    yield from (partial(read, i) for i in range(count))
+    read: dict[int, pa.Table] = {}
+    for i, chunks in enumerate(holds):
+        read = {chunk: read[chunk] if chunk in read else index.read(chunk, more) for chunk in chunks}
+        parts = [_of_shard(table, shards[chunk] == i) for chunk, table in read.items()]
+        read = {chunk: read[chunk] for chunk in (holds[i + 1] if i + 1 < count else ()) if chunk in read}
+        yield pa.concat_tables(parts) if parts else index.empty(more)
 
 
-def _only(table: pa.Table, own: Bool) -> pa.Table:
-    """Some rows; if they stand together, nothing is copied."""
+def _of_shard(table: pa.Table, own: Bool) -> pa.Table:
+    """The rows of a shard; if they stand together, nothing is copied."""
     at = np.flatnonzero(own)
     if len(at) and at[-1] - at[0] + 1 == len(at):
         return table.slice(at[0], len(at))
     return table.filter(arrow(own))
 
 
-def _through_files(index: Index, shards: list[I32], count: int, ids: bool) -> Iterator[Read]:
+def _through_files(index: Index, shards: list[I32], count: int, more: More) -> Iterator[pa.Table]:
     """Sorts some chunks at a time by shard into files, then reads the files back shard by shard."""
     with tempfile.TemporaryDirectory(prefix="oo-sim-audit-") as directory:
         files: list[list[Path]] = [[] for _ in range(count)]
         for first in range(0, len(shards), _TOGETHER):
             chunks = range(first, min(first + _TOGETHER, len(shards)))
             shard = np.concatenate([shards[chunk] for chunk in chunks])
-            table = index.read(chunks, ids)
+            table = pa.concat_tables([index.read(chunk, more) for chunk in chunks])
             table = table.take(arrow(np.argsort(shard, kind="stable")))
             edges = np.searchsorted(np.sort(shard), np.arange(count + 1))
             for i in np.flatnonzero(np.diff(edges)).tolist():
                 files[i].append(Path(directory) / f"{i}-{first}.arrow")
                 _write(files[i][-1], table.slice(edges[i], edges[i + 1] - edges[i]))
         for paths in files:
-            table = pa.concat_tables([_read(path) for path in paths]) if paths else index.empty(ids)
-            yield partial(_given, table)
-
-
-def _given(table: pa.Table) -> pa.Table:
-    return table
+            yield pa.concat_tables([_read(path) for path in paths]) if paths else index.empty(more)
 
 
 def _write(path: Path, table: pa.Table) -> None:
