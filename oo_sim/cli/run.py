@@ -143,6 +143,7 @@ def run(
             out=written,
             resume=out if part else resume,
             events=events,
+            plot=not no_plot,
             yes=yes,
             dry=dry_run,
         )
@@ -255,6 +256,7 @@ def _directories(names: Sequence[str], out: Path | None, parent: Path) -> Iterat
         yield [out]
         return
     parent, chosen = out or parent, list[Path]()
+    fresh = not parent.exists()
     try:
         for name in names:
             chosen.append(_reserved(parent, name))
@@ -263,6 +265,9 @@ def _directories(names: Sequence[str], out: Path | None, parent: Path) -> Iterat
         for path in chosen:
             with suppress(OSError):
                 path.rmdir()
+        if fresh:
+            with suppress(OSError):  # a run is in it
+                parent.rmdir()
 
 
 def _reserved(parent: Path, name: str) -> Path:

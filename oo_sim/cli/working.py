@@ -76,10 +76,20 @@ def executor(named: str | None, dask: str | None) -> AbstractContextManager[Exec
 
 
 def ask(
-    plan: Plan, *, workers: int | None, out: Path | None, resume: Path | None, events: bool, yes: bool, dry: bool
+    plan: Plan,
+    *,
+    workers: int | None,
+    out: Path | None,
+    resume: Path | None,
+    events: bool,
+    plot: bool,
+    yes: bool,
+    dry: bool,
 ) -> None:
     """Print the estimate of a dry run and end; ask, or require --yes, where a run takes more than is free."""
-    found = oo_sim.experiment.estimate(plan, workers=workers, out=out, resume=resume, events=events, calibrate=dry)
+    found = oo_sim.experiment.estimate(
+        plan, workers=workers, out=out, resume=resume, events=events, plot=plot, calibrate=dry
+    )
     if dry:
         typer.echo("\n".join(f"{plan.scenario.name}: {line}" for line in found.lines()))
         return

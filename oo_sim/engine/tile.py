@@ -61,6 +61,11 @@ def _ready(world: World, policy: Policy) -> bool:
     return form is not None and instances.is_ready(form)
 
 
+def compiles(world: World, policy: Policy, decisions: int) -> bool:
+    """Whether a run of so many decisions compiles an instance first."""
+    return interpreted(world, policy, decisions) is None and not _ready(world, policy)
+
+
 def compile_for(world: World, policy: Policy, decisions: int = LEAST_COMPILED) -> None:
     """Compile or load what would play tiles in a run of so many decisions, where tiles would play it."""
     if interpreted(world, policy, decisions) is None:

@@ -19,6 +19,7 @@ from oo_sim.logs import RunWriter
 from oo_sim.results import Run
 from oo_sim.scenario import Scenario, validate
 from oo_sim.work import Store
+from oo_sim.work.store import differences
 
 _LATELY = 600.0  # seconds
 
@@ -77,20 +78,36 @@ def merge(directories: Sequence[str | Path], *, out: str | Path | None = None, p
     asked = [_asked(store) for store in stores]
     numbers = [tuple(each["shard"] or (1, 1)) for each in asked]
     for directory, number, each in zip(directories, numbers, asked, strict=True):
-        if each | {"shard": None} != asked[0] | {"shard": None} or number[1] != numbers[0][1]:
-            raise WorkError(f"{directory}: was made for another run than {directories[0]}")
+        if differs := next(differences(_alike(asked[0]), _alike(each)), None):
+            path, there, here = differs
+            raise WorkError(
+                f"{directory}: was made for another run than {directories[0]}: its {path} is {here!r:.60}, and not "
+                f"{there!r:.60}; merge the shards of one run"
+            )
+        if number[1] != numbers[0][1]:
+            raise WorkError(
+                f"{directory}: was made for another run than {directories[0]}: it is shard {number[0]}/{number[1]}, "
+                f"and not one of {numbers[0][1]}"
+            )
     for number in numbers:
         if numbers.count(number) > 1:
             raise WorkError(f"shard {number[0]}/{number[1]} is there {numbers.count(number)} times; leave one out")
     missing = sorted({(i, numbers[0][1]) for i in range(1, numbers[0][1] + 1)} - set(numbers))
     if missing:
         raise WorkError(f"shard {', '.join(f'{i}/{n}' for i, n in missing)} is missing; name its directory too")
-    planned = _again(asked[0] | {"shard": None})
+    planned = _again(asked[0] | {"shard": None, "states": False})
+    for one in stores:
+        planned.within(one)
     store = Store(*(Path(each) for each in directories), writes=False)
     _complete(planned, store)
     with ExitStack() as stack:
         writer = stack.enter_context(RunWriter(Path(out))) if out is not None else None
         return finished(Working(planned, store, None, 1, None, None, None), writer, plot=plot)
+
+
+def _alike(asked: Asked) -> dict[str, Any]:
+    """What all shards of a run were asked; whether they kept states, results do not depend on."""
+    return {"unchecked": False} | {key: value for key, value in asked.items() if key not in ("shard", "states")}
 
 
 def _asked(store: Store) -> Asked:

@@ -107,11 +107,16 @@ class Plan(NamedTuple):
                     f"policy {entrant.label} was handed over in Python, so it cannot be verified later that it is the "
                     "same; name it module:factory to keep its work"
                 )
-        planned, known = self, store.about()
-        if known.get("states") and self.unit == unit_of(self.scenario.rounds):
-            planned = self._replace(unit=known["asked"]["unit"])
+        planned = self.within(store)
         store.made_for(apart(self.scenario), dict(versions()), planned.asked(), remembers=self.remembers)
         return planned
+
+    def within(self, store: Store) -> Plan:
+        """The plan as it would be done in a work directory. Raises WorkError where it was made for something else."""
+        store.check(apart(self.scenario), dict(versions()))
+        known = store.about()
+        own = known.get("states") and self.unit == unit_of(self.scenario.rounds)
+        return self._replace(unit=known["asked"]["unit"]) if own else self
 
     def asked(self) -> Asked:
         """What was asked, as plain data."""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import itertools
+from collections.abc import Callable, Iterator
 
 import numpy as np
 import pyarrow as pa
@@ -18,13 +19,16 @@ from oo_sim.work import NOBODY, Failure, Played, Unit
 Rows = Callable[[int, pa.Table], None]
 """Takes rows of the users table of a policy, by its index, in their order."""
 
+_USERS = 1 << 14  # whose rows are made at a time
+
 
 class Reduction:
-    """What came of a plan's units so far. Users' rows go to `rows`, if it is given, as soon as it is their turn."""
+    """What came of a plan's units so far. Users' rows go to `rows`, if it is given, as soon as it is their turn;
+    `ended` hears of each policy all of whose rows went there."""
 
-    def __init__(self, plan: Plan, rows: Rows | None) -> None:
+    def __init__(self, plan: Plan, rows: Rows | None, ended: Callable[[int], None] | None = None) -> None:
         scenario, count = plan.scenario, len(plan.taking_part)
-        self.plan, self._rows = plan, rows
+        self.plan, self._rows, self._ended = plan, rows, ended
         self.sums = [np.zeros((scenario.replicates, scenario.rounds, len(SUMS)), np.int64) for _ in range(count)]
         self.moments = [NOBODY] * count
         self.seconds = [0.0] * count
@@ -50,15 +54,22 @@ class Reduction:
         waiting[unit.replicate, unit.first] = unit, played
         while self._next[j] in waiting:
             unit, played = waiting.pop(self._next[j])
-            self._rows(j, self._people(j, unit, played))
+            for rows in self._people(j, unit, played):
+                self._rows(j, rows)
             end = unit.first + unit.users
             whole = end == self.plan.scenario.users
             self._next[j] = (unit.replicate + unit.replicates, 0) if whole else (unit.replicate, end)
+            if self._ended is not None and self._next[j] == (self.plan.scenario.replicates, 0):
+                self._ended(j)
 
-    def _people(self, j: int, unit: Unit, played: Played) -> pa.Table:
+    def _people(self, j: int, unit: Unit, played: Played) -> Iterator[pa.Table]:
+        """The rows of a unit, those of some users at a time: as text they take a multiple of what they take here."""
         label, world = self.plan.taking_part[j].label, self.plan.world
-        known = people(world, self.plan.scenario.seed, unit.first, unit.users)
-        return users_table(label, played.totals, unit.marks, *known, world.scale, unit.replicate)
+        for replicate, start in itertools.product(range(unit.replicates), range(0, unit.users, _USERS)):
+            users = min(_USERS, unit.users - start)
+            known = people(world, self.plan.scenario.seed, unit.first + start, users)
+            totals = played.totals[replicate : replicate + 1, :, :, start : start + users]
+            yield users_table(label, totals, unit.marks, *known, world.scale, unit.replicate + replicate)
 
     def curves(self) -> pa.Table:
         """The curves of all policies that did not fail."""

@@ -124,7 +124,8 @@ def finished(work: Working, writer: RunWriter | None, *, plot: bool) -> Run:
         work.into(reduction)
         curves, people = reduction.curves(), collected(tables, reduction.failures)
         return Run(_manifest(reduction, (curves, people), people.num_rows, work.workers), curves, people)
-    reduction = Reduction(planned, partial(_append, writer))
+    writer.expect_users(len(planned.taking_part))
+    reduction = Reduction(planned, partial(_append, writer), lambda j: writer.users_of(j).close())
     if work.logs_events:
         features = {each.hash: each.policy.features.names for each in planned.taking_part}
         writer.expect(_parts(planned), features)

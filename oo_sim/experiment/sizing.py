@@ -4,28 +4,39 @@ from __future__ import annotations
 
 import os
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import NamedTuple
 
 from oo_sim.engine import LOOP, remembered, tile
 from oo_sim.engine.forks import cores
-from oo_sim.engine.tile import LEAST, interpreted
+from oo_sim.engine.tile import LEAST, compiles, interpreted
 from oo_sim.entrants import Entrant
 from oo_sim.experiment.pace import duration
 from oo_sim.experiment.plan import Plan
-from oo_sim.experiment.running import MANY, WHOLE
-from oo_sim.experiment.working import warm_up
-from oo_sim.work import Store, Unit, play
+from oo_sim.experiment.running import MANY, finished
+from oo_sim.experiment.working import Working
+from oo_sim.logs import RunWriter
+from oo_sim.logs.schema import EVENTS
+from oo_sim.show import is_cold
+from oo_sim.work import Store, Unit, play, recipe, warm_up
+from oo_sim.worlds import build
 
-_BASE, _TILES = 276e6, 21e6  # bytes of a process with all kernels loaded, and with what plays tiles
-_FORK = 45e6  # of what each further process has of its own
-_USER, _ROW, _PACKED = 161, 85, 32  # at work: of a user, of a row of the users table, of one that is packed to be kept
-_WRITING, _WRITTEN, _HELD = 405, 200_000, 61  # of a row that is written, for so many at most; of one that stays
-_DISK_ROW, _PART_ROW, _KEPT_ROW = 18, 75, 20  # on disk: of a row of the users table, until they are joined, and kept
-_SHOWN = 342  # of a row that is read again when the table is shown
-_CANDIDATE, _DECISION = 0.6, 60  # of a logged candidate's numbers, a decision
-_CALIBRATED = 832, 100  # users and rounds of a calibration
+_BASE = 271e6  # bytes of a process that makes decisions by kernels that are on disk
+_COLD, _COMPILED, _LOADED = 82e6, 57e6, 6e6  # where no kernel is; of each instance of tiles, compiled or loaded
+_TOTALS, _PACKED = 32, 30  # at work: of a user at a checkpoint, and of one that is packed to be kept
+_STATE = 1.3  # times what users remember: as it is, and packed
+_WRITING, _WRITTEN = 700, 1 << 16  # of a row of the users table, for so many at most
+_FORK = 25e6  # of what each further process has of its own
+_LOGGED, _LOGGING = 740, 100e6  # of a decision that is logged, and at the most
+_READY, _FIGURE = 12e6, 75e6  # to show a table, and curves
+_HELD, _SHOWN, _SHOWN_HELD = 61, 215, 77  # of a row in memory; of one that is read to be shown, and of one that is held
+_DISK_ROW, _PART_ROW, _KEPT_ROW = 22, 47, 15  # on disk: of a row of the users table, until it is joined, and kept
 """Measured on Linux over a table of sizes, which tests/slow/test_memory.py has."""
+_NUMBER, _DECISION = 9, 60  # on disk: of a number of a logged candidate, and of a decision, at the most
+_SAMPLE = 100, 64  # users and rounds of which a log is made to see what it takes
+_CALIBRATED = 832, 100  # users and rounds of a calibration
 
 
 class Estimate(NamedTuple):
@@ -68,6 +79,80 @@ class Estimate(NamedTuple):
         return " and ".join(short)
 
 
+class _Way(NamedTuple):
+    """A plan, and how it is run: on how many workers, and whether it is kept, written, logged and drawn."""
+
+    plan: Plan
+    workers: int
+    kept: bool
+    written: bool
+    events: bool
+    plot: bool
+
+    @property
+    def lanes(self) -> int:
+        """Users of a unit, over its replicates."""
+        scenario, unit = self.plan.scenario, self.plan.unit
+        whole = not self.kept and unit >= scenario.users
+        return min(unit, scenario.users) * (scenario.replicates if whole else 1)
+
+    @property
+    def rows(self) -> int:
+        """Rows of the users table, which a shard does not make."""
+        scenario = self.plan.scenario
+        each = scenario.users * scenario.replicates * len(self.plan.marks)
+        return each * len(self.plan.taking_part) if self.plan.shard is None else 0
+
+    def tiles(self, entrant: Entrant, left: int) -> tuple[bool, bool]:
+        """Whether tiles play a policy that has so many decisions left, and whether they are compiled first."""
+        world, decisions = self.plan.world_of(entrant), self.lanes * self.plan.scenario.rounds
+        if self.events or decisions < LEAST:
+            return False, False
+        asked = world, entrant.policy, max(decisions, left)
+        return interpreted(*asked) is None, compiles(*asked)
+
+    def state(self, entrant: Entrant, left: int) -> int:
+        """Bytes of what a user remembers."""
+        if not self.plan.remembers:
+            return 0
+        world = self.plan.world_of(entrant)
+        by = tile.name(world, entrant.policy) if self.tiles(entrant, left)[0] else LOOP
+        return 8 * remembered(world, entrant.policy, by)
+
+    def memory(self, left: Sequence[int]) -> float:
+        """Bytes at the peak, where each policy has so many decisions left: at work, or at the end."""
+        plan, scenario = self.plan, self.plan.scenario
+        each = list(zip(plan.taking_part, left, strict=True))
+        tiled = [self.tiles(*one) for one in each]
+        base: float = (
+            _BASE + (_COLD if is_cold() else 0) + sum(_COMPILED if new else _LOADED * old for old, new in tiled)
+        )
+        base += scenario.rounds * scenario.replicates * 14 * 8 * len(each) * 3  # curves
+        base += min(_LOGGED * plan.decisions, _LOGGING) if self.events else 0
+        base += min(self.rows, _WRITTEN) * _WRITING + (0 if self.written else self.rows * _HELD)
+        work: float = self.lanes * len(plan.marks) * (_TOTALS + (_PACKED if self.kept else 0))
+        work += _STATE * self.lanes * max(self.state(*one) for one in each)
+        loops = not self.events and not all(old for old, _ in tiled)
+        work += _FORK * self.workers if loops and self.workers > 1 and self.lanes * scenario.rounds >= LEAST else 0
+        end: float = _READY + (_FIGURE if self.plot and self.written else 0)
+        read = self.rows <= MANY or scenario.replicates > 1  # otherwise a table is made of moments
+        end += self.rows * (_SHOWN if self.written else _SHOWN_HELD) if read else 0
+        return base + max(work, end)
+
+    def states(self, left: Sequence[int]) -> int:
+        """Bytes of the disk for what users remember."""
+        scenario, of = self.plan.scenario, self.plan.shard[1] if self.plan.shard else 1
+        each = sum(self.state(*one) for one in zip(self.plan.taking_part, left, strict=True))
+        return each * scenario.users * scenario.replicates // of
+
+    def disk(self) -> float:
+        """Bytes of the disk at the peak, without states and logs."""
+        plan = self.plan
+        rows = plan.scenario.users * plan.scenario.replicates * len(plan.marks) * len(plan.taking_part)
+        kept = rows * _KEPT_ROW / (plan.shard[1] if plan.shard else 1) if self.kept else 0
+        return kept + (self.rows * (_DISK_ROW + _PART_ROW / len(plan.taking_part)) if self.written else 0)
+
+
 def estimate(
     plan: Plan,
     *,
@@ -75,61 +160,65 @@ def estimate(
     out: Path | None = None,
     resume: Path | None = None,
     events: bool = False,
+    plot: bool = False,
     calibrate: bool = False,
 ) -> Estimate:
-    """What a plan takes where it is run like this; with `calibrate`, each policy is tried out on a few users."""
+    """What a plan takes where it is run like this; with `calibrate`, each policy is tried out on a few users.
+
+    Raises WorkError where `resume` was made for something else."""
     workers = workers or cores()
-    scenario, policies, columns = plan.scenario, len(plan.taking_part), len(plan.marks)
-    rows = scenario.users * scenario.replicates * columns * policies
-    store = None if resume is None else Store(resume, writes=False)
-    units, done = 0, 0
-    for _, unit, path in plan.own(plan.units(store)):
-        units += 1
-        done += unit.decisions if path is not None else 0
-    own = plan.decisions if plan.shard is None else plan.decisions // plan.shard[1]
-    users = min(plan.unit if resume else max(plan.unit, WHOLE), scenario.users)
-    users *= scenario.replicates if plan.unit >= scenario.users else 1
-    at_once = users * columns
-    memory = _BASE + users * _USER + at_once * (_ROW + (_PACKED if resume else 0))
-    memory += scenario.rounds * scenario.replicates * 14 * 8 * policies * 3  # curves
-    if plan.shard is None:  # of more rows a table is made of moments
-        memory += min(rows, _WRITTEN) * _WRITING if out is not None else rows * _HELD
-        memory += rows * _SHOWN if rows <= MANY else 0
-    states = [_state(plan, entrant, users * scenario.rounds) for entrant in plan.taking_part if plan.remembers]
-    memory += 3 * users * max(states, default=0)  # as it is, joined, and packed
-    in_tiles = [_in_tiles(plan, entrant, users * scenario.rounds) for entrant in plan.taking_part]
-    memory += (_TILES if any(in_tiles) else 0) + (_FORK * workers if workers > 1 and not all(in_tiles) else 0)
-    disk: float = (rows * (_DISK_ROW + _PART_ROW) if out is not None else 0) + (rows * _KEPT_ROW if resume else 0)
-    kept = sum(states) * scenario.users * scenario.replicates // (plan.shard[1] if plan.shard else 1)
-    disk += kept
-    if events:
-        d = max(each.policy.features.d for each in plan.taking_part)
-        disk += plan.decisions * (_CANDIDATE * plan.world.arms * (8 * d + 28) + _DECISION)
+    store = None if resume is None or not resume.exists() else Store(resume, writes=False)
+    plan = plan if store is None else plan.within(store)
+    way = _Way(plan, workers, resume is not None, out is not None, events, plot)
+    units, done, left = 0, 0, [0] * len(plan.taking_part)
+    for j, unit, path in plan.own(plan.units(store)):
+        there = unit.decisions if path is not None else 0
+        if path is None and store is not None:
+            there = unit.decisions * store.reached(unit) // unit.rounds
+        units, done, left[j] = units + 1, done + there, left[j] + unit.decisions - there
+    where = (out or resume or Path()).absolute()
+    free_disk = shutil.disk_usage(next(p for p in (where, *where.parents) if p.exists())).free
     banks = {each.bank.label: each.bank for each in plan.taking_part if each.bank is not None}
-    where = out or resume or Path()
+    states, logged = way.states(left), _most_logged(plan) if events else 0.0
+    if events and not banks and (calibrate or logged > free_disk):
+        logged = _logged(plan)
     return Estimate(
         units=units,
-        decisions=own,
+        decisions=done + sum(left),
         done=done,
-        seconds=_seconds(plan, workers) * (own - done) / max(plan.decisions, 1) if calibrate else None,
-        memory=int(memory),
-        disk=int(disk),
+        seconds=_seconds(plan, workers) * sum(left) / max(plan.decisions, 1) if calibrate else None,
+        memory=int(way.memory(left)),
+        disk=int(way.disk() + logged + states),
         free_memory=free_memory(),
-        free_disk=shutil.disk_usage(next(p for p in (where.absolute(), *where.absolute().parents) if p.exists())).free,
+        free_disk=free_disk,
         questions=sum(bank.facts.get("to_ask", 0) for bank in banks.values()),
-        states=kept,
+        states=states,
     )
 
 
-def _state(plan: Plan, entrant: Entrant, decisions: int) -> int:
-    """Bytes of what a user remembers."""
-    world = plan.world_of(entrant)
-    by = tile.name(world, entrant.policy) if _in_tiles(plan, entrant, decisions) else LOOP
-    return 8 * remembered(world, entrant.policy, by)
+def _most_logged(plan: Plan) -> float:
+    """Bytes of the log of a plan, if no number could be packed."""
+    d = max(each.policy.features.d for each in plan.taking_part)
+    return plan.decisions * (_NUMBER * (plan.world.arms + 1) * (d + 1) + _DECISION)
 
 
-def _in_tiles(plan: Plan, entrant: Entrant, decisions: int) -> bool:
-    return interpreted(plan.world_of(entrant), entrant.policy, decisions) is None
+def _logged(plan: Plan) -> float:
+    """Bytes of the log of a plan, from that of a few users: how well numbers are packed, nobody knows beforehand."""
+    users, rounds = (min(pair) for pair in zip(_SAMPLE, (plan.scenario.users, plan.scenario.rounds), strict=True))
+    scenario = plan.scenario.with_(users=users, rounds=rounds, replicates=1)
+    few = plan._replace(
+        scenario=scenario,
+        world=build(scenario),
+        recipes=tuple(recipe(scenario, each) for each in plan.taking_part),
+        marks=(),
+        unit=users,
+        shard=None,
+        remembers=False,
+    )
+    with TemporaryDirectory() as directory, RunWriter(Path(directory) / "log") as writer:
+        finished(Working(few, None, None, 1, None, None, writer), writer, plot=False)
+        there = sum((Path(directory) / "log" / f"{name}.parquet").stat().st_size for name in EVENTS)
+    return there / few.decisions * plan.decisions
 
 
 def _seconds(plan: Plan, workers: int) -> float:
@@ -140,7 +229,7 @@ def _seconds(plan: Plan, workers: int) -> float:
     plan.remember()
     total = 0.0
     for entrant, (_, unit, _) in zip(plan.taking_part, _first_of_each(plan), strict=True):
-        tiles = _in_tiles(plan, entrant, unit.decisions)
+        tiles = interpreted(plan.world_of(entrant), entrant.policy, unit.decisions) is None
         users = min(-(-LEAST // rounds) if tiles else _CALIBRATED[0], scenario.users)
         warm_up(plan.world_of(entrant), entrant.policy, users * rounds)
         small = unit._replace(users=users, replicates=1, marks=(), rounds=rounds)

@@ -9,14 +9,12 @@ from functools import partial
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from oo_sim.contract import Policy, World
-from oo_sim.engine import Block, InterruptedRunError, Observer, run_policy
-from oo_sim.engine.tile import LEAST, compile_for
+from oo_sim.engine import Block, InterruptedRunError, Observer
 from oo_sim.entrants import Entrant
 from oo_sim.experiment.plan import Plan
 from oo_sim.experiment.reducing import Reduction
 from oo_sim.logs import EventSource, Recorder, RunWriter
-from oo_sim.work import Executor, Played, Store, Unit, done, must_travel, play
+from oo_sim.work import Executor, Played, Store, Unit, done, must_travel, play, prepare
 
 Progress = Callable[[str, int, int], None]
 """Hears, from any thread: a policy's label, decisions made so far, decisions in all. What it hears first is of each
@@ -90,6 +88,7 @@ class Working:
                 late.append((j, unit, path if played is None else self.store.where(unit)))
             else:
                 reduction.take(j, unit, played)
+            del played  # before the next one is made
         return late
 
     def _send(self, units: _Places, reduction: Reduction, executor: Executor) -> _Places:
@@ -101,7 +100,8 @@ class Working:
             self._warm_up(j, unit)
         over = set[tuple[int, Unit]]()
         work, before = self._taken(missing), self.store.before if self.store is not None else lambda unit: None
-        for j, unit, played in done(work, len(missing), executor, fold=self.store is None, before=before):
+        left = self._left.__getitem__
+        for j, unit, played in done(work, len(missing), executor, fold=self.store is None, before=before, left=left):
             if self.store is None or played.failure is not None:
                 over.add((j, unit))
                 reduction.take(j, unit, played)
@@ -149,12 +149,11 @@ class Working:
             self.store.give(unit)
 
     def _warm_up(self, j: int, unit: Unit) -> None:
-        """Once for each policy: whether it pays to compile tiles is asked of all its units together, if each is large
-        enough for tiles and no log is written."""
+        """Once for each policy: whether it pays to compile tiles is asked of all its units together, unless a log is
+        written."""
         if j not in self._warm:
             self._warm.add(j)
-            entrant, tiled = self.plan.taking_part[j], self._log is None and unit.decisions >= LEAST
-            warm_up(self.plan.world_of(entrant), entrant.policy, self._left[j] if tiled else 0)
+            prepare(unit, 0 if self._log else self._left[j])
 
     def _played(self, j: int, unit: Unit) -> Played:
         entrant = self.plan.taking_part[j]
@@ -170,15 +169,6 @@ class Working:
                 self._log.drop(j)
             self._tell(j, max(unit.decisions - (self._made - before), 0))
         return played
-
-
-def warm_up(world: World, policy: Policy, decisions: int = 1) -> None:
-    """Load or compile what the policy needs for so many decisions, so that compiling does not count as deciding."""
-    try:
-        run_policy(world, policy, seed=0, users=1, rounds=1, threads=1)
-        compile_for(world, policy, decisions)
-    except Exception:  # it will fail again, and then be listed
-        return
 
 
 def _watch(log: RunWriter, index: int, entrant: Entrant) -> Callable[[Block], Any]:

@@ -142,6 +142,11 @@ class RunWriter:
             self._users[policy] = self.part("users", policy, 0, 0)
         return self._users[policy]
 
+    def expect_users(self, policies: int) -> None:
+        """Say of how many policies rows of the users table will come: then those of each are written when its sink is
+        closed, if those of all before it are."""
+        self._joined["users"].expect(PartKey(policy, 0, 0) for policy in range(policies))
+
     def join_users(self) -> Path:
         """Join the parts of the users table, which is then read from the file that is returned."""
         for sink in self._users.values():

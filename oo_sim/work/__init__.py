@@ -2,7 +2,20 @@
 
 from oo_sim.work.executors import Executor, done, must_travel
 from oo_sim.work.store import Store
-from oo_sim.work.unit import NOBODY, Failure, Played, Recipe, Unit, cut, play, recipe, remember, versions
+from oo_sim.work.unit import (
+    NOBODY,
+    Failure,
+    Played,
+    Recipe,
+    Unit,
+    cut,
+    play,
+    prepare,
+    recipe,
+    remember,
+    versions,
+    warm_up,
+)
 
 __all__ = [
     "NOBODY",
@@ -16,7 +29,9 @@ __all__ = [
     "done",
     "must_travel",
     "play",
+    "prepare",
     "recipe",
     "remember",
     "versions",
+    "warm_up",
 ]

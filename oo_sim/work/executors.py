@@ -12,7 +12,7 @@ from contextlib import AbstractContextManager, contextmanager
 from typing import Any, NamedTuple, Protocol
 
 from oo_sim.errors import WorkError
-from oo_sim.work.unit import Played, Recipe, Unit, play
+from oo_sim.work.unit import Played, Recipe, Unit, play, prepare
 
 _TRIES = 3
 _AHEAD = 64
@@ -20,6 +20,9 @@ _AHEAD = 64
 _EACH = 4
 _SECONDS = 2.0
 """The most work in a task, for small units: a task has a price, and what a worker that dies had under way is lost."""
+
+_PREPARED = set[tuple[Recipe, int]]()
+"""What this process, as a worker, has loaded or compiled."""
 
 Item = tuple[int, Unit]
 """A unit, and a number by which the caller knows whose it is."""
@@ -39,9 +42,12 @@ class Done(NamedTuple):
     played: list[Played]
 
 
-def toil(units: Sequence[Unit], fold: bool, before: Sequence[Played | None]) -> Done:
-    """Do units one after the other, each after what is there of it; with `fold`, only the sum of all comes back, unless
-    one failed."""
+def toil(units: Sequence[Unit], fold: bool, before: Sequence[Played | None], left: int) -> Done:
+    """Do units of a policy one after the other, each after what is there of it; with `fold`, only the sum of all comes
+    back, unless one failed. The policy has so many decisions `left` to make: this machine may have compiled nothing."""
+    if (asked := (units[0].recipe, left)) not in _PREPARED:
+        _PREPARED.add(asked)
+        prepare(max(units, key=lambda unit: unit.decisions), left)
     played = [play(unit, before=shorter) for unit, shorter in zip(units, before, strict=True)]
     if fold and all(each.failure is None for each in played):
         whole = played[0]
@@ -67,10 +73,11 @@ def done(
     *,
     fold: bool,
     before: Callable[[Unit], Played | None] = lambda unit: None,
+    left: Callable[[int], int] = lambda j: 0,
 ) -> Iterator[tuple[int, Unit, Played]]:
     """What came of the units, `count` at most, in the order in which they are done, each after what there is `before`,
-    in fewer rounds. With `fold`, what has no checkpoints comes back as sums over units: each stands for the users of
-    several.
+    in fewer rounds; `left` decisions are to be made for each j in all. With `fold`, what has no checkpoints comes back
+    as sums over units: each stands for the users of several.
 
     Small units go several to a task: fewer where few are left, so that all workers end together. A unit whose worker
     died is done again, by itself; where the whole executor broke, what is left is done in this process. Raises
@@ -81,7 +88,7 @@ def done(
         while True:
             while len(running) < pile.ahead and (task := pile.task()):
                 units = [unit for _, unit in task]
-                given = units, fold and not units[0].marks, list(map(before, units))
+                given = units, fold and not units[0].marks, list(map(before, units)), left(task[0][0])
                 try:
                     running[executor.submit(toil, *given)] = task
                 except (BrokenExecutor, RuntimeError):  # it is shut down, or all of its workers died

@@ -131,25 +131,31 @@ class Store:
         assert self._locks is not None
         self._locks.take(_ABOUT, wait=True)
         try:
-            known = self.about()
+            states = self.check(scenario, versions)
             new: dict[str, Any] = {"scenario": scenario, "versions": versions, "asked": asked}
-            states = set(known.get("states", ()))
-            self._shorter = sorted(states, reverse=True)
-            if states:
-                known["scenario"]["rounds"] = scenario["rounds"]
             new["states"] = sorted(states | ({scenario["rounds"]} if remembers else set()))
-            for what, now in (("scenario", scenario), ("versions", versions)):
-                if known and (differs := next(_differences(known[what], now), None)):
-                    path, was, is_ = differs
-                    where = path if what == "versions" else f"its scenario's {path}"
-                    raise WorkError(
-                        f"{self.directory}: was made with {where} = {was!r:.60}, and this run has {is_!r:.60}; "
-                        + ("its states were not kept (--checkpoint-states), so " if path == "rounds" else "")
-                        + "name another directory for it"
-                    )
             self._write(self.directory / _ABOUT, json.dumps(new, indent=1, ensure_ascii=False).encode())
         finally:
             self._locks.give(_ABOUT)
+
+    def check(self, scenario: Mapping[str, Any], versions: Mapping[str, str]) -> set[int]:
+        """Refuse a directory that was made for another scenario or with other versions; after which numbers of rounds
+        it has states. With any, other rounds are the same scenario."""
+        known = self.about()
+        states = set(known.get("states", ()))
+        self._shorter = sorted(states, reverse=True)
+        if states:
+            known["scenario"]["rounds"] = scenario["rounds"]
+        for what, now in (("scenario", scenario), ("versions", versions)):
+            if known and (differs := next(differences(known[what], now), None)):
+                path, was, is_ = differs
+                where = path if what == "versions" else f"its scenario's {path}"
+                raise WorkError(
+                    f"{self.directory}: was made with {where} = {was!r:.60}, and this run has {is_!r:.60}; "
+                    + ("its states were not kept (--checkpoint-states), so " if path == "rounds" else "")
+                    + "name another directory for it"
+                )
+        return states
 
     def kept(self, recipe: Recipe, marks: Sequence[int], users: int, replicate: int, first: int = 0) -> list[Kept]:
         """The units of a recipe that lie among the users from `first` to before `users`, without overlap, those that
@@ -209,11 +215,7 @@ class Store:
     def before(self, unit: Unit) -> Played | None:
         """What came of the same users in fewer rounds, as many as there are, with what they remember; None where there
         is nothing of it, or where it is damaged or lacks a checkpoint or hashes."""
-        for rounds in self._shorter:
-            if rounds >= unit.rounds:
-                continue
-            marks = tuple(mark for mark in unit.marks if mark <= rounds)
-            shorter = unit._replace(recipe=unit.recipe.of(rounds), rounds=rounds, marks=marks, remembers=False)
+        for shorter in self._fewer(unit):
             played = self.read(shorter, path := self.where(shorter))
             if played is None:
                 continue
@@ -223,6 +225,18 @@ class Store:
                     if head["address"] == _address(shorter):
                         return played._replace(words=raw.reshape(-1, unit.users), by=head["by"])
         return None
+
+    def _fewer(self, unit: Unit) -> Iterator[Unit]:
+        """The same users in fewer rounds, after which states were kept, the most rounds first."""
+        for rounds in self._shorter:
+            if rounds < unit.rounds:
+                marks = tuple(mark for mark in unit.marks if mark <= rounds)
+                yield unit._replace(recipe=unit.recipe.of(rounds), rounds=rounds, marks=marks, remembers=False)
+
+    def reached(self, unit: Unit) -> int:
+        """How many rounds of a unit that is to be done are there, by the names of files alone (see `before`)."""
+        there = (fewer for fewer in self._fewer(unit) if self.where(fewer).with_suffix(_STATE).exists())
+        return next((fewer.rounds for fewer in there), 0)
 
     def write(self, unit: Unit, played: Played) -> None:
         """Keep what came of a unit, where anything is written. Raises WorkError where it cannot be."""
@@ -259,8 +273,8 @@ class Store:
 
 def _closed(head: Mapping[str, Any], *arrays: I64) -> bytes:
     """A line that says what it is, and numbers, with a checksum of both."""
-    raw = np.concatenate([array.ravel() for array in arrays]).tobytes()
-    line = json.dumps({**head, "bytes": len(raw)}).encode()
+    raw = arrays[0].ravel() if len(arrays) == 1 else np.concatenate([array.ravel() for array in arrays])
+    line = json.dumps({**head, "bytes": raw.nbytes}).encode()
     body: bytes = line + b"\n" + pa.compress(raw, codec="zstd", asbytes=True)
     return _MAGIC + _checksum(body) + body
 
@@ -287,13 +301,13 @@ def _checksum(body: bytes) -> bytes:
     return hashlib.blake2b(body, digest_size=16).hexdigest().encode()
 
 
-def _differences(a: Any, b: Any, path: str = "") -> Iterator[tuple[str, Any, Any]]:
+def differences(a: Any, b: Any, path: str = "") -> Iterator[tuple[str, Any, Any]]:
     """The places where two plain values differ, and both values there."""
     if isinstance(a, Mapping) and isinstance(b, Mapping):
         for key in [*a, *(key for key in b if key not in a)]:
-            yield from _differences(a.get(key, "absent"), b.get(key, "absent"), f"{path}.{key}" if path else str(key))
+            yield from differences(a.get(key, "absent"), b.get(key, "absent"), f"{path}.{key}" if path else str(key))
     elif isinstance(a, list) and isinstance(b, list | tuple) and len(a) == len(b):
         for i, (one, other) in enumerate(zip(a, b, strict=True)):
-            yield from _differences(one, other, f"{path}[{i}]")
+            yield from differences(one, other, f"{path}[{i}]")
     elif a != b:
         yield path, a, b

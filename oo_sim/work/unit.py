@@ -22,9 +22,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from oo_sim.contract import I64, U64, World
+from oo_sim.contract import I64, U64, Policy, World
 from oo_sim.decide import PolicyError
 from oo_sim.engine import Begin, Memory, RoundError, Watch, can_go_on, run_policy
+from oo_sim.engine.tile import LEAST, compile_for
 from oo_sim.entrants import Entrant, entrants
 from oo_sim.errors import WorkError
 from oo_sim.kernels.tally import TOTALS
@@ -192,6 +193,22 @@ def _built(recipe: Recipe) -> tuple[World, Entrant]:
     return _BUILT[recipe]
 
 
+def prepare(unit: Unit, left: int) -> None:
+    """Load or compile what a unit needs, so that compiling does not count as deciding. Whether it pays to compile tiles
+    is asked of `left`, all decisions that its policy has yet to make, if the unit is large enough for tiles."""
+    world, entrant = _built(unit.recipe)
+    warm_up(world, entrant.policy, left if unit.decisions >= LEAST and not unit.hashed else 0)
+
+
+def warm_up(world: World, policy: Policy, decisions: int) -> None:
+    """The same for so many decisions of a policy."""
+    try:
+        run_policy(world, policy, seed=0, users=1, rounds=1, threads=1)
+        compile_for(world, policy, decisions)
+    except Exception:  # it will fail again, and then be listed
+        return
+
+
 def cut(
     recipe: Recipe, marks: Sequence[int], rounds: int, replicate: int, first: int, end: int, size: int
 ) -> Iterator[Unit]:
@@ -255,15 +272,19 @@ def play(
 
 VALUES = ("reward", "expected_reward", "regret")
 """What moments are of: reward and expected reward per decision, regret per round."""
+_AT_ONCE = 1 << 16  # users whose values are made at a time: they take a multiple of what their totals take
 NOBODY = ExactMoments(0, (0,) * len(VALUES), (0,) * len(VALUES))
 
 
 def moments_of(totals: I64, scale: float, rounds: int) -> ExactMoments:
     """The moments of those users who decided, out of their totals (TOTALS, n) after `rounds` rounds."""
-    reward, expected, regret, decisions = totals[:, totals[TOTALS.index("decisions")] > 0].astype(np.float64)
-    return ExactMoments.of(
-        np.stack([reward / scale / decisions, expected / scale / decisions, regret / scale / rounds])
-    )
+    found = NOBODY
+    for start in range(0, totals.shape[1], _AT_ONCE):
+        some = totals[:, start : start + _AT_ONCE]
+        reward, expected, regret, decisions = some[:, some[TOTALS.index("decisions")] > 0].astype(np.float64)
+        values = np.stack([reward / scale / decisions, expected / scale / decisions, regret / scale / rounds])
+        found = found.merged(ExactMoments.of(values))
+    return found
 
 
 def blame(error: RoundError) -> str:

@@ -13,8 +13,9 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from oo_sim import load_run
+from oo_sim import load_run, run
 from oo_sim.cli import app
+from oo_sim.experiment import estimate, plan
 
 pytestmark = pytest.mark.e2e
 
@@ -67,7 +68,7 @@ def test_ctrl_c_without_a_directory_says_how_to_keep_work(tmp_path: Path) -> Non
     _, said = process.communicate(timeout=120)
     assert process.returncode == 130
     assert f"start it with: oo-sim {shlex.join(LONG)} --resume work" in said
-    assert not list((tmp_path / "runs").iterdir())
+    assert not list(tmp_path.iterdir())
 
 
 def test_sigterm_leaves_nothing_behind(tmp_path: Path) -> None:
@@ -77,7 +78,7 @@ def test_sigterm_leaves_nothing_behind(tmp_path: Path) -> None:
     _, said = process.communicate(timeout=120)
     assert process.returncode == 143
     assert "Traceback" not in said
-    assert not list((tmp_path / "runs").iterdir())
+    assert not list(tmp_path.iterdir())
 
 
 def test_what_a_killed_run_left_is_removed_by_the_next(tmp_path: Path) -> None:
@@ -182,6 +183,22 @@ def test_a_dry_run_says_what_is_done_already(tmp_path: Path) -> None:
     assert "20,000 decisions in 2 units, of which 10,000 are done already" in said
     for what in ("about", "memory", "disk"):
         assert what in said
+    other = ok(*settings, "--seed", "7", "--resume", work, "--dry-run", code=2)
+    assert "its scenario's seed" in other
+    states = [*settings, "--users", "500", "--resume", f"{work}-2", "--checkpoint-states"]
+    ok(*states, "--out", str(tmp_path / "run-2"))
+    more = [word if word != "20" else "50" for word in states]
+    assert "25,000 decisions in 1 units, of which 10,000 are done already" in ok(*more, "--dry-run")
+
+
+def test_the_disk_of_a_log_is_known_from_a_few_users(tmp_path: Path) -> None:
+    sizes = {"users": 300, "rounds": 100}
+    planned = plan("quickstart", policies=["linucb"], sizes=sizes)
+    most = estimate(planned, out=tmp_path / "run", events=True).disk
+    found = estimate(planned, out=tmp_path / "run", events=True, calibrate=True).disk
+    run("quickstart", policies=["linucb"], events=True, out=tmp_path / "run", plot=False, users=300, rounds=100)
+    taken = sum(each.stat().st_size for each in (tmp_path / "run").iterdir())
+    assert 0.8 * taken < found < 1.2 * taken < most
 
 
 def test_status_partial_shards_and_merge(tmp_path: Path) -> None:

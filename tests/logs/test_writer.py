@@ -17,6 +17,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from oo_sim.logs import DECISIONS, RunFiles, RunLogError, RunWriter, check_free, content_hash, hashing
+from oo_sim.logs import writer as writer_module
 from oo_sim.logs.parts import rows_of
 
 from .conftest import SOURCE, curves, events, manifest, users
@@ -243,6 +244,23 @@ def test_wrong_use_is_refused(tmp_path: Path) -> None:
             writer.write_manifest(replace(manifest(), timing={"linucb": {"seconds": float("nan")}}))
         with pytest.raises(ValueError, match="wrong columns"):
             writer.write_table("users", curves())
+
+
+def test_a_policys_users_are_joined_as_soon_as_they_are_all_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(writer_module.HELD_BYTES, "users", 1)
+    with RunWriter(tmp_path / "run") as writer:
+        writer.expect_users(3)
+        for policy in (1, 0, 2):
+            for batch in users().to_batches():
+                writer.users_of(policy).write(batch)
+        left = []
+        for policy in (1, 0, 2):  # the second waits for the first
+            writer.users_of(policy).close()
+            left.append(len(list((writer.directory / "parts").iterdir())))
+        assert left == [3, 1, 0]
+        assert pq.read_table(writer.join_users()).num_rows == 3 * users().num_rows
 
 
 def test_the_hash_of_a_file_holds_few_row_groups(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

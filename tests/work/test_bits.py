@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import itertools
+import json
 import multiprocessing
 import os
 import pickle
+import shutil
 import signal
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
@@ -190,7 +192,12 @@ def test_a_missing_a_doubled_and_a_foreign_shard_are_named(tmp_path: Path) -> No
     with pytest.raises(WorkError, match="shard 1/3 is there 2 times"):
         merge([parts[0], *parts])
     shard(SCENARIO, 1, 3, tmp_path / "other", unit=64, **(SMALL | {"rounds": 21}))
-    with pytest.raises(WorkError, match=r"other: was made for another run than .*0"):
+    other = r"other: was made for another run than .*0: its scenario.rounds is 21, and not 20; merge the shards of one"
+    with pytest.raises(WorkError, match=other):
+        merge([parts[0], parts[1], tmp_path / "other"])
+    shutil.rmtree(tmp_path / "other")
+    shard(SCENARIO, 1, 2, tmp_path / "other", unit=64, **SMALL)
+    with pytest.raises(WorkError, match=r"other: .* it is shard 1/2, and not one of 3"):
         merge([parts[0], parts[1], tmp_path / "other"])
     with pytest.raises(WorkError, match=r"cannot be read|not a work directory"):
         merge([parts[0], tmp_path / "nowhere"])
@@ -205,6 +212,20 @@ def test_a_missing_a_doubled_and_a_foreign_shard_are_named(tmp_path: Path) -> No
         merge(parts)
     shard(SCENARIO, 2, 3, parts[1], unit=64, **SMALL)
     assert merge(parts).manifest.content_hash == whole()
+
+
+def test_shards_of_other_versions_and_with_and_without_states(tmp_path: Path) -> None:
+    parts = [tmp_path / str(i) for i in range(3)]
+    for i, part in enumerate(parts):
+        shard(SCENARIO, i + 1, 3, part, unit=64, checkpoint_states=i == 1, **SMALL)
+    about = json.loads((parts[2] / "work.json").read_text())
+    del about["asked"]["states"], about["states"]  # as versions wrote that kept none
+    (parts[2] / "work.json").write_text(json.dumps(about))
+    assert merge(parts).manifest.content_hash == merge(parts[::-1]).manifest.content_hash == whole()
+    about["versions"]["numpy"] = "1.0"
+    (parts[2] / "work.json").write_text(json.dumps(about))
+    with pytest.raises(WorkError, match=r"2: was made with numpy = '1.0', and this run has"):
+        merge(parts)
 
 
 def test_several_replicates_and_a_policy_that_fails(tmp_path: Path) -> None:
