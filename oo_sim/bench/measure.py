@@ -6,8 +6,10 @@ import json
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from oo_sim.bench.naive import MATRIX, NAIVE, Naive, handle, handle_in_matrices, requests
@@ -15,11 +17,13 @@ from oo_sim.bench.private import numpy_linucb, parts_linucb
 from oo_sim.contract import Policy, World
 from oo_sim.engine import BLOCK, Block, run_policy, tile
 from oo_sim.engine.run import loop
+from oo_sim.experiment import run
 from oo_sim.policies import make
 from oo_sim.scenario import Scenario, load
 from oo_sim.worlds import build
 
 USERS, REQUESTS = 2 * BLOCK, 2000  # as many as keep two cores busy, for as many rounds as the scenario has
+EVENT_USERS = 1024
 PRIVATE: dict[str, Callable[[], Policy]] = {"private numpy": numpy_linucb, "private on ridge": parts_linucb}
 
 
@@ -135,6 +139,28 @@ def threads(repeats: int = 7, scenario: str = "quickstart", policy: str = "linuc
         one, two = (ours(loaded, world, made, count) for count in (1, 2))
         ratios.append(one / two)
     return Spread.of(ratios)
+
+
+def events(repeats: int = 7, scenario: str = "quickstart", policy: str = "linucb") -> Spread:
+    """Microseconds of CPU a decision of a run with `--events`, on one thread: simulating it and writing its rows."""
+    loaded, taken = load(scenario), []
+    rounds = loaded.rounds // 5
+    with tempfile.TemporaryDirectory() as place:
+        for turn in range(-1, repeats):  # the first loads what the others use
+            start = time.process_time()
+            run(
+                loaded.with_(users=EVENT_USERS, rounds=rounds),
+                policies=[policy],
+                replicates=1,
+                threads=1,
+                workers=1,
+                events=True,
+                out=Path(place) / str(turn),
+                plot=False,
+                progress=False,
+            )
+            taken.append(time.process_time() - start)
+    return Spread.of([1e6 * each / (EVENT_USERS * rounds) for each in taken[1:]])
 
 
 def ours(scenario: Scenario, world: World, policy: Policy, count: int, rounds: int | None = None) -> float:

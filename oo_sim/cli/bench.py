@@ -31,8 +31,8 @@ def bench(
     scenario: Annotated[str, typer.Option(metavar="SCENARIO", help="The world to measure in.")] = "quickstart",
     as_json: Json = False,
 ) -> None:
-    """Measure every learning policy on one core against a naive handler, two threads against one, every kernel where
-    its arrays lie worst in memory, and a fresh process.
+    """Measure every learning policy on one core against a naive handler, two threads against one, a run that logs
+    events, every kernel where its arrays lie worst in memory, and a fresh process.
 
     The naive handler serves one user: it inverts A once a request, builds and scores each candidate in Python, and
     updates the ridge. A second handler keeps the inverse (Sherman-Morrison) and scores all candidates in one matrix.
@@ -47,6 +47,7 @@ def bench(
     console = Console(stderr=True)
     rows = measure.bench(repeats, scenario, lambda name: console.print(f"[dim]measuring {name}[/dim]"))
     two, tiled = measure.threads(repeats, scenario), measure.tiles(repeats, scenario)
+    written = measure.events(repeats, scenario)
     placed = placement.bench(repeats)
     start = measure.fresh_process(users=2, rounds=1, scenario=scenario)
     short = measure.fresh_process(users=400, rounds=500, scenario=scenario)
@@ -60,13 +61,16 @@ def bench(
     if as_json:
         found = {"scenario": scenario, "rows": [row.as_dict() for row in rows], "two_threads": two._asdict()}
         found["tile_against_loop"] = tiled._asdict()
+        found["events_microseconds"] = written._asdict()
         found["placement"] = [each._asdict() for each in placed]
         typer.echo(json.dumps(found | {"process": process}, indent=1))
     else:
-        _print(rows, two, tiled, placed, process)
+        _print(rows, two, tiled, written, placed, process)
 
 
-def _print(rows: list[Row], two: Spread, tiled: Spread, placed: list[Placed], process: dict[str, Any]) -> None:
+def _print(
+    rows: list[Row], two: Spread, tiled: Spread, written: Spread, placed: list[Placed], process: dict[str, Any]
+) -> None:
     cells = []
     for row in rows:
         spread = [f"{ratio:.0f}" for ratio in row.ratio]
@@ -80,6 +84,8 @@ def _print(rows: list[Row], two: Spread, tiled: Spread, placed: list[Placed], pr
     notes = (
         f"Medians on one core. Two threads: {two.median:.2f} times one ({two.min:.2f}, {two.max:.2f}). A compiled"
         f" tile of linucb: {tiled.median:.1f} times the interpreted loop ({tiled.min:.1f}, {tiled.max:.1f}).",
+        f"With --events, linucb takes {written.median:.1f} µs of CPU a decision"
+        f" ({written.min:.1f}, {written.max:.1f}).",
         f"With its arrays adjacent or apart, whichever is worse, the worst of {len(placed)} kernels takes"
         f" {worst.ratio:.2f} times as long: {worst.kernel}.",
         f"A fresh process: first decisions after {process['first_decision_seconds']:.1f} s; peak memory"

@@ -61,6 +61,7 @@ def test_the_bench_says_what_it_measured(monkeypatch: pytest.MonkeyPatch) -> Non
         (measure, "bench", rows),
         (measure, "threads", two),
         (measure, "tiles", two),
+        (measure, "events", measure.Spread(7.5, 7.0, 9.0)),
         (measure, "fresh_process", process),
         (placement, "bench", placed),
     ):
@@ -70,6 +71,7 @@ def test_the_bench_says_what_it_measured(monkeypatch: pytest.MonkeyPatch) -> Non
     words = " ".join(said.stdout.split())
     assert "worst of 2 kernels takes 1.31 times as long: ridge.ridge_mean." in words
     assert "Two threads: 2.00 times one (1.50, 2.50)" in words
+    assert "With --events, linucb takes 7.5 µs of CPU a decision (7.0, 9.0)." in words
     found = json.loads(RUN.invoke(bench.app, ["--json"]).stdout)
     assert [each["kernel"] for each in found["placement"]] == ["ridge.ridge_mean", "choice.argmax"]
     assert found["rows"][1]["matrix_ratio"] is None
