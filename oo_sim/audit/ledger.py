@@ -100,7 +100,7 @@ class Ledger:
     def rows(self, table: str, found: int, expected: int | None) -> None:
         """Takes note of a table that has another number of rows than its manifest says."""
         if expected is not None and found != expected:
-            self._cut.append(f"{table}: {found:,} rows, and the manifest says {expected:,}")
+            self._cut.append(f"{table}: {found:,} rows; the manifest says {expected:,}")
 
     def take(self, other: Ledger) -> None:
         """Adds what another ledger gathered of the shards that come next."""

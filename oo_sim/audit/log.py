@@ -53,8 +53,9 @@ def _cores() -> int:
 def _files(path: Path, name: str) -> list[Path]:
     found = sorted([*path.glob(f"{name}*.parquet"), *path.glob(f"{name}/*.parquet")])
     if not found:
-        hint = "; was the run made without events?" if (path / "curves.parquet").exists() else ""
-        raise UnusableLogError(f"{path}: holds no {name}.parquet{hint}")
+        run = (path / "curves.parquet").exists()
+        hint = "the run was made without --events" if run else f"expected it, or parts of it: {name}-1.parquet, ..."
+        raise UnusableLogError(f"{path}: holds no {name}.parquet; {hint}")
     return found
 
 
@@ -64,7 +65,9 @@ def _manifest(path: Path) -> Mapping[str, Any]:
     except FileNotFoundError:
         return {}
     except (OSError, ValueError, RecursionError) as error:
-        raise UnusableLogError(f"{path}: cannot be read as JSON: {str(error)[:200]}") from error
+        raise UnusableLogError(
+            f"{path}: cannot be read as JSON: {str(error)[:200]}; expected an object with a list of policies"
+        ) from error
     if not isinstance(manifest, dict) or not isinstance(manifest.get("policies", []), list):
         raise UnusableLogError(f"{path}: is not a manifest; expected an object with a list of policies")
     return manifest

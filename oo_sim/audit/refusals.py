@@ -55,8 +55,11 @@ def decision_values(width: int, judge_raw: bool) -> Iterator[Reason]:
     if judge_raw:
         yield "hour is outside 0 to 23", lambda r: _beyond(r.ints("hour"), 0, 23)
         yield "day is outside 0 to 6", lambda r: _beyond(r.ints("day"), 0, 6)
-        yield "a candidate's columns are null or out of range", _raw_wrong
-    yield "the same decision stands there twice", lambda r: r.repeated("t", "lane")
+        yield (
+            "a candidate has a null, a priority other than 1 to 4, or a source other than todoist and llm",
+            _raw_wrong,
+        )
+    yield "an earlier row is the same decision (user and t)", lambda r: r.repeated("t", "lane")
 
 
 def learning_values(width: int) -> Iterator[Reason]:
@@ -67,8 +70,8 @@ def learning_values(width: int) -> Iterator[Reason]:
     yield f"x does not have {width} numbers", lambda r: is_reward(r) & (r.lengths("x") != width)
     yield f"a number of x is {_WILD}", lambda r: r.outside("x", -WILD, WILD)
     yield f"reward is {_WILD}", lambda r: is_reward(r) & ~(np.abs(r.floats("reward")) <= WILD)
-    yield "reaction is not known", lambda r: ~r.null("reaction") & ~r.among("reaction", REWARDS)
-    yield "the same learning stands there twice", lambda r: r.repeated("lane", "seq")
+    yield f"reaction is none of {', '.join(REWARDS)}", lambda r: ~r.null("reaction") & ~r.among("reaction", REWARDS)
+    yield "an earlier row is the same learning (user and seq)", lambda r: r.repeated("lane", "seq")
 
 
 def is_reward(rows: Columns) -> Bool:

@@ -179,9 +179,15 @@ class Rule(NamedTuple):
 def rules(manifest: Mapping[str, Any], seed: int | None) -> dict[str, Rule]:
     """The rules of a manifest's policies, by label. UnusableLogError where an entry makes no sense."""
     found: dict[str, list[Rule]] = {}
-    for entry in manifest.get("policies", ()):
+    entries = manifest.get("policies", ())
+    if not isinstance(entries, list | tuple):
+        raise UnusableLogError(f"manifest: policies is {entries!r:.80}; expected a list of objects, each with a label")
+    for entry in entries:
         if not isinstance(entry, Mapping) or not isinstance(entry.get("label"), str):
-            raise UnusableLogError(f"manifest: policies: {entry!r:.80} has no label")
+            raise UnusableLogError(
+                f"manifest: policies: {entry!r:.80} has no label; expected an object such as "
+                '{"label": "linucb", "name": "linucb", "parameters": {"alpha": 1}}'
+            )
         said = entry.get("hash")
         rule = _rule(entry, seed)._replace(hashes=frozenset({said} if isinstance(said, str) and said else ()))
         ways = found.setdefault(entry["label"], [])
@@ -224,7 +230,10 @@ def _rule(entry: Mapping[str, Any], seed: int | None) -> Rule:
     family = _WIRE[name][0] if name in _WIRE else name
     if family not in _DEFAULTS:
         return _unknown(label, names, f"policy {name} is not known here", seed)
-    parameters = {k: v for k, v in dict(entry.get("parameters") or {}).items() if k != "features"}
+    given = entry.get("parameters") or {}
+    if not isinstance(given, Mapping):
+        raise UnusableLogError(f"manifest: policy {label}: parameters is {given!r:.60}; expected an object")
+    parameters = {k: v for k, v in given.items() if k != "features"}
     if family == "oracle":
         names = names or ("expected_reward",)
         if len(names) != 1:
@@ -241,11 +250,12 @@ def _rule(entry: Mapping[str, Any], seed: int | None) -> Rule:
     for key, value in parameters.items():
         low, high = _RANGES[key]
         if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value <= high:
-            raise UnusableLogError(f"manifest: policy {label}: {key} is {value!r}; expected {low:g} to {high:g}")
+            raise UnusableLogError(
+                f"manifest: policy {label}: {key} is {value!r:.60}; expected a number from {low:g} to {high:g}"
+            )
         if key in _WHOLE and int(value) != value:
             raise UnusableLogError(f"manifest: policy {label}: {key} is {value!r}; expected a whole number")
-    given = {**_DEFAULTS[family], **parameters}
-    rule = Rule(label, family, given, names, (), schedule, seed, warm=warm)
+    rule = Rule(label, family, {**_DEFAULTS[family], **parameters}, names, (), schedule, seed, warm=warm)
     return rule._replace(notes=_notes(rule))
 
 
@@ -266,15 +276,21 @@ def _warm(label: str, text: object) -> tuple[F64, F64] | None:
         if not np.allclose(A @ numbers[len(rows) + d :], b, rtol=1e-6, atol=1e-9):
             raise ValueError("its b is not A theta")
     except (ValueError, np.linalg.LinAlgError) as error:
-        raise UnusableLogError(f"manifest: policy {label}: warm is not a Gaussian: {error}") from error
+        raise UnusableLogError(
+            f"manifest: policy {label}: warm is not a Gaussian: {error}; expected `gaussian:` and base64 of float64: "
+            "the upper triangle of A^-1 by rows, b and theta"
+        ) from error
     return A, b
 
 
 def _names(entry: Mapping[str, Any]) -> tuple[str, ...] | None:
     features = entry.get("features")
-    if isinstance(features, Mapping) and features.get("names") is not None:
-        return tuple(str(name) for name in features["names"])
-    return None
+    names = features.get("names") if isinstance(features, Mapping) else None
+    if names is None or isinstance(names, list | tuple):
+        return None if names is None else tuple(str(name) for name in names)
+    raise UnusableLogError(
+        f"manifest: policy {entry['label']}: features: names is {names!r:.60}; expected a list of names"
+    )
 
 
 def _notes(rule: Rule) -> tuple[str, ...]:

@@ -121,7 +121,7 @@ def _worlds(
     """Derives the scenario's world again and sets what was logged against it."""
     scenario = manifest["scenario"]
     appeals = _appeals(manifest)
-    users, replicates = int(manifest.get("users") or 0), int(manifest.get("replicates") or 1)
+    users, replicates = _count(manifest, "users") or 0, _count(manifest, "replicates") or 1
     of_interest = picked(users, users if full else WORLD_USERS)
     ends = range(replicates) if full else sorted({0, replicates - 1})
 
@@ -146,8 +146,8 @@ def _worlds(
         try:
             appeal = appeals.get(shard.policy)
             found = list(findings(d, m, scenario, lanes, ids, rule.family == "oracle", appeal))
-        except (KeyError, TypeError, ValueError, IndexError, AttributeError, ZeroDivisionError) as error:
-            raise UnusableLogError(f"manifest: scenario: cannot be read: {error!r:.120}") from error
+        except _UNREAD as error:
+            raise _unreadable(error) from error
         for finding, about in found:
             own.add(shard.policy, about, finding._replace(judged=finding.judged & ~lost[about.lane]))
         return own, shard.lanes
@@ -168,7 +168,10 @@ def _appeals(manifest: Mapping[str, Any]) -> Mapping[str, str]:
     """How the texts of each policy's tips are valued, of those whose tips come out of a bank."""
     banks = {entry["label"]: entry["llm"] for entry in manifest.get("policies", ()) if entry.get("llm")}
     if not all(isinstance(bank, Mapping) for bank in banks.values()):
-        raise UnusableLogError("manifest: policies: llm is not an object that describes a tip bank")
+        label, bank = next((label, bank) for label, bank in banks.items() if not isinstance(bank, Mapping))
+        raise UnusableLogError(
+            f"manifest: policy {label}: llm is {bank!r:.60}; expected an object that describes a tip bank, or null"
+        )
     return {label: str(bank.get("appeal") or "keywords") for label, bank in banks.items()}
 
 
@@ -190,7 +193,10 @@ def _absent(
             continue
         ids = tuple(lane.user_id for lane in missing)
         lanes = Lanes(user_words(ids), np.array([lane.replicate for lane in missing], np.int64), seed)
-        finding, rows = never(scenario, lanes, ids)
+        try:
+            finding, rows = never(scenario, lanes, ids)
+        except _UNREAD as error:
+            raise _unreadable(error) from error
         ledger.add(label, rows, finding)
 
 
@@ -308,8 +314,26 @@ def _rows(manifest: Mapping[str, Any]) -> Mapping[str, int]:
     return rows
 
 
+def _count(manifest: Mapping[str, Any], key: str) -> int | None:
+    """A number of users or replicates; None where the manifest has none."""
+    found = manifest.get(key)
+    if found is None or (isinstance(found, int) and not isinstance(found, bool) and found >= 0):
+        return found
+    raise UnusableLogError(f"manifest: {key} is {found!r:.60}; expected a whole number of at least 0")
+
+
+_UNREAD = (KeyError, TypeError, ValueError, IndexError, AttributeError, ZeroDivisionError)
+"""What comes of a scenario that is not as documented."""
+
+
+def _unreadable(error: Exception) -> UnusableLogError:
+    return UnusableLogError(
+        f"manifest: scenario: cannot be read: {error!r:.120}; expected a scenario's file as scenarios/README.md has it"
+    )
+
+
 def _seed(manifest: Mapping[str, Any]) -> int | None:
     seed = manifest.get("seed")
     if seed is None or (isinstance(seed, int) and not isinstance(seed, bool)):
         return seed
-    raise UnusableLogError(f"manifest: seed is {seed!r}; expected a whole number")
+    raise UnusableLogError(f"manifest: seed is {seed!r:.60}; expected a whole number, or null where there is none")

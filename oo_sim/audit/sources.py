@@ -87,7 +87,10 @@ class ParquetSource:
             schema = file.schema_arrow.remove_metadata()
             check_schema(schema, name, str(path))
             if first is not None and not schema.equals(first):
-                raise UnusableLogError(f"{path}: its columns are not those of {paths[0]}; a log has one schema")
+                other = sorted({f.name for f in set(first) ^ set(schema)}) or ["the order of columns"]
+                raise UnusableLogError(
+                    f"{path}: {', '.join(other)}: not as in {paths[0]}; the files of a table have the same columns"
+                )
             first = schema
             leaves = [file.schema.column(i).path for i in range(len(file.schema))]
             self._groups += [_Group(path, file, group, leaves) for group in range(file.metadata.num_row_groups)]

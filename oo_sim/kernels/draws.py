@@ -40,7 +40,7 @@ class LaneDraws(NamedTuple):
         """Uniforms in [0, 1) of shape (count, n), addressed by `purpose` and the lanes' rounds `t` (n,); without the
         `first` ones that stand there."""
         if first + count > philox.MAX_UNIFORMS:
-            raise ValueError(f"{first + count} uniforms at one address; there are {philox.MAX_UNIFORMS}")
+            raise ValueError(f"{first + count} uniforms at one address; an address has {philox.MAX_UNIFORMS}")
         skipped = first % 2
         out = np.empty((skipped + count, len(self.users)))
         if count:

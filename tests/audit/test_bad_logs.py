@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -60,9 +61,18 @@ BAD_DECISIONS: list[tuple[str, Row | Callable[[Row], Row]]] = [
     ("candidates is null", {"candidates": None}),
     ("there are no candidates", {"candidates": [], "x": [], "probs": []}),
     ("a candidate is null", lambda row: {"candidates": [None, *row["candidates"][1:]]}),
-    ("a candidate's columns are null or out of range", _candidate(priority=5)),
-    ("a candidate's columns are null or out of range", _candidate(task_age_days=None)),
-    ("a candidate's columns are null or out of range", _candidate(source="mail")),
+    (
+        "a candidate has a null, a priority other than 1 to 4, or a source other than todoist and llm",
+        _candidate(priority=5),
+    ),
+    (
+        "a candidate has a null, a priority other than 1 to 4, or a source other than todoist and llm",
+        _candidate(task_age_days=None),
+    ),
+    (
+        "a candidate has a null, a priority other than 1 to 4, or a source other than todoist and llm",
+        _candidate(source="mail"),
+    ),
     ("x is null", {"x": None}),
     ("x does not have one vector for each candidate", lambda row: {"x": row["x"][1:]}),
     ("a vector of x does not have 7 numbers", lambda row: {"x": [row["x"][0][:6], *row["x"][1:]]}),
@@ -80,7 +90,7 @@ BAD_DECISIONS: list[tuple[str, Row | Callable[[Row], Row]]] = [
     ("propensity is 0, below 0, above 1 or not a number", {"propensity": NAN}),
     ("score is null", {"score": None}),
     ("score is not finite", {"score": float("inf")}),
-    ("the same decision stands there twice", lambda row: {"t": row["t"] - 1}),
+    ("an earlier row is the same decision (user and t)", lambda row: {"t": row["t"] - 1}),
 ]
 
 BAD_LEARNINGS: list[tuple[str, Row | Callable[[Row], Row]]] = [
@@ -95,8 +105,8 @@ BAD_LEARNINGS: list[tuple[str, Row | Callable[[Row], Row]]] = [
     ("a number of x is null, not finite or above 1e+06 in size", {"x": [float("inf")] * 7}),
     ("reward is null, not finite or above 1e+06 in size", {"reward": None}),
     ("reward is null, not finite or above 1e+06 in size", {"reward": NAN}),
-    ("reaction is not known", {"reaction": "shrug"}),
-    ("the same learning stands there twice", lambda row: {"seq": row["seq"] - 1}),
+    ("reaction is none of dismiss, not_helpful, snooze, helpful, done", {"reaction": "shrug"}),
+    ("an earlier row is the same learning (user and seq)", lambda row: {"seq": row["seq"] - 1}),
 ]
 
 
@@ -152,19 +162,56 @@ def test_missing_columns_and_wrong_types_are_named(name: str) -> None:
             audit_tables(tables["decisions"], tables["learnings"], SIMULATOR.manifest())
 
 
+MANIFEST: Row = {**SIMULATOR.manifest(), "rows": {}, "users": 3, "replicates": 1, "scenario": {"world": {}}}
+
+
+def _changed(path: tuple[str | int, ...], value: object) -> Row:
+    """The manifest with another value at a place."""
+    changed: Any = copy.deepcopy(MANIFEST)
+    place = changed
+    for key in path[:-1]:
+        place = place[key]
+    place[path[-1]] = value
+    return dict(changed)
+
+
+@pytest.mark.parametrize("junk", ["one", -1, 1.5, [], {}, {"a": 1}, [1], True], ids=repr)
 @pytest.mark.parametrize(
-    "manifest",
+    ("path", "fine"),
     [
-        {"policies": [{"name": "linucb"}]},
-        {"policies": ["linucb"]},
-        {"policies": [{"label": "egreedy", "name": "egreedy", "parameters": {"epsilon": "much"}}]},
-        {"policies": [{"label": "egreedy", "name": "egreedy", "parameters": {"prior": 0}}]},
-        {"seed": "one"},
+        (("policies",), [[]]),
+        (("policies", 0), []),
+        (("policies", 0, "label"), ["one"]),
+        (("policies", 0, "parameters"), [[], {}]),
+        (("policies", 0, "parameters", "epsilon"), []),
+        (("policies", 0, "parameters", "prior"), [1.5]),
+        (("policies", 0, "features", "names"), [[], [1]]),
+        (("policies", 0, "llm"), [[], {}, {"a": 1}]),
+        (("rows",), [[], {}, {"a": 1}]),
+        (("seed",), [-1]),
+        (("users",), []),
+        (("replicates",), []),
+        (("scenario",), [[], {}]),
+        (("scenario", "world"), []),
     ],
+    ids=str,
 )
-def test_a_manifest_that_makes_no_sense_is_refused(manifest: Row) -> None:
-    with pytest.raises(UnusableLogError, match="manifest"):
+def test_a_manifest_that_makes_no_sense_is_refused(
+    path: tuple[str | int, ...], fine: list[object], junk: object
+) -> None:
+    """By a message that names the place; what can be read there is judged, until the scenario that cannot."""
+    manifest = _changed(path, junk)
+    if path[0] != "scenario" and any(junk == each and type(junk) is type(each) for each in fine):
+        del manifest["scenario"]
+        assert audit_tables(DECIDED, LEARNED, manifest).policies
+        return
+    if junk in fine:
+        assert audit_tables(DECIDED, LEARNED, manifest).world == ""
+        return
+    with pytest.raises(UnusableLogError, match="manifest: ") as refused:
         audit_tables(DECIDED, LEARNED, manifest)
+    named = [str(key) for key in path if isinstance(key, str) and key not in ("policies", "world")]
+    assert (named[-1] if named else "polic") in str(refused.value) or "scenario: cannot be read" in str(refused.value)
 
 
 def test_files(tmp_path: Path) -> None:
@@ -189,7 +236,10 @@ def test_files(tmp_path: Path) -> None:
         audit_directory(tmp_path)
     pq.write_table(DECIDED, whole)
     pq.write_table(DECIDED.drop_columns(["tip_kind"]), tmp_path / "decisions-2.parquet")
-    with pytest.raises(UnusableLogError, match="a log has one schema"):
+    with pytest.raises(
+        UnusableLogError,
+        match=r"decisions\.parquet: tip_kind: not as in .*decisions-2\.parquet; the files of a table have the same",
+    ):
         audit_directory(tmp_path)
     (tmp_path / "decisions-2.parquet").unlink()
     (tmp_path / "manifest.json").write_text("{")

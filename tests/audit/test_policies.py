@@ -165,7 +165,7 @@ def test_a_log_that_was_cut_off_is_named(logs: Callable[[str], Path]) -> None:
     manifest["rows"] = {"decisions": decisions.num_rows, "learnings": learnings.num_rows}
     assert audit_tables(decisions, learnings, manifest).clean
     report = audit_tables(decisions, learnings.slice(0, learnings.num_rows - 1), manifest)
-    assert report.cut == (f"learnings: {learnings.num_rows - 1:,} rows, and the manifest says {learnings.num_rows:,}",)
+    assert report.cut == (f"learnings: {learnings.num_rows - 1:,} rows; the manifest says {learnings.num_rows:,}",)
     assert not report.clean
 
 

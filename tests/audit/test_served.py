@@ -167,7 +167,9 @@ def test_the_command_and_its_exit_codes(tmp_path: Path) -> None:
 
     result = run(app, [_write(tmp_path / "bad", Bad("linucb", users=2, rounds=5))])
     assert result.exit_code == 2
-    assert "decisions: 10 rows refused, the first is row 0: chosen is not among the candidates" in result.output
+    assert (
+        "decisions: 10 rows refused, the first is row 0 (from 0): chosen is not among the candidates" in result.output
+    )
     result = run(app, [str(tmp_path / "nowhere")])
     assert result.exit_code == 2
     assert "is not a directory" in result.output

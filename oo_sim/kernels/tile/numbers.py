@@ -79,6 +79,6 @@ def packed(given: Mapping[str, float | F64]) -> F64:
     for name, value in given.items():
         many = np.atleast_1d(np.asarray(value, np.float64))
         if len(many) > SIZES[name]:
-            raise ValueError(f"{len(many)} numbers for {name}, which has {SIZES[name]}")
+            raise ValueError(f"{name}: {len(many)} numbers received; at most {SIZES[name]} expected")
         out[_AT[name] : _AT[name] + len(many)] = many
     return out
