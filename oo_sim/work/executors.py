@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import os
+import pickle
 import platform
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -42,9 +43,23 @@ class Done(NamedTuple):
     played: list[Played]
 
 
-def toil(units: Sequence[Unit], fold: bool, before: Sequence[Played | None], left: int) -> Done:
-    """Do units of a policy one after the other, each after what is there of it; with `fold`, only the sum of all comes
-    back, unless one failed. The policy has so many decisions `left` to make: this machine may have compiled nothing."""
+class Task(NamedTuple):
+    """Units of a policy, each with what is there of it; whether only the sum of all comes back; and how many decisions
+    the policy has left to make in all, by which a machine that has compiled nothing decides whether it pays."""
+
+    units: Sequence[Unit]
+    fold: bool
+    before: Sequence[Played | None]
+    left: int
+
+    def packed(self) -> bytes:
+        """As it travels: Dask would look into each unit for its own."""
+        return pickle.dumps(self, protocol=pickle.HIGHEST_PROTOCOL)
+
+
+def toil(task: bytes) -> Done:
+    """Do a packed task's units one after the other; if one failed, all come back."""
+    units, fold, before, left = pickle.loads(task)
     if (asked := (units[0].recipe, left)) not in _PREPARED:
         _PREPARED.add(asked)
         prepare(max(units, key=lambda unit: unit.decisions), left)
@@ -88,9 +103,9 @@ def done(
         while True:
             while len(running) < pile.ahead and (task := pile.task()):
                 units = [unit for _, unit in task]
-                given = units, fold and not units[0].marks, list(map(before, units)), left(task[0][0])
+                given = Task(units, fold and not units[0].marks, list(map(before, units)), left(task[0][0]))
                 try:
-                    running[executor.submit(toil, *given)] = task
+                    running[executor.submit(toil, given.packed())] = task
                 except (BrokenExecutor, RuntimeError):  # it is shut down, or all of its workers died
                     yield from ((j, unit, play(unit, before=before(unit))) for j, unit in task)
             if not running:
@@ -216,7 +231,10 @@ def dask(address: str) -> Iterator[Executor]:
     paths = os.pathsep.join(filter(None, [os.getcwd(), os.environ.get("PYTHONPATH", "")]))
     with (
         distributed.LocalCluster(
-            n_workers=int(count), threads_per_worker=1, dashboard_address=None, env={"PYTHONPATH": paths}
+            n_workers=int(count),
+            threads_per_worker=1,
+            dashboard_address=None,
+            env={"PYTHONPATH": paths, "DASK_DISTRIBUTED__WORKER__PROFILE__ENABLED": "False"},
         ) as cluster,
         distributed.Client(cluster) as client,
     ):

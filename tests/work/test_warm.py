@@ -54,7 +54,7 @@ def test_a_worker_that_has_compiled_nothing_compiles_for_what_is_left(
     [(_, small, _)] = plan("quickstart", policies=["random"], sizes=sizes, unit=10_000, checkpoints="off").units()
     with ProcessPoolExecutor(1, get_context("spawn")) as pool:
         few, many = (
-            pool.submit(executors.toil, [small], True, [None], left).result().played[0].by
+            pool.submit(executors.toil, executors.Task([small], True, [None], left).packed()).result().played[0].by
             for left in (small.decisions, LEAST_COMPILED)
         )
     assert few == LOOP
