@@ -87,7 +87,7 @@ def audit(
 
 class _Judged(NamedTuple):
     """What was found in a shard; without a seed, also the bets that its decisions decide. Its arrays stay until the
-    next shard has its own: memory that is given back in between comes again page by page, a tenth of all time."""
+    next shard has its own: memory that is given back in between is slow to get again."""
 
     policy: str
     part: _Part
