@@ -15,7 +15,8 @@ import pytest
 from oo_sim import Run, Scenario, load_scenario, run
 from oo_sim.audit import audit_directory
 from oo_sim.contract import F64, Batch, Policy, Probs
-from oo_sim.errors import GeneratorInputError
+from oo_sim.errors import GeneratorInputError, WorkError
+from oo_sim.experiment import partial, status
 from oo_sim.features import FEATURES
 from oo_sim.generator import Options, TipGenerator, open_gateway
 from oo_sim.generator.appeal.fitted import Sample, encode, fit_appeal, write_appeal
@@ -85,6 +86,19 @@ def test_fewer_contexts_are_the_first_of_all() -> None:
 
 
 # Banks.
+
+
+@pytest.mark.parametrize("llm", [["none"], ["good.parquet"], ["none", "small.parquet", "good.parquet"]])
+def test_more_rounds_with_banks_are_those_of_a_run_from_the_start(llm: list[str], banks: Path, tmp_path: Path) -> None:
+    names = [name if name == "none" else banks / name for name in llm]
+    work: dict[str, Any] = {"resume": tmp_path / "work", "checkpoint_states": True}
+    few = play(names, SMALL.with_(rounds=5), **work)
+    more = play(names, **work)
+    assert not few.failures | more.failures
+    assert more.manifest.content_hash == play(names).manifest.content_hash
+    for look in (status, partial):
+        with pytest.raises(WorkError, match=r"was made with tip banks \(--llm\), files that it does not hold"):
+            look(tmp_path / "work")
 
 
 def test_tips_are_grounded_in_the_tasks_of_their_own_round(banks: Path) -> None:

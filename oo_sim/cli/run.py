@@ -114,7 +114,7 @@ def run(
         _warn([each.with_(policies=policy, **sizes) for each in loaded])
     banks = llm and [bank for each in llm for bank in each.split(",") if bank]
     kinds = appeal and [kind for each in appeal for kind in each.split(",") if kind]
-    part = _part(shard, out, loaded, resume, events=events)
+    part = _part(shard, out, loaded, resume, events=events, banks=bool(banks))
     if checkpoint_states and resume is None and part is None:
         raise typer.BadParameter(
             "keeps states in a work directory: name one with --resume", param_hint="--checkpoint-states"
@@ -223,7 +223,7 @@ def _print_verdicts(result: Run) -> None:
 
 
 def _part(
-    shard: str | None, out: Path | None, loaded: Sequence[Scenario], resume: Path | None, *, events: bool
+    shard: str | None, out: Path | None, loaded: Sequence[Scenario], resume: Path | None, *, events: bool, banks: bool
 ) -> tuple[int, int] | None:
     """The shard's number, and of how many."""
     if shard is None:
@@ -231,9 +231,9 @@ def _part(
     number, slash, of = shard.partition("/")
     if not (slash and number.isdecimal() and of.isdecimal()):
         raise typer.BadParameter(f"{shard} must be I/N, such as 3/16", param_hint="--shard")
-    if out is None or len(loaded) > 1 or resume is not None or events:
+    if out is None or len(loaded) > 1 or resume is not None or events or banks:
         raise typer.BadParameter(
-            "takes one scenario and --out, and neither --resume nor --events", param_hint="--shard"
+            "takes one scenario and --out, and neither --resume nor --events nor --llm", param_hint="--shard"
         )
     return int(number), int(of)
 

@@ -107,7 +107,9 @@ def merge(directories: Sequence[str | Path], *, out: str | Path | None = None, p
 
 def _alike(asked: Asked) -> dict[str, Any]:
     """What all shards of a run were asked; whether they kept states, results do not depend on."""
-    return {"unchecked": False} | {key: value for key, value in asked.items() if key not in ("shard", "states")}
+    return {"unchecked": False, "banks": False} | {
+        key: value for key, value in asked.items() if key not in ("shard", "states")
+    }
 
 
 def _asked(store: Store) -> Asked:
@@ -115,6 +117,11 @@ def _asked(store: Store) -> Asked:
     found: Asked | None = store.about().get("asked")
     if not found:
         raise WorkError(f"{store.directory}: is not a work directory; make one with --shard i/n --out, or --resume")
+    if found.get("banks"):
+        raise WorkError(
+            f"{store.directory}: was made with tip banks (--llm), files that it does not hold; run its command again, "
+            "which takes what is there"
+        )
     return found
 
 

@@ -34,6 +34,7 @@ class Asked(TypedDict):
     shard: list[int] | None
     unchecked: bool
     states: bool
+    banks: bool
 
 
 class Plan(NamedTuple):
@@ -127,6 +128,7 @@ class Plan(NamedTuple):
             "shard": None if self.shard is None else list(self.shard),
             "unchecked": self.unchecked,
             "states": self.remembers,
+            "banks": any(entrant.bank is not None for entrant in self.taking_part),
         }
 
 

@@ -24,7 +24,7 @@ import numpy as np
 
 from oo_sim.contract import I64, U64, Policy, World
 from oo_sim.decide import PolicyError
-from oo_sim.engine import Begin, Memory, RoundError, Watch, can_go_on, run_policy
+from oo_sim.engine import Begin, Memory, RoundError, Watch, can_go_on, remembered, run_policy
 from oo_sim.engine.tile import LEAST, compile_for
 from oo_sim.entrants import Entrant, entrants
 from oo_sim.errors import WorkError
@@ -233,7 +233,9 @@ def play(
     world, entrant = _built(unit.recipe)
     start, marks = time.perf_counter(), unit.marks or (unit.rounds,)
     begin = None
-    if before is not None and can_go_on(world, entrant.policy, before.by):
+    # a world with a bank remembers tips of all rounds, so that of more rounds is another one
+    fits = before is not None and len(before.words) == remembered(world, entrant.policy, before.by)
+    if before is not None and fits and can_go_on(world, entrant.policy, before.by):
         begin = Begin(Memory(before.rounds, before.by, before.words), before.hashes[0])
         marks = tuple(mark for mark in marks if mark > before.rounds) or (unit.rounds,)
     try:
