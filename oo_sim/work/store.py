@@ -110,6 +110,8 @@ class Store:
             if self._writes and not all(each.name.startswith(own) for each in self.directory.iterdir()):
                 raise WorkError(f"{self.directory}: is not a work directory, and not empty; name a new one") from None
             return {}
+        except NotADirectoryError:
+            raise WorkError(f"{self.directory}: is a file, not a work directory; name a new one") from None
         except (OSError, ValueError) as error:
             raise WorkError(
                 f"{path}: cannot be read: {error}; delete it to continue with the units beside it"

@@ -201,6 +201,9 @@ def test_a_missing_a_doubled_and_a_foreign_shard_are_named(tmp_path: Path) -> No
         merge([parts[0], parts[1], tmp_path / "other"])
     with pytest.raises(WorkError, match=r"cannot be read|not a work directory"):
         merge([parts[0], tmp_path / "nowhere"])
+    (tmp_path / "file").touch()
+    with pytest.raises(WorkError, match="file: is a file, not a work directory"):
+        merge([parts[0], tmp_path / "file"])
     gone = sorted((parts[1] / "units").rglob("*.unit"))[3]
     gone.rename(tmp_path / "aside")
     with pytest.raises(WorkError, match=r"a unit is missing \(of \w+, users \d+ to \d+, replicate 0\): run its shard"):
