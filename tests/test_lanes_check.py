@@ -26,6 +26,13 @@ def centred(state: Any, batch: Batch, noise: F64) -> F64:
     return np.asarray(own - own.mean() * batch.x[:, -1])
 
 
+def unchosen(state: Any, batch: Batch, noise: F64) -> F64:
+    """What the first candidate is worth depends on everybody; it is never chosen."""
+    own = batch.x[:, -1] - 9.0 * (np.arange(len(batch.x)) == 0)[:, None]
+    own[0] -= own[1].max()
+    return np.asarray(own)
+
+
 def by_place(state: Any, batch: Batch, noise: F64) -> F64:
     """A lane's score depends on where it stands."""
     return np.asarray(batch.x[:, -1] * (1.0 + np.arange(batch.mask.shape[1])))
@@ -69,6 +76,7 @@ FAULTS: dict[str, tuple[Callable[[], Policy], str]] = {
         lambda: with_score(centred),
         "in two halves, its .* lanes interact",
     ),
+    "unchosen": (lambda: with_score(unchosen), "in two halves, its score .* lanes interact"),
     "by place": (lambda: with_score(by_place), "in another order, its .* lanes interact"),
     "drawn": (lambda: with_score(drawn), "a second time, its score in round 1 .* take numbers from `noise`"),
     "seeded": (lambda: with_score(seeded), "in another order"),

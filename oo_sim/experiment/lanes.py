@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from oo_sim.contract import F64, I64, Bool, Decision, Lanes, Learned, Offer, World
+from oo_sim.contract import F64, I64, Batch, Bool, Decision, Lanes, Learned, Offer, State, World
 from oo_sim.engine import Block, RoundError, simulate
 from oo_sim.entrants import Entrant, entrants
 from oo_sim.errors import UnknownPolicyError
@@ -21,7 +21,8 @@ _ALL = tuple(range(LANES))
 
 
 class Seen(NamedTuple):
-    """What a policy did in all rounds: the chosen ones' scores (T, n), probabilities (T, K, n) and choices (T, n)."""
+    """What a policy did in all rounds: scores (T, K, n), nan where no candidate stands, probabilities (T, K, n) and
+    choices (T, n)."""
 
     score: F64
     probs: F64
@@ -32,11 +33,11 @@ class _Eye:
     """An observer that keeps what was decided."""
 
     def __init__(self) -> None:
-        self.rounds: list[tuple[F64, F64, I64]] = []
+        self.rounds: list[tuple[F64, I64]] = []
 
     def decided(self, t: I64, offer: Offer, decision: Decision, active: Bool) -> None:
         """Keep a round."""
-        self.rounds.append((decision.score.copy(), decision.probs.copy(), decision.chosen.copy()))
+        self.rounds.append((decision.probs.copy(), decision.chosen.copy()))
 
     def learned(self, learned: Learned) -> None:
         """What is learned shows in later decisions."""
@@ -84,11 +85,18 @@ _INTERACT = (
 
 
 def _played(world: World, entrant: Entrant, seed: int, pick: Sequence[int]) -> Seen:
-    users = Block(0, 0, LANES).lanes(seed).users
+    """Also the scores of what was not chosen: a policy shows them to nobody else."""
+    users, policy, scores = Block(0, 0, LANES).lanes(seed).users, entrant.policy, []
+
+    def score(state: State, batch: Batch, noise: F64) -> F64:
+        found = policy.score(state, batch, noise)
+        scores.append(np.where(batch.mask, found, np.nan)[:, : len(pick)])
+        return found
+
     lanes, eye = Lanes(np.ascontiguousarray(users[list(pick)]), 0, seed, 0), _Eye()
     with np.errstate(all="ignore"):
-        simulate(world, entrant.policy, lanes, len(pick), ROUNDS, [ROUNDS], eye)
-    return Seen._make(np.stack(parts) for parts in zip(*eye.rounds, strict=True))
+        simulate(world, policy._replace(score=score), lanes, len(pick), ROUNDS, [ROUNDS], eye)
+    return Seen(np.stack(scores), *(np.stack(parts) for parts in zip(*eye.rounds, strict=True)))
 
 
 def _compare(label: str, plain: Seen, other: Seen, how: str, why: str) -> None:
