@@ -60,8 +60,8 @@ def test_what_dask_costs(units: int, users: int, rounds: int, checkpoints: str, 
     sizes, alone = (users, rounds), 1 if users < 1000 else 2
     cpus, times = list[float](), list[float]()
     with dask("local:2") as executor:
-        for how in ({"executor": executor}, {"workers": alone}):  # all is compiled, and workers are there
-            _play(4, *sizes, checkpoints=checkpoints, **how)
+        _play(units, *sizes, checkpoints=checkpoints, workers=alone)  # all is compiled, and workers are there
+        _play(4, *sizes, checkpoints=checkpoints, executor=executor)
         for _ in range(turns):
             here = _taken(lambda: _play(units, *sizes, checkpoints=checkpoints, workers=alone))
             there = _taken(lambda: _play(units, *sizes, checkpoints=checkpoints, executor=executor))
