@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple, TypeAlias
 
 from oo_sim.errors import OoSimError
@@ -35,6 +35,11 @@ class Source:
 
     name: str = field(default="scenario", compare=False)
     places: Mapping[Path, Place] = field(default_factory=dict, compare=False, repr=False)
+    overridden: frozenset[str] = field(default=frozenset(), compare=False, repr=False)
+
+    def override(self, keys: Iterable[str]) -> Source:
+        """The same, where some top-level keys were given elsewhere: on the command line, say."""
+        return replace(self, overridden=self.overridden.union(keys))
 
     def value(self, path: Path) -> Position:
         """The position of the value at `path`, or of the nearest mapping or list around it."""
@@ -52,6 +57,8 @@ class Source:
 
     def problem(self, path: Path, message: str, *, on_key: bool = False) -> Problem:
         """A problem of this source at a value, or at its key."""
+        if path and path[0] in self.overridden:
+            return Problem(Position(), path, message, f"{self.name}: override")
         return Problem(self.key(path) if on_key else self.value(path), path, message, self.name)
 
 

@@ -90,7 +90,7 @@ class Scenario(Frozen):
         if isinstance(changes.get("policies"), list | tuple):
             changes["policies"] = [str(p) if isinstance(p, PolicySpec) else p for p in changes["policies"]]
         changed = validate(self.canonical() | changes, Source(f"{self.name}: override"))
-        changed._source = self._source
+        changed._source = self._source.override(changes)
         return changed
 
     def canonical(self) -> dict[str, Any]:

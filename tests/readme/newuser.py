@@ -69,7 +69,6 @@ class NewUser:
         self.port = 0
         self.done: list[str] = []
         (directory / ".env.example").write_bytes((ROOT / ".env.example").read_bytes())
-        (directory / "constraints.txt").write_bytes((ROOT / "constraints.txt").read_bytes())
 
     def reads(self, block: Block) -> None:
         """Run, save or check one block."""
@@ -162,7 +161,7 @@ class NewUser:
         for job in parsed["jobs"].values():
             for command in (step["run"] for step in job["steps"] if "run" in step):
                 if command.startswith("pip "):
-                    assert command == "pip install --constraint constraints.txt ."
+                    assert command == "pip install 'oo-sim @ git+https://example.org/OWNER/oo_sim'"
                 else:
                     self.types(command)
 

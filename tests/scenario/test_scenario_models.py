@@ -20,6 +20,7 @@ from oo_sim.scenario import (
     Span,
     TipsWorld,
     WalkClock,
+    lint,
     load,
     loads,
     shipped,
@@ -162,8 +163,14 @@ def test_overrides() -> None:
     assert (changed.users, changed.rounds) == (3, scenario.rounds)
     assert changed.policies == ("random", "linucb:alpha=0.5")
     assert [spec.name for spec in changed.specs] == ["random", "linucb"]
-    assert changed.source is scenario.source
+    assert changed.source == scenario.source
     assert scenario.with_() == scenario
+
+
+@pytest.mark.parametrize("overrides", [{"users": 1}, {"rounds": 1}, {"policies": ["linucb"]}])
+def test_what_looks_wrong_with_an_override_is_not_said_of_a_line_of_the_file(overrides: dict[str, Any]) -> None:
+    [said] = map(str, lint(load("commuters").with_(users=9).with_(**overrides)))
+    assert f"commuters.yaml: override: {next(iter(overrides))}: " in said
 
 
 @pytest.mark.parametrize(
