@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -10,7 +10,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from oo_sim.figures.kit import DPI, NAME, Shape, draw_lines, end_room, finish, multiples, name_panel, text_width
-from oo_sim.figures.style import FAINT, FONT, INK, label_ends, looks
+from oo_sim.figures.style import FAINT, FONT, INK, Look, label_ends, looks
 from oo_sim.logs import Manifest
 from oo_sim.results import Run
 from oo_sim.results.series import Line, regret_lines, reward_lines
@@ -36,8 +36,9 @@ def curves_figure(runs: Sequence[Run], *, log: bool = False) -> Figure:
     row = _TOP + _PANEL_HEIGHT + _BOTTOM
     figure = Figure(figsize=(2 * half, row * len(runs)), dpi=DPI, facecolor="white")
     FigureCanvasAgg(figure)
+    style = looks([policy for run in runs for policy in run.manifest.policies])
     for index, run in enumerate(runs):
-        _draw_run(figure, run, bottom=row * (len(runs) - index - 1) + _BOTTOM, log=log)
+        _draw_run(figure, run, style, bottom=row * (len(runs) - index - 1) + _BOTTOM, log=log)
     return figure
 
 
@@ -52,13 +53,12 @@ def _names_width(runs: Sequence[Run]) -> float:
     )
 
 
-def _draw_run(figure: Figure, run: Run, *, bottom: float, log: bool) -> None:
+def _draw_run(figure: Figure, run: Run, style: Mapping[str, Look], *, bottom: float, log: bool) -> None:
     manifest = run.manifest
     width, height = figure.get_size_inches()
     box = (_PANEL_WIDTH / width, _PANEL_HEIGHT / height)
     left, right = (figure.add_axes((x / width, bottom / height, *box)) for x in (_AXIS, _AXIS + width / 2))
     _title(figure, manifest, _AXIS / width, (bottom + _PANEL_HEIGHT) / height)
-    style = looks(manifest.policies)
     draw_lines(left, reward_lines(manifest, run.curves, run.by_user), style)
     left.update_datalim([(1.0, 0.0)], updatey=False)  # a logarithmic axis requires a place, also where nobody decided
     left.set_xscale("log")

@@ -36,10 +36,12 @@ _RANDOM = Look("#777777", (0, (4, 3)), "", 1.4)
 
 
 def looks(policies: Sequence[LoggedPolicy]) -> dict[str, Look]:
-    """A look for each policy label, by its place; random and oracle look the same in every figure."""
+    """A look for each policy label, by where it comes first; random and oracle look the same in every figure."""
     fixed = {"oracle": _ORACLE, "random": _RANDOM}
     chosen: dict[str, Look] = {}
     for policy in policies:
+        if policy.label in chosen:
+            continue
         i = len(chosen) - sum(look.color in (_ORACLE.color, _RANDOM.color) for look in chosen.values())
         look = Look(_COLORS[i % 6], _DASHES[i % 4], _MARKERS[i % 12], 1.8)
         if (name := policy.name) in fixed:  # with several tip banks there are several of them

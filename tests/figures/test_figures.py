@@ -129,6 +129,14 @@ def test_the_title_names_scenario_and_size(build: BuildRun) -> None:
     assert "own trajectory" not in figure.axes[1].get_title(loc="left")
 
 
+def test_a_policy_looks_the_same_in_all_runs_of_a_figure(build: BuildRun) -> None:
+    figure = curves_figure([build(("linucb", "egreedy")), build(("egreedy", "softmax", "linucb"))])
+    colors = [{text.get_text(): text.get_color() for text in names(axes)} for axes in figure.axes]
+    for at in (0, 1):
+        assert all(colors[2 + at][name] == color for name, color in colors[at].items())
+        assert len(set(colors[2 + at].values())) == 3
+
+
 def test_names_are_no_mathematics_and_missing_glyphs_no_failure(build: BuildRun) -> None:
     figure = build(("a$b$c", "$\\frac{", "多"), name="$x$").figure()
     assert_painted(png(figure), figure)
