@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import shlex
 import sys
@@ -113,7 +114,9 @@ def continued(resume: Path | None) -> Iterator[None]:
     except KeyboardInterrupt:
         command = shlex.join(["oo-sim", *sys.argv[1:]])
         if resume is None:
-            said = f"Nothing of it is kept; to be able to continue a run, start it with: {command} --resume work"
+            names = itertools.chain(["work"], (f"work-{n}" for n in itertools.count(2)))
+            free = next(name for name in names if not Path(name).exists())
+            said = f"Nothing of it is kept; to be able to continue a run, start it with: {command} --resume {free}"
         else:
             said = f"What is done is kept. To continue: {command}"
         typer.echo(said, err=True)

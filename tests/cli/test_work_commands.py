@@ -62,13 +62,14 @@ def test_ctrl_c_tells_the_command_that_goes_on_and_it_does(tmp_path: Path) -> No
 
 
 def test_ctrl_c_without_a_directory_says_how_to_keep_work(tmp_path: Path) -> None:
+    (tmp_path / "work").mkdir()  # of something else
     process = start(tmp_path, *LONG)
     until("runs/.*partial*", tmp_path)
     process.send_signal(signal.SIGINT)
     _, said = process.communicate(timeout=120)
     assert process.returncode == 130
-    assert f"start it with: oo-sim {shlex.join(LONG)} --resume work" in said
-    assert not list(tmp_path.iterdir())
+    assert f"start it with: oo-sim {shlex.join(LONG)} --resume work-2" in said
+    assert [each.name for each in tmp_path.iterdir()] == ["work"]
 
 
 def test_sigterm_leaves_nothing_behind(tmp_path: Path) -> None:
