@@ -33,8 +33,9 @@ class People(NamedTuple):
 
 
 def people(run: Run) -> list[People]:
-    """The users' values under each policy that has results, in order."""
-    means = user_values(last_round(run.users), ["policy"])["reward"]
+    """The users' values under each policy that has results, in order. Raises `RunLogError` where there are no
+    rows by user."""
+    means = user_values(last_round(run.require_users()), ["policy"])["reward"]
     known = means.index.get_level_values("policy").unique()
     return [People(label, means.loc[label].to_numpy()) for label in run.manifest.labels if label in known]
 

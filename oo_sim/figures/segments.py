@@ -24,7 +24,7 @@ MOST = 12
 def segments_figure(run: Run) -> Figure:
     """A panel per segment: mean expected reward per decision up to each checkpoint, with its band over users.
 
-    Raises `RunLogError` in a world without segments.
+    Raises `RunLogError` in a world without segments, and without rows by user.
     """
     facts, names = run.manifest, segments(run)
     if not names:

@@ -27,6 +27,7 @@ _LONG = 20_000
 _HEADERS = ("candidate minus baseline", "difference\nper decision", "95 % interval", "p (Holm)", "users\nwho gain")
 
 _SERVED = "A served log: what another policy would have earned is estimated by `oo-sim evaluate`."
+_NO_USERS = "Policies are compared by user, and {} no rows by user (--checkpoints off), so there is no verdict."
 
 
 class Compared(NamedTuple):
@@ -120,9 +121,15 @@ def _lines(text: str) -> Markup:
 def _chapter(name: str, runs: Sequence[Run], reference: str | None) -> Chapter:
     able = {label for run in runs for label in run.manifest.labels if label not in run.failures}
     served = any(run.manifest.served for run in runs)  # whose policies met users of their own: nothing is paired
-    found = compare(*runs, reference=reference) if len(able) > 1 and not served else None
+    bare = [str(run.path or "the run in memory") for run in runs if run.manifest.checkpoints == "off"]
+    found = compare(*runs, reference=reference) if len(able) > 1 and not (served or bare) else None
     policies = [policy for run in runs for policy in run.manifest.policies]
-    sentences = [_SERVED] if served else verdict(policies, found.pairs if found else [])
+    if served:
+        sentences = [_SERVED]
+    elif bare and len(able) > 1:
+        sentences = [_NO_USERS.format(f"{', '.join(bare)} {'hold' if len(bare) > 1 else 'holds'}")]
+    else:
+        sentences = verdict(policies, found.pairs if found else [])
     parts = [run_part(run) for run in runs]
     return Chapter(name, sentences, parts, _compared(found) if found and found.pairs else None)
 

@@ -69,6 +69,16 @@ class Run(Result):
         stays in its file, and without checkpoints there is none."""
         return None if self.manifest.moments else self.users
 
+    def require_users(self) -> pd.DataFrame:
+        """The users table, for what cannot do without. Raises `RunLogError` where `checkpoints` left it empty."""
+        if self.manifest.checkpoints == "off":
+            raise RunLogError(
+                self.path or Path(self.manifest.name),
+                "holds no rows by user (--checkpoints off), and what compares or shows users requires them; run it "
+                "again with --checkpoints last, or all",
+            )
+        return self.users
+
     @property
     def failures(self) -> dict[str, str]:
         """The policies that failed: label -> message."""

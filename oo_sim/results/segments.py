@@ -25,14 +25,15 @@ class SegmentResult(NamedTuple):
 
 
 def segments(run: Run) -> list[str]:
-    """The names of the segments, the largest first; none in a world without them."""
-    people = run.users.drop_duplicates("user_id")["segment"].dropna()
+    """The names of the segments, the largest first; none in a world without them. Raises `RunLogError` where the
+    run has no rows by user."""
+    people = run.require_users().drop_duplicates("user_id")["segment"].dropna()
     return [str(name) for name in people.value_counts().index]
 
 
 def segment_results(run: Run) -> list[SegmentResult]:
     """A row per segment and policy, over all rounds; replicates of a user are averaged."""
-    values = user_values(last_round(run.users), ["segment", "policy"])
+    values = user_values(last_round(run.require_users()), ["segment", "policy"])
     groups = {tuple(map(str, key)): own for key, own in values.groupby(level=["segment", "policy"])}
     both = [(segment, label) for segment in segments(run) for label in run.manifest.labels]
     return [_result(*each, groups[each]) for each in both if each in groups]
@@ -45,7 +46,8 @@ def _result(segment: str, policy: str, values: pd.DataFrame) -> SegmentResult:
 
 def segment_lines(run: Run, segment: str) -> list[Line]:
     """Each policy's mean expected reward per decision up to each checkpoint, with its band over the segment's users."""
-    users = run.users[run.users["segment"] == segment]
+    users = run.require_users()
+    users = users[users["segment"] == segment]
     means = user_values(users, ["policy", "round"])["reward"]
     known = means.index.get_level_values("policy").unique()
     return [_line(label, means.loc[label]) for label in run.manifest.labels if label in known]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import reduce
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias
 
 import numpy as np
@@ -63,8 +64,9 @@ def gather(runs: Sequence[Run], metric: Metric = "expected") -> list[Outcomes]:
     """The outcomes of each scenario, in order. Runs of one scenario's name are taken together.
 
     A policy that is in several of them with the same results counts once; with other results each stands by
-    itself, as `label@run`. Raises ComparisonError when runs of one scenario differ in more than their
-    policies, and for regret where it can't be compared.
+    itself, as `label@run`. Where their checkpoints differ, those count that all have. Raises ComparisonError when
+    runs of one scenario differ in more than their policies, and for regret where it can't be compared; RunLogError
+    for a run without rows by user.
     """
     groups: dict[str, list[tuple[str, Run]]] = {}
     for number, run in enumerate(runs, 1):
@@ -100,20 +102,26 @@ def _joined(runs: Sequence[tuple[str, Run]], metric: Metric) -> Outcomes:
         unchecked=tuple(dict.fromkeys(label for _, run in runs for label in run.manifest.unchecked)),
     )
     check_metric(manifest.name, metric, own_trajectory=manifest.own_trajectory)
-    marks = np.unique(first.users["round"].to_numpy(float))
-    found = [(label, source, run) for source, run in runs for label in run.manifest.labels]
-    values, failures = _by_label([(at, where, run) for at, where, run in found if at not in run.failures], metric), {}
-    for label, source, run in found:
-        if label in run.failures:
-            failures[f"{label}@{source}" if label in values else label] = run.failures[label]
+    tables = [(source, run, run.require_users()) for source, run in runs]
+    marks = reduce(np.intersect1d, [np.unique(table["round"].to_numpy(float)) for _, _, table in tables])
+    found = [
+        (label, source, table[table["round"].isin(marks)])
+        for source, run, table in tables
+        for label in run.manifest.labels
+        if label not in run.failures
+    ]
+    values, failures = _by_label(found, metric), {}
+    for source, run in runs:
+        for label, why in run.failures.items():
+            failures[f"{label}@{source}" if label in values else label] = why
     return Outcomes(manifest, marks, values, failures)
 
 
-def _by_label(found: Sequence[tuple[str, str, Run]], metric: Metric) -> dict[str, F64]:
+def _by_label(found: Sequence[tuple[str, str, pd.DataFrame]], metric: Metric) -> dict[str, F64]:
     tables: dict[str, dict[str, F64]] = {}
     people: list[pd.Index[Any]] = []
-    for label, source, run in found:
-        values, users = _per_decision(run.users, label, COLUMNS[metric])
+    for label, source, table in found:
+        values, users = _per_decision(table, label, COLUMNS[metric])
         people.append(users)
         if not users.equals(people[0]):
             raise ComparisonError(f"{plain(source)}: {plain(label, 60)} met other users than the first policy did")

@@ -55,7 +55,7 @@ def tip_verdicts(run: Run) -> list[Verdict]:
     """A verdict for each policy and each two banks of a run, the earlier one the baseline; none without two banks.
 
     Differences are by user, in true expected reward per decision; each interval is 95 % by itself. Raises
-    ComparisonError where the run has no results by user.
+    RunLogError where the run has no rows by user.
     """
     arms = [
         _Arm(one.label.rpartition("+")[0], str(one.bank["bank"]).partition("@")[0], one.bank.get("appeal"), one.label)
