@@ -91,7 +91,8 @@ class Refused:
     first_row: int
 
     def __str__(self) -> str:
-        return f"{self.table}: {self.count:,} rows refused, the first is row {self.first_row} (from 0): {self.reason}"
+        rows = "row" if self.count == 1 else "rows"
+        return f"{self.table}: {self.count:,} {rows} refused, the first is row {self.first_row} (from 0): {self.reason}"
 
 
 @dataclass(frozen=True)

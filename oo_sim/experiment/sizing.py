@@ -19,7 +19,7 @@ from oo_sim.experiment.running import MANY, finished
 from oo_sim.experiment.working import Working
 from oo_sim.logs import RunWriter
 from oo_sim.logs.schema import EVENTS
-from oo_sim.show import is_cold
+from oo_sim.show import count, is_cold
 from oo_sim.work import Store, Unit, play, recipe, warm_up
 from oo_sim.worlds import build
 
@@ -57,7 +57,7 @@ class Estimate(NamedTuple):
         """The estimate in words."""
         kept = f", of which {self.done:,} are done already" if self.done else ""
         return [
-            f"{self.decisions:,} decisions in {self.units:,} units{kept}",
+            f"{self.decisions:,} decisions in {count(self.units, 'unit')}{kept}",
             *([f"about {duration(self.seconds)}"] if self.seconds is not None else []),
             f"memory: about {size(self.memory)} of {size(self.free_memory)} free",
             f"disk: about {size(self.disk)} of {size(self.free_disk)} free",

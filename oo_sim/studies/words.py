@@ -119,10 +119,11 @@ def _sequential(looks: Sequence[Look], pairs: int, scenarios: int) -> Iterator[s
     seen = ", ".join(f"{each.users:,}" for each in looks)
     cost = sum(each.users for each in looks) / looks[-1].users
     together = f" for all {pairs} comparisons together" if pairs > 1 else ""
+    again = f"; each look ran all its users again, in all {cost:.2g} times the decisions of the last one"
     yield (
         "±: anytime-valid 95 % interval (asymptotic confidence sequence) of the mean difference over users, paired by "
-        f"user; it holds at every look{together}, so stopping early does no harm. Looks at {seen} users; each look "
-        f"ran all its users again, in all {cost:.2g} times the decisions of the last one."
+        f"user; it holds at every look{together}, so stopping early does no harm. "
+        + (f"Looks at {seen} users{again}." if len(looks) > 1 else f"One look, at {seen} users.")
     )
     yield "Shares of users and P(better) are for a fixed number of users; they do not allow for the stopping rule."
     if scenarios > 1:

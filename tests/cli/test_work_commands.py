@@ -189,7 +189,7 @@ def test_a_dry_run_says_what_is_done_already(tmp_path: Path) -> None:
     states = [*settings, "--users", "500", "--resume", f"{work}-2", "--checkpoint-states"]
     ok(*states, "--out", str(tmp_path / "run-2"))
     more = [word if word != "20" else "50" for word in states]
-    assert "25,000 decisions in 1 units, of which 10,000 are done already" in ok(*more, "--dry-run")
+    assert "25,000 decisions in 1 unit, of which 10,000 are done already" in ok(*more, "--dry-run")
 
 
 def test_the_disk_of_a_log_is_known_from_a_few_users(tmp_path: Path) -> None:
