@@ -8,6 +8,7 @@ pytest imports this module in every run, so it imports nothing heavy before the 
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -40,7 +41,8 @@ class Gate:
         """Fail the test unless each policy (of all that were recorded) is identical, equivalent or improved.
 
         A scenario is the name of a shipped one, or a file from pytest's root directory. Fails too where there is no
-        baseline, or it is of another environment.
+        baseline, or it is of another environment. Warns, with the first decision that differs, where bits changed and
+        the statistics pass.
         """
         __tracebackhide__ = True
         report, refusal = None, ""
@@ -57,6 +59,9 @@ class Gate:
             refusal = str(error)
         if report is None or report.exit_code:  # outside of the handler, so that the message stands there once
             pytest.fail(refusal if report is None else "\n".join(oo_sim.gate.lines(report)), pytrace=False)
+        for case in report.cases:
+            if case.change:
+                warnings.warn(f"oo-sim gate: {case.name}: {case.verdict}, yet {case.change}", stacklevel=2)
         return report
 
 

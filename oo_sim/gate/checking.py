@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -20,7 +21,7 @@ from oo_sim.gate.baseline import DIRECTORY, Baseline, find, stored
 from oo_sim.gate.judge import Finding, Judgement, alpha_at, judge
 from oo_sim.gate.measure import Measured, Stage
 from oo_sim.gate.recording import source_hash, stage
-from oo_sim.gate.results import Case, Layer, Report, Status, Verdict
+from oo_sim.gate.results import CHANGE, Case, Layer, Report, Status, Verdict
 from oo_sim.scenario import PolicyKey, Scenario, parse_spec, policy_key
 from oo_sim.show.text import plain
 from oo_sim.studies.pairs import largest_difference
@@ -112,13 +113,15 @@ def examine(job: Job, workers: int | None = None, strict: bool = False) -> Case:
     """Check one policy."""
     start, facts, found = time.perf_counter(), job.baseline.facts, _Check(job, workers)
     verdict = found.verdict()
+    layers = tuple(found.layers)
     if strict and verdict in (Verdict.EQUIVALENT, Verdict.IMPROVED):
         verdict = Verdict.CHANGED
+        layers = tuple(replace(each, status=Status.FAILED) if each.name in CHANGE else each for each in layers)
     return Case(
         facts.scenario,
         facts.policy,
         verdict,
-        tuple(found.layers),
+        layers,
         found.judgement,
         found.users,
         time.perf_counter() - start,

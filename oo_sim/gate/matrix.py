@@ -1,7 +1,8 @@
 """The matrix: hashes of what every policy does in every small world, in one file. Any bit that changes shows.
 
 A hash cannot tell what was there before, but where it differs: in which round first, for which users, in which columns.
-The first user's decisions are kept themselves, so that the first of them that differs is shown with its old values. The
+The decisions of user-0 are kept themselves, so that the first of them that differs is shown with its old values; what
+a scenario file says is kept too. The
 matrix of the package's own worlds also holds what statistics say of fixed outcomes (`numbers`) and what some runs log
 (`logged`).
 """
@@ -59,7 +60,7 @@ class Cell(NamedTuple):
 
 class Facts(TypedDict):
     """What the file holds: `unchecked` where private policies were recorded without the check of their lanes, and no
-    `logs` where it was recorded before they were looked at."""
+    `logs` or `worlds` where it was recorded before they were kept."""
 
     format: int
     scenarios: list[str]
@@ -69,6 +70,7 @@ class Facts(TypedDict):
     cells: dict[str, str]
     numbers: dict[str, float | None]
     logs: NotRequired[dict[str, str]]  # column -> hash
+    worlds: NotRequired[dict[str, dict[str, Any]]]  # scenario -> what it says, of scenario files
     unchecked: NotRequired[bool]
 
 
@@ -221,6 +223,8 @@ def _write(path: Path, scenarios: list[str], workers: int | None, accepted: list
         "numbers": {} if scenarios else numbers(),
         "logs": {} if scenarios else logged.logged(),
     }
+    if scenarios:
+        facts["worlds"] = {cell.scenario.name: environment.settings(cell.scenario) for cell in wanted}
     if unchecked:
         facts["unchecked"] = True
     write_whole(path, (json.dumps(facts, indent=0, sort_keys=True) + "\n").encode(), parents=True)
@@ -238,6 +242,7 @@ def check_matrix(*, directory: Path, workers: int | None = None) -> MatrixReport
     rounds = {cell.name: cell.scenario.rounds for cell in wanted}
     told = environment.elsewhere(recorded["versions"])
     hashes = {cell.scenario.name: cell.scenario.content_hash()[:16] for cell in wanted}
+    worlds = {cell.scenario.name: cell.scenario for cell in wanted}
     found = []
     for name in dict.fromkeys([*recorded["cells"], *now]):
         before, after = recorded["cells"].get(name), now.get(name)
@@ -246,7 +251,9 @@ def check_matrix(*, directory: Path, workers: int | None = None) -> MatrixReport
         text = _where(before, after, rounds.get(name, 0))
         world = name.partition(" ")[0]
         if hashes.get(world) != recorded["settings"].get(world):
-            text += "; the scenario has changed"
+            kept = recorded.get("worlds", {}).get(world)
+            where = environment.changed(kept, environment.settings(worlds[world])) if kept and world in worlds else ""
+            text += "; the scenario has changed" + (f": {where}" if where else "")
         found.append(Difference(name, text + (f"; recorded with {told}" if told else "")))
     said = other(recorded["numbers"], numbers()) if recorded["numbers"] else []
     found += [Difference(f"numbers {name}", f"{was} before, {here} now") for name, was, here in said]
@@ -291,9 +298,9 @@ def _where(before: str | None, after: str | None, rounds: int) -> str:
 
 
 def _shown(was: NDArray[np.void], now: NDArray[np.void]) -> str:
-    """The first decision of user-0 that is another one, before and after; empty where there is none."""
+    """The first decision of user-0 that is another one, before and after; no others are kept."""
     for r in np.flatnonzero(was != now)[:1].tolist():
         fields = [name for name in _KEPT.names or () if was[name][r] != now[name][r]]
         said = ", ".join(f"{name} {was[name][r]:.9g} before, {now[name][r]:.9g} now" for name in fields)
         return f"; user-0 in round {r + 1}: {said}"
-    return ""
+    return "; what is kept of user-0's decisions is as recorded"

@@ -16,6 +16,8 @@ from oo_sim.show import Table, Tables, bracketed, number, plain
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+CHANGE = ("hashes", "first difference")
+"""The layers that say which bits changed, and where first."""
 _HEADERS = ("scenario", "policy", "verdict", "difference", "margin", "users")
 
 
@@ -149,6 +151,12 @@ class Case:
         return "; ".join(f"{layer.name}: {plain(layer.text)}" for layer in telling)
 
     @property
+    def change(self) -> str:
+        """Which bits changed, and the first decision that did; empty where none did."""
+        found = [layer for layer in self.layers if layer.name in CHANGE and layer.status is not Status.PASSED]
+        return "; ".join(f"{layer.name}: {plain(layer.text)}" for layer in found)
+
+    @property
     def exit_code(self) -> int:
         """The exit code that this case alone asks for."""
         return EXIT_CODES[self.verdict]
@@ -251,10 +259,15 @@ class Report(Result):
 
     @property
     def summary(self) -> str:
-        """How many cases have which verdict."""
+        """How many cases have which verdict, and whether the matrix and the server are as recorded."""
         counts = {verdict: sum(case.verdict is verdict for case in self.cases) for verdict in Verdict}
-        said = ", ".join(f"{count} {verdict.value}" for verdict, count in counts.items() if count)
-        return f"Gate: {said or 'hashes only'}."
+        said = [f"{count} {verdict.value}" for verdict, count in counts.items() if count]
+        if self.matrix is not None:
+            found = len(self.matrix.differences)
+            said.append(f"matrix with {found} difference{'s' if found > 1 else ''}" if found else "matrix identical")
+        if self.served is not None:
+            said.append("server identical" if self.served.difference is None else "server changed")
+        return f"Gate: {', '.join(said) or 'nothing was checked'}."
 
     @property
     def drawable(self) -> bool:

@@ -31,7 +31,7 @@ def test_a_change_fails_until_it_is_accepted(tmp_path: Path, monkeypatch: pytest
         _gate("record", directory=tmp_path)
     code, said = _gate("check", directory=tmp_path)
     assert code == 0
-    assert said.splitlines() == ["Served: identical", "Gate: hashes only. Exit code 0."]
+    assert said.splitlines() == ["Served: identical", "Gate: server identical. Exit code 0."]
     monkeypatch.setattr(trace, "run_trace", lambda: [lines[0], "dd POST /react", lines[2]])
     code, said = _gate("check", directory=tmp_path)
     assert code == 1

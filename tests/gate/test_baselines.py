@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import sys
+import xml.etree.ElementTree as ET
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -16,7 +17,7 @@ import pytest
 import oo_sim.work
 from oo_sim.contract import F64, Batch, Learning, Policy, State
 from oo_sim.errors import WorkError
-from oo_sim.gate import GateError, Verdict, check, measure, record
+from oo_sim.gate import GateError, Verdict, check, github_annotations, junit, measure, record
 from oo_sim.gate.baseline import UNIT, read
 from oo_sim.policies import make
 from oo_sim.work import Played, Unit
@@ -270,9 +271,18 @@ def test_strict_fails_what_statistics_would_pass_and_says_what_changed_first(rec
     assert re.match(r"user-\d+, decision 1 \(t=0\): score 1\.\d+ before, 1\.\d+ now$", first), first
     shifted = make("linucb")._replace(score=_nudged(make("linucb")))
     for strict, verdict in ((False, Verdict.EQUIVALENT), (True, Verdict.CHANGED)):
-        (case,) = check("quickstart", policies=[shifted], directory=recorded.parent, strict=strict).cases
-        assert case.verdict in (verdict, Verdict.INCONCLUSIVE)
-        assert case.exit_code == (1 if case.verdict is Verdict.CHANGED else case.exit_code)
+        report = check("quickstart", policies=[shifted], directory=recorded.parent, strict=strict)
+        (case,) = report.cases
+        assert (case.verdict, case.exit_code) == (verdict, int(strict))
+        failures = [each for each in ET.fromstring(junit(report)).iter("testcase") if each.find("failure") is not None]
+        assert [each.get("name") for each in failures] == (["hashes", "first difference"] if strict else [])
+        annotations = github_annotations(report)
+        assert len(annotations) == int(strict)
+        for text in (case.change, *annotations):
+            assert re.search(
+                r"first difference: user-\d+, decision \d+ \(t=\d+\): score [\d.]+ before, [\d.]+ now", text
+            )
+            assert "equivalent" not in text
 
 
 def _nudged(policy: Policy) -> Callable[[State, Batch, F64], F64]:

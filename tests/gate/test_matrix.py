@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from oo_sim.gate import GateError, accept_matrix, check_matrix, mechanisms, record_matrix
+from oo_sim.gate import GateError, Report, accept_matrix, check_matrix, mechanisms, record_matrix
 from oo_sim.gate.matrix import Cell, cells, fingerprints
 from oo_sim.policies.registry import POLICIES
 from oo_sim.scenario import load
@@ -104,6 +104,23 @@ def test_another_repositorys_scenarios_and_private_policies(tmp_path: Path, monk
     accept_matrix(reason="a larger prior", directory=kept, workers=1)
     assert check_matrix(directory=kept, workers=1).exit_code == 0
     assert json.loads(path.read_text())["accepted"] == ["a larger prior"]
+
+
+def test_a_value_of_a_scenario_file_that_changed_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """And the summary says that the matrix differs, however many policies are as recorded."""
+    monkeypatch.chdir(tmp_path)
+    text = OWN.replace(', "matrix_private:mine"', "")
+    (tmp_path / "own.yaml").write_text(text)
+    record_matrix(["own.yaml"], directory=tmp_path, workers=1)
+    same = Report((), check_matrix(directory=tmp_path, workers=1))
+    assert (same.exit_code, same.summary) == (0, "Gate: matrix identical.")
+    (tmp_path / "own.yaml").write_text(text.replace("{priority: 1}", "{priority: 1.9}"))
+    report = Report((), check_matrix(directory=tmp_path, workers=1))
+    assert report.matrix is not None
+    (found,) = report.matrix.differences
+    assert "the scenario has changed: world.segments[0].preferences.priority.mean was 1.0 and is 1.9" in found.text
+    assert "; user-0 in round " in found.text or "user-0's decisions is as recorded" in found.text
+    assert (report.exit_code, report.summary) == (1, "Gate: matrix with 1 difference.")
 
 
 def test_what_is_damaged_or_missing_is_refused(tmp_path: Path) -> None:

@@ -50,6 +50,27 @@ def test_the_fixture_passes_and_fails_tests(kept: Path, pytester: pytest.Pyteste
     ran.stdout.no_fnmatch_line("*During handling*")
 
 
+MILD = """
+def test_a_change_of_bits(oo_gate):
+    from oo_sim.policies import make
+    greedy = make("greedy")
+    nudged = lambda state, batch, noise: greedy.score(state, batch, noise) * (1.0 + 1e-13)
+    oo_gate.check("quickstart", greedy._replace(score=nudged))
+"""
+
+
+@pytest.mark.parametrize(("strict", "outcome"), [("false", {"passed": 1, "warnings": 1}), ("true", {"failed": 1})])
+def test_changed_bits_are_never_silent(
+    strict: str, outcome: dict[str, int], kept: Path, pytester: pytest.Pytester
+) -> None:
+    """A warning with the first decision that differs where statistics pass them, a failure if strict."""
+    pytester.makeini(f"[pytest]\noo_gate_baselines = {kept}\noo_gate_strict = {strict}\nfilterwarnings = default\n")
+    pytester.makepyfile(MILD)
+    ran = pytester.runpytest_inprocess("-p", "no:cacheprovider", "-p", "no:timeout")
+    ran.assert_outcomes(**outcome)
+    ran.stdout.fnmatch_lines(["*first difference: user-*, decision * (t=*): score * before, * now*"])
+
+
 @pytest.mark.subprocess
 def test_importing_the_plugin_imports_nothing_heavy() -> None:
     code = "import sys, pytest; old = set(sys.modules); import oo_sim.pytest_plugin; print(*set(sys.modules) - old)"
