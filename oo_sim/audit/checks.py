@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.compute as pc
 
 from oo_sim.audit import philox
 from oo_sim.audit.arrays import F64, I64, TOLERANCE, U64, Bool, anywhere, blocks, differs
-from oo_sim.audit.columns import among, arrow, ints, is_null, truths
 from oo_sim.audit.features import derive, plausible
 from oo_sim.audit.report import Finding
 from oo_sim.audit.rows import Decisions, Learnings
@@ -114,40 +111,6 @@ def _again(m: Learnings) -> Bool:
     return ~once
 
 
-def ids(d: Decisions, hashes: Collection[str]) -> Finding:
-    """No decision has another's id, and each was made by a policy of a hash that the manifest names."""
-    encoded = d.ids.dictionary_encode()
-    codes = ints(encoded.indices)
-    first = np.full(len(codes), len(encoded.dictionary) == len(codes))
-    if not first.all():
-        first[np.unique(codes, return_index=True)[1]] = True
-    strange = np.zeros(len(codes), np.bool_) if not hashes else ~among(d.hashes, hashes)
-    return Finding(
-        "id",
-        np.ones(len(codes), np.bool_),
-        ~first | (codes < 0) | strange,
-        lambda i: f"decision_id {d.ids[i].as_py()}, policy_hash {d.hashes[i].as_py()}",
-        lambda i: f"a policy_hash of {', '.join(sorted(hashes))}" if strange[i] else "an id of its own",
-    )
-
-
-def learned_ids(m: Learnings, d: Decisions, complete: Bool) -> Finding:
-    """What was learned names the id of the decision that it belongs to."""
-    at = d.find(m.lane, m.t_decided)
-    known = at >= 0
-    due = d.ids.take(arrow(np.maximum(at, 0))) if len(d.ids) else pa.nulls(len(at), pa.string())
-    same = known & truths(pc.equal(due, m.ids))
-    nameless = is_null(m.ids)
-    wrong = np.where(m.t_decided >= 0, ~same, ~nameless)
-    return Finding(
-        "id",
-        ~m.reset & complete,
-        wrong,
-        lambda i: m.ids[i].as_py(),
-        lambda i: (due[i].as_py() if known[i] else None) if m.t_decided[i] >= 0 else "no decision_id without t_decided",
-    )
-
-
 def times(d: Decisions, m: Learnings) -> Iterator[tuple[Finding, bool]]:
     """Served rows stand in the order of time: a user's decisions, what the user's model learned, and each lesson after
     the decision that was the latest then and before the next. Whether a finding is about learnings comes with it."""
@@ -205,7 +168,7 @@ def draw(d: Decisions, seed: int, replicate: I64, users: U64, share: tuple[F64, 
     """
     u = np.empty((2, len(d.t)))
     due, wrong = np.empty(len(d.t), np.int64), np.empty(len(d.t), np.bool_)
-    judged = d.has_probs
+    judged = d.has_probs & ~differs(d.probs.sum(axis=0), np.ones(len(d.t)))  # else nothing can be drawn with them
     for part in blocks(len(d.t)):
         u[:, part] = philox.uniforms(seed, replicate[part], users[part], d.t[part], philox.DECIDE, 2)
         due[part], wrong[part] = _picked(np.where(judged[part], d.probs[:, part], 0.0), u[0, part], d.chosen[part])
@@ -218,7 +181,7 @@ def draw(d: Decisions, seed: int, replicate: I64, users: U64, share: tuple[F64, 
     )
     if share is None:
         return
-    own = np.where(judged, d.of_chosen(d.probs), d.propensity)
+    own = np.where(d.has_probs, d.of_chosen(d.probs), d.propensity)
     exploring, known = share
     flag = u[1] * own < exploring
     sure = np.abs(u[1] * own - exploring) > _ROUNDING + TOLERANCE * exploring

@@ -10,7 +10,7 @@ import pyarrow as pa
 from oo_sim.audit.arrays import I32, I64
 from oo_sim.audit.columns import arrow, coded, numbers, whole
 from oo_sim.audit.refusals import Refuse
-from oo_sim.audit.sources import COLUMNS, KEYS, TRUTH, More, Source
+from oo_sim.audit.sources import COLUMNS, KEYS, SAID, TRUTH, More, Source
 
 
 class Lane(NamedTuple):
@@ -66,6 +66,7 @@ class Index:
     def read(self, chunk: int, more: More) -> pa.Table:
         """One chunk with the audit's columns, and each row's number in the whole table as `row`."""
         columns = [name for name in COLUMNS[self.name] if more.truth or name not in TRUTH]
+        columns += [name for name in SAID[self.name] if name in self.source.columns]
         part = self.source.read(chunk, columns, ids=more.ids)
         return part.append_column("row", arrow(np.arange(self.starts[chunk], self.starts[chunk + 1])))
 

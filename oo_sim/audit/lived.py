@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from oo_sim.audit import said
 from oo_sim.audit.arrays import F64, I64, Bool, anywhere, differs
 from oo_sim.audit.banks import BankWorld, Told
 from oo_sim.audit.people import Lanes
@@ -156,6 +157,9 @@ def findings(
     yield gap, Rows(users, lanes.replicates, everybody, np.maximum(found.missing, 0))
     yield _clock(d, found, there), decided
     yield _offer(d, found, there), decided
+    named = said.candidates(d)
+    if named is not None:
+        yield named, decided
     yield _truth(d, found, there, oracle), decided
     for finding, about_learned in _reactions(d, m, found, there):
         yield finding, learned if about_learned else decided

@@ -67,11 +67,17 @@ def learning_values(width: int) -> Iterator[Reason]:
     yield from _nulls("seq", "kind", "t_now")
     yield "t_now is below -1", lambda r: r.ints("t_now") < -1
     yield "kind is neither reward nor reset", lambda r: ~r.among("kind", ("reward", "reset"))
+    yield "a reset has an x, a reward, a reaction or a decision", _reset_says
     yield f"x does not have {width} numbers", lambda r: is_reward(r) & (r.lengths("x") != width)
     yield f"a number of x is {_WILD}", lambda r: r.outside("x", -WILD, WILD)
     yield f"reward is {_WILD}", lambda r: is_reward(r) & ~(np.abs(r.floats("reward")) <= WILD)
     yield f"reaction is none of {', '.join(REWARDS)}", lambda r: ~r.null("reaction") & ~r.among("reaction", REWARDS)
     yield "an earlier row is the same learning (user and seq)", lambda r: r.repeated("lane", "seq")
+
+
+def _reset_says(rows: Columns) -> Bool:
+    said = ~(rows.null("x") & rows.null("reward") & rows.null("reaction") & rows.null("decision_id"))
+    return np.asarray(~is_reward(rows) & (said | (rows.ints("t_decided") >= 0)))
 
 
 def is_reward(rows: Columns) -> Bool:

@@ -10,11 +10,13 @@ from oo_sim.audit.arrays import I64, Bool
 
 CHECKS: Mapping[str, str] = {
     "order": "a user's decisions and learnings are numbered without gaps, and time does not run back",
-    "id": "ids are the decision's own, and name a policy that the manifest describes",
-    "time": "what was served stands in the order of time",
     "presence": "a user decides in the rounds in which the scenario has it there, and in no other",
+    "id": "ids are the decision's own, and name a policy that the manifest describes",
+    "time": "what was served, and nothing else, has a time, in the order of time",
     "clock": "hour and weekday are those of the scenario",
     "offer": "the candidates are those of the scenario",
+    "draw": "the candidate chosen follows from the first uniform",
+    "kind": "kinds of tips and of probabilities, and who wrote a text, are said as they are",
     "truth": "expected rewards follow from who the user is",
     "reaction": "the reaction follows from its uniform and the user's taste",
     "feedback": "rewards arrive when, and only if, the scenario says so",
@@ -27,7 +29,6 @@ CHECKS: Mapping[str, str] = {
     "probs": "the probabilities sum to 1 and are the policy's",
     "propensity": "the propensity is the probability of the candidate chosen",
     "explored": "the exploration flag follows from the second uniform",
-    "draw": "the candidate chosen follows from the first uniform",
     "best": "the oracle serves the highest true expected reward",
     "rate": "exploration is as frequent as the probabilities say (e-value)",
     "choice": "exploration picks candidates as often as the probabilities say (e-value)",

@@ -7,6 +7,7 @@ Arrow in, NumPy out. Rows that cannot be judged are refused on the way and never
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
 import numpy as np
@@ -17,6 +18,7 @@ from oo_sim.audit import refusals
 from oo_sim.audit.arrays import F64, I64, Bool
 from oo_sim.audit.columns import Columns, among, arrow, floats, ints, is_null, lanes_last, looked_up, spread, truths
 from oo_sim.audit.refusals import REWARDS, Refuse
+from oo_sim.audit.sources import SAID
 
 NO_TASK = -2
 """In place of a serial number where a candidate's task_id is that of no task."""
@@ -48,7 +50,9 @@ class Decisions(NamedTuple):
     ts: I64  # microseconds, 0 where there are none
     ids: pa.Array
     hashes: pa.Array
+    said: Mapping[str, pa.Array]  # columns that not every log has
     task_ids: pa.Array | None = None  # of the standing candidates, row by row, where they were read
+    tip_ids: pa.Array | None = None  # the candidates' own, likewise
 
     @property
     def has_probs(self) -> Bool:
@@ -104,6 +108,7 @@ class Learnings(NamedTuple):
     served: Bool
     ts: I64
     ids: pa.Array
+    said: Mapping[str, pa.Array]  # columns that not every log has
 
 
 def decisions(table: pa.Table, d: int | None, judge_raw: bool, refuse: Refuse) -> Decisions:
@@ -136,7 +141,8 @@ def _dense_decisions(rows: Columns, d: int) -> Decisions:
         probs[has] = 0.0
         probs[standing & has[:, None]] = rows.flat("probs")
         probs = lanes_last(probs, order)
-    tasks, places = rows.field("candidates", "task_id"), arrow(order)
+    places, within = arrow(order), arrow(_places(count, order))
+    tasks, tips = (_texts(rows.field("candidates", name), within) for name in ("task_id", "id"))
     return Decisions(
         row=rows.ints("row")[order],
         lane=rows.ints("lane")[order],
@@ -160,8 +166,20 @@ def _dense_decisions(rows: Columns, d: int) -> Decisions:
         ts=rows.times("ts")[order],
         ids=rows["decision_id"].take(places),
         hashes=rows["policy_hash"].take(places),
-        task_ids=None if tasks is None else tasks.cast(pa.string()).take(arrow(_places(count, order))),
+        said=_said(rows, "decisions", places),
+        task_ids=tasks,
+        tip_ids=tips,
     )
+
+
+def _texts(column: pa.Array | None, places: pa.Array) -> pa.Array | None:
+    """Texts, in an order; None where there are none."""
+    return None if column is None else column.cast(pa.string()).take(places)
+
+
+def _said(rows: Columns, name: str, places: pa.Array) -> Mapping[str, pa.Array]:
+    """The columns that not every log has, in an order."""
+    return {column: rows[column].take(places) for column in SAID[name] if column in rows.table.column_names}
 
 
 def _places(count: I64, order: I64) -> I64:
@@ -193,4 +211,5 @@ def _dense_learnings(rows: Columns, d: int) -> Learnings:
         served=~rows.null("ts")[order],
         ts=rows.times("ts")[order],
         ids=rows["decision_id"].take(places),
+        said=_said(rows, "learnings", places),
     )

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pyarrow as pa
 
-from oo_sim.audit import checks, model
+from oo_sim.audit import checks, model, said
 from oo_sim.audit.arrays import I64, U64, Bool
 from oo_sim.audit.columns import among, ints, whole
 from oo_sim.audit.evalues import ALPHA, Bets, Evidence, bets
@@ -22,6 +22,7 @@ from oo_sim.audit.philox import user_words
 from oo_sim.audit.report import Finding, Report, Rows, UnusableLogError
 from oo_sim.audit.rows import Decisions, Learnings, decisions, learnings
 from oo_sim.audit.rules import Rule, rules, undescribed
+from oo_sim.audit.said import Made
 from oo_sim.audit.shards import Indexed, Shard, judged
 from oo_sim.audit.sources import More, Source, TableSource
 
@@ -71,9 +72,10 @@ def audit(
     evidence: dict[str, Evidence] = {}
     expected = _rows(manifest)
     log = Indexed(decided, learned, ledger.refuse, partial(_counted, ledger, expected))
-    judge = partial(_judged, known=known, seed=seed, reactions=bool(manifest.get("has_reactions", False)))
-    truth = any(rule.family == "oracle" for rule in known.values())
-    for found in judged(log.shards(numbers, width, More(truth=truth)), judge, workers):
+    made = Made.by(manifest, _banks(manifest))
+    judge = partial(_judged, known=known, seed=seed, reactions=bool(manifest.get("has_reactions", False)), made=made)
+    truth = made.export or any(rule.family == "oracle" for rule in known.values())
+    for found in judged(log.shards(numbers, width, More(ids=made.export, truth=truth)), judge, workers):
         ledger.take(found.ledger)
         if found.made is not None:  # each shard's evidence goes on from that of the shards before it
             for finding in evidence.setdefault(found.policy, Evidence()).judge(found.made):
@@ -95,11 +97,11 @@ class _Judged(NamedTuple):
     made: Bets | None
 
 
-def _judged(shard: Shard, known: Mapping[str, Rule], seed: int | None, reactions: bool) -> _Judged:
+def _judged(shard: Shard, known: Mapping[str, Rule], seed: int | None, reactions: bool, made: Made) -> _Judged:
     """A shard, derived again."""
     ledger, rule = Ledger(), known.get(shard.policy) or undescribed(shard.policy)
     part = _part(shard, rule, ledger)
-    for finding, about in _findings(part, rule, reactions):
+    for finding, about in (*_findings(part, rule, reactions), *_said(part, rule, shard.policy, made)):
         ledger.add(shard.policy, about, finding)
     for finding in () if seed is None else _draws(part, seed):
         ledger.add(shard.policy, part.decided, finding)
@@ -166,13 +168,18 @@ def _worlds(
 
 def _appeals(manifest: Mapping[str, Any]) -> Mapping[str, str]:
     """How the texts of each policy's tips are valued, of those whose tips come out of a bank."""
+    return {label: str(bank.get("appeal") or "keywords") for label, bank in _banks(manifest).items()}
+
+
+def _banks(manifest: Mapping[str, Any]) -> Mapping[str, Mapping[str, Any]]:
+    """What is said of the tip banks, by label, of policies whose tips come out of one."""
     banks = {entry["label"]: entry["llm"] for entry in manifest.get("policies", ()) if entry.get("llm")}
     if not all(isinstance(bank, Mapping) for bank in banks.values()):
         label, bank = next((label, bank) for label, bank in banks.items() if not isinstance(bank, Mapping))
         raise UnusableLogError(
             f"manifest: policy {label}: llm is {bank!r:.60}; expected an object that describes a tip bank, or null"
         )
-    return {label: str(bank.get("appeal") or "keywords") for label, bank in banks.items()}
+    return banks
 
 
 def _absent(
@@ -266,8 +273,6 @@ def _findings(part: _Part, rule: Rule, reactions: bool) -> Iterator[tuple[Findin
     if rule.names is not None and derivable(rule.names):
         yield checks.features(d, rule.names), part.decided
     yield checks.learned(m, d, rule.names, ~part.gaps[m.lane]), part.learned
-    yield checks.ids(d, rule.hashes), part.decided
-    yield checks.learned_ids(m, d, ~part.gaps[m.lane]), part.learned
     if d.served.any() or m.served.any():
         for finding, about_learned in checks.times(d, m):
             yield finding, part.learned if about_learned else part.decided
@@ -280,6 +285,23 @@ def _findings(part: _Part, rule: Rule, reactions: bool) -> Iterator[tuple[Findin
         if way.scored is not None:
             for finding in model.findings(d, way.scored, way.rule, way.sure):
                 yield finding, part.decided
+
+
+def _said(part: _Part, rule: Rule, label: str, made: Made) -> Iterator[tuple[Finding, Rows]]:
+    """What rows say of themselves, with the rows that it is about."""
+    d, m = part.decisions, part.learnings
+    yield said.ids(d, rule.hashes, made.ids(label, part.decided, d.t)), part.decided
+    due = made.ids(label, part.learned, np.maximum(m.t_decided, 0))
+    yield said.learned_ids(m, d, due, ~part.gaps[m.lane]), part.learned
+    for finding in said.kinds(d, ((way.rule, way.own) for way in part.ways), label, made):
+        yield finding, part.decided
+    for finding, about_learned in said.times(d, m, made):
+        yield finding, part.learned if about_learned else part.decided
+    if made.export:
+        yield said.untold(d), part.decided
+    tips = said.tips(d, m, made)
+    if tips is not None:
+        yield tips, part.learned
 
 
 def _draws(part: _Part, seed: int) -> Iterator[Finding]:

@@ -21,6 +21,11 @@ COLUMNS = {
     "learnings": ("decision_id", "seq", "kind", "x", "reaction", "reward", "t_decided", "t_now", "ts"),
 }
 """The other columns that an audit reads."""
+SAID = {
+    "decisions": ("tip_kind", "probs_kind", "probs_samples", "prompt_version", "llm_model"),
+    "learnings": ("tip_id",),
+}
+"""Columns that not every log has; they are read where they are there."""
 
 
 TRUTH = ("expected_reward", "best_expected_reward")
@@ -28,7 +33,8 @@ TRUTH = ("expected_reward", "best_expected_reward")
 
 
 class More(NamedTuple):
-    """What is read beside that which every policy is judged by: the ids of candidates' tasks, and `TRUTH`."""
+    """What is read beside that which every policy is judged by: the ids of candidates and of their tasks, and
+    `TRUTH`."""
 
     ids: bool = False
     truth: bool = True
@@ -41,8 +47,12 @@ class Source(Protocol):
     def chunks(self) -> int:
         """How many chunks there are, at least one."""
 
+    @property
+    def columns(self) -> Sequence[str]:
+        """The names of its columns."""
+
     def read(self, chunk: int, columns: Sequence[str], *, ids: bool = False) -> pa.Table:
-        """Some columns of one chunk, in their order, with the ids of candidates' tasks if asked for. Raises
+        """Some columns of one chunk, in their order, with the ids of candidates and of their tasks if asked for. Raises
         UnusableLogError where it cannot be read."""
 
 
@@ -58,6 +68,11 @@ class TableSource:
     def chunks(self) -> int:
         """How many chunks there are."""
         return max(1, -(-int(self._table.num_rows) // self._rows))
+
+    @property
+    def columns(self) -> Sequence[str]:
+        """The names of its columns."""
+        return list(self._table.column_names)
 
     def read(self, chunk: int, columns: Sequence[str], *, ids: bool = False) -> pa.Table:
         """Some columns of one chunk."""
@@ -103,6 +118,11 @@ class ParquetSource:
         """How many row groups there are; a log without any has one empty chunk."""
         return max(1, len(self._groups))
 
+    @property
+    def columns(self) -> Sequence[str]:
+        """The names of its columns."""
+        return list(self._schema.names)
+
     def read(self, chunk: int, columns: Sequence[str], *, ids: bool = False) -> pa.Table:
         """Some columns of one row group."""
         if not self._groups:
@@ -126,7 +146,7 @@ def check_schema(schema: pa.Schema, name: str, where: str = "") -> None:
     missing = [column for column in columns if column not in schema.names]
     if missing:
         raise UnusableLogError(f"{where}: no column {', '.join(missing)}; a table of {name} has them")
-    for column in columns:
+    for column in (*columns, *(column for column in SAID[name] if column in schema.names)):
         kind, wanted = schema.field(column).type, _wanted(column, name)
         if not _fits(kind, wanted):
             raise UnusableLogError(f"{where}: column {column} is {kind}; expected {wanted}")
@@ -150,11 +170,12 @@ def _fits(kind: pa.DataType, wanted: str) -> bool:
 
 
 _STRUCT = ("source", "is_overdue", "task_age_days", "priority")
-_FEW = ("policy", "user_id", "policy_hash", "kind", "reaction")
+_FEW = ("policy", "user_id", "policy_hash", "kind", "reaction", "tip_kind", "probs_kind", "prompt_version", "llm_model")
 """Texts of which there are few different ones."""
 _KINDS = {
-    **dict.fromkeys(("policy", "user_id", "kind", "reaction", "source", "policy_hash", "decision_id"), "text"),
+    **dict.fromkeys((*_FEW, "source", "decision_id", "tip_id"), "text"),
     **dict.fromkeys(("replicate", "t", "hour", "day", "chosen", "seq", "t_decided", "t_now"), "whole number"),
+    "probs_samples": "whole number",
     **dict.fromkeys(("explored", "is_overdue"), "true or false"),
     **dict.fromkeys(("task_age_days", "priority"), "number"),
     "candidates": "list of candidates",
@@ -198,7 +219,7 @@ def _open(path: Path) -> pq.ParquetFile:
 
 def _wanted_leaves(leaves: Sequence[str], columns: Sequence[str], ids: bool) -> list[str]:
     """The leaves to decode: of candidates, only the fields that are judged."""
-    fields = (*_STRUCT, "task_id") if ids else _STRUCT
+    fields = (*_STRUCT, "id", "task_id") if ids else _STRUCT
     parts = [(leaf, leaf.split(".")) for leaf in leaves]
     return [leaf for leaf, at in parts if at[0] in columns and (at[0] != "candidates" or at[-1] in fields)]
 

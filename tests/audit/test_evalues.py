@@ -76,7 +76,7 @@ def _log(chosen: Any, probs: Any) -> Decisions:
     return Decisions(
         *(flat, flat, np.arange(n), flat, flat, wide, wide, probs, probs, wide, probs[:, None]),
         *(probs, chosen, blank, blank, flat, blank, blank, np.zeros(n, np.bool_)),
-        *(flat, pa.nulls(n, pa.string()), pa.nulls(n, pa.string())),
+        *(flat, pa.nulls(n, pa.string()), pa.nulls(n, pa.string()), {}),
     )
 
 
