@@ -9,7 +9,19 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 import oo_sim
-from oo_sim.cli.printing import Csv, FigureStyle, Json, Latex, Markdown, Style, check_out, draw, print_result, whole
+from oo_sim.cli.printing import (
+    Csv,
+    FigureStyle,
+    Json,
+    Latex,
+    Markdown,
+    Style,
+    check_forms,
+    check_out,
+    draw,
+    print_result,
+    whole,
+)
 from oo_sim.cli.working import (
     FAILED,
     Dask,
@@ -70,7 +82,9 @@ def compare(
     precise: Annotated[
         bool, typer.Option("--precise", help="With --until: until it is at most ± W, also where it excludes 0.")
     ] = False,
-    max_users: Annotated[int, typer.Option(parser=whole, metavar="N", help="With --until: the most users.")] = 100_000,
+    max_users: Annotated[
+        int | None, typer.Option(parser=whole, metavar="N", help="With --until: the most users. Default: 100,000.")
+    ] = None,
     users: Annotated[
         int | None,
         typer.Option(parser=whole, metavar="N", help="Users of a scenario; with --until those of the first look."),
@@ -105,6 +119,7 @@ def compare(
 
     Example: oo-sim compare quickstart --policy egreedy --policy linucb --out difference.png
     """
+    check_forms(json=as_json, csv=csv, latex=latex, markdown=markdown)
     check_out(out)
     said = here(workers)
     with continued(resume), executor(elsewhere, dask) as where, watched("compare", hidden=as_json) as progress:

@@ -9,8 +9,20 @@ from typing import Annotated
 import typer
 
 import oo_sim
-from oo_sim.cli.printing import Csv, FigureStyle, Json, Latex, Markdown, Style, check_out, draw, print_result
+from oo_sim.cli.printing import (
+    Csv,
+    FigureStyle,
+    Json,
+    Latex,
+    Markdown,
+    Style,
+    check_forms,
+    check_out,
+    draw,
+    print_result,
+)
 from oo_sim.cli.working import import_from_here
+from oo_sim.results.result import DRAWN, WRITTEN
 
 app = typer.Typer(add_completion=False)
 
@@ -40,8 +52,11 @@ def evaluate(
         Question, typer.Option("--as", help="The value of a frozen state, of one step at a time, or of deploying it.")
     ] = Question.frozen,
     train_until: Annotated[
-        float, typer.Option(metavar="SHARE", help="With frozen: the share of each user's log that is learned from.")
-    ] = 0.5,
+        float | None,
+        typer.Option(
+            metavar="SHARE", help="With frozen: the share of each user's log that is learned from. Default: 0.5."
+        ),
+    ] = None,
     estimator: Annotated[
         str | None, typer.Option(metavar="NAMES", help="Estimators, separated by commas. Default: dr,ips,snips,dm.")
     ] = None,
@@ -77,7 +92,9 @@ def evaluate(
 
     Example: oo-sim evaluate served-log --logged egreedy --policy linucb:alpha=0.5 --window 24h
     """
-    check_out(plot)
+    check_forms(json=as_json, csv=csv, latex=latex, markdown=markdown)
+    check_out(out, (*WRITTEN, *DRAWN))
+    check_out(plot, option="--plot")
     import_from_here()
     found = oo_sim.evaluate(
         logs,
@@ -93,10 +110,7 @@ def evaluate(
     )
     print_result(found, as_json=as_json, csv=csv, latex=latex, markdown=markdown)
     if out is not None:
-        try:
-            found.save(out)
-        except ValueError as error:
-            raise typer.BadParameter(str(error), param_hint="--out") from error
+        found.save(out)
     if plot is not None and found.drawable:
         draw(found.figure(style=style.value), plot, quiet=as_json or csv or latex or markdown)
     if not found.answered:

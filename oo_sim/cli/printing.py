@@ -75,8 +75,6 @@ def print_result(
     result: Result, *, as_json: bool = False, csv: bool = False, latex: bool = False, markdown: bool = False
 ) -> None:
     """Print a result in the form that was asked for."""
-    if sum((as_json, csv, latex, markdown)) > 1:
-        raise typer.BadParameter("only one of --json, --csv, --latex and --markdown can be printed")
     if as_json:
         print_json(result.as_dict())
     elif csv:
@@ -87,14 +85,31 @@ def print_result(
         print_rich(result.table())
 
 
-def check_out(out: Path | None, endings: Sequence[str] = (".png", ".pdf", ".svg")) -> None:
-    """Refuse, before any work is done, a file of another kind, or in no directory."""
+def check_out(out: Path | None, endings: Sequence[str] = (".png", ".pdf", ".svg"), *, option: str = "--out") -> None:
+    """Refuse, before any work is done, a file of another kind, or in no directory, or where nothing can be written."""
     if out is None:
         return
     if out.suffix.lower() not in endings:
-        raise typer.BadParameter(f"{out} must end in {', '.join(endings)}", param_hint="--out")
+        raise typer.BadParameter(f"{out} must end in {', '.join(endings)}", param_hint=option)
     if not out.parent.is_dir():
-        raise typer.BadParameter(f"{out}: there is no directory {out.parent}", param_hint="--out")
+        raise typer.BadParameter(f"{out}: there is no directory {out.parent}", param_hint=option)
+    if out.is_dir():
+        raise typer.BadParameter(f"{out} is a directory; a file is expected", param_hint=option)
+    if not os.access(out.parent, os.W_OK | os.X_OK):
+        raise typer.BadParameter(f"{out}: nothing can be written in {out.parent}", param_hint=option)
+
+
+def check_forms(**forms: bool) -> None:
+    """Refuse, before any work is done, to print in several forms."""
+    if len(given := [f"--{name}" for name, wanted in forms.items() if wanted]) > 1:
+        raise typer.BadParameter(f"only one of {', '.join(given[:-1])} and {given[-1]} can be printed")
+
+
+def leave_out(option: str, wanted: object, why: str, **others: object) -> None:
+    """Refuse `option`, where it is `wanted`, together with any of `others`, of which it says `why`."""
+    names = [f"--{name.replace('_', '-')}" for name, value in others.items() if value]
+    if wanted and names:
+        raise typer.BadParameter(f"{why}; leave out {', '.join(names)}", param_hint=option)
 
 
 def draw(figure: Figure, out: Path, *, quiet: bool) -> None:

@@ -33,7 +33,9 @@ def report(
     logged: Annotated[
         str | None, typer.Option(metavar="LABEL", help="With --policy: the logging policy, where a log has several.")
     ] = None,
-    as_: Annotated[Question, typer.Option("--as", help="With --policy: which question is asked.")] = Question.frozen,
+    as_: Annotated[
+        Question | None, typer.Option("--as", help="With --policy: which question is asked. Default: frozen.")
+    ] = None,
     window: Annotated[
         str | None, typer.Option(metavar="N|TIME", help="With --policy: for how long a reward counts.")
     ] = None,
@@ -48,12 +50,18 @@ def report(
     Example: oo-sim report runs/quickstart-1 -o report.html
     """
     check_out(out, (".html", ".htm"))
+    for option, value in (("--logged", logged), ("--as", as_), ("--window", window)):
+        if value is not None and not policy:
+            raise typer.BadParameter("is about policies to evaluate; name one with --policy", param_hint=option)
     evaluations = []
     if policy:
         import_from_here()
         logs = [path for path in runs if not path.name.endswith(".fit.json")]
         evaluations = [
-            oo_sim.evaluate(log, policy, as_.value, logged=logged, window=seconds_or_rounds(window)) for log in logs
+            oo_sim.evaluate(
+                log, policy, (as_ or Question.frozen).value, logged=logged, window=seconds_or_rounds(window)
+            )
+            for log in logs
         ]
         runs = [path for path in runs if not path.is_file() or path not in logs]
     typer.echo(str(oo_sim.report(*runs, *evaluations, out=out, reference=reference, title=title)))

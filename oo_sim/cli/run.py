@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 import oo_sim
-from oo_sim.cli.printing import Json, print_json, print_rich
+from oo_sim.cli.printing import Json, check_forms, leave_out, print_json, print_rich
 from oo_sim.cli.working import (
     FAILED,
     Dask,
@@ -32,6 +32,7 @@ from oo_sim.cli.working import (
 from oo_sim.errors import RunLogError
 
 if TYPE_CHECKING:
+    from oo_sim.experiment import Estimate
     from oo_sim.results import Run
     from oo_sim.scenario import Scenario
 
@@ -106,6 +107,12 @@ def run(
 
     Example: oo-sim run quickstart --policy linucb --policy linucb:alpha=0.5,features=oo7x
     """
+    check_forms(json=as_json, quiet=quiet)
+    made = "events are written where they are made"
+    leave_out("--events", events, made, shard=shard, resume=resume, executor=elsewhere, dask=dask)
+    alone = "a part of a run is made here, without a result"
+    json = as_json and not dry_run
+    leave_out("--shard", shard, alone, resume=resume, llm=llm, appeal=appeal, executor=elsewhere, dask=dask, json=json)
     said = here(workers)
     workers = said.workers
     loaded = [oo_sim.load_scenario(said.scenario(scenario)) for scenario in scenarios]
@@ -114,11 +121,12 @@ def run(
         _warn([each.with_(policies=policy, **sizes) for each in loaded])
     banks = llm and [bank for each in llm for bank in each.split(",") if bank]
     kinds = appeal and [kind for each in appeal for kind in each.split(",") if kind]
-    part = _part(shard, out, loaded, resume, events=events, banks=bool(banks))
+    part = _part(shard, out, loaded)
     if checkpoint_states and resume is None and part is None:
         raise typer.BadParameter(
             "keeps states in a work directory: name one with --resume", param_hint="--checkpoint-states"
         )
+    estimates = []
     for scenario in loaded:
         sizes = {"users": users, "rounds": rounds, "replicates": replicates, "seed": seed}
         unit = None if resume or part or elsewhere or dask else oo_sim.experiment.WHOLE
@@ -137,7 +145,7 @@ def run(
             remembers=checkpoint_states,
         )
         written = None if part else out or said.out
-        ask(
+        estimated = ask(
             planned,
             workers=workers,
             out=written,
@@ -147,7 +155,9 @@ def run(
             yes=yes,
             dry=dry_run,
         )
+        estimates.append((scenario.name, estimated))
     if dry_run:
+        _print_estimates(estimates, as_json=as_json)
         raise typer.Exit
     if part is not None:
         assert out is not None
@@ -199,18 +209,31 @@ def run(
                     progress=progress,
                 )
             runs.append(result)
-            if not (as_json or quiet):
-                print_rich(result.table())
-                _print_verdicts(result)
-            if quiet:
-                for label, problem in result.failures.items():
-                    typer.echo(f"{label} failed: {problem}", err=True)
             if not as_json:
-                typer.echo(str(directory) if quiet else f"Run directory: {directory}")
+                _print_run(result, directory, quiet=quiet)
     if as_json:
         print_json({"runs": [result.as_dict() for result in runs]})
     if any(result.failures for result in runs):
         raise typer.Exit(FAILED)
+
+
+def _print_estimates(estimates: Sequence[tuple[str, Estimate]], *, as_json: bool) -> None:
+    """What each scenario's run takes."""
+    if as_json:
+        print_json({"runs": [{"name": name, **each.as_dict()} for name, each in estimates]})
+    else:
+        typer.echo("\n".join(f"{name}: {line}" for name, each in estimates for line in each.lines()))
+
+
+def _print_run(result: Run, directory: Path, *, quiet: bool) -> None:
+    """The table of a run, and where it is; `quiet`, the place alone, and on stderr what failed."""
+    if quiet:
+        for label, problem in result.failures.items():
+            typer.echo(f"{label} failed: {problem}", err=True)
+    else:
+        print_rich(result.table())
+        _print_verdicts(result)
+    typer.echo(str(directory) if quiet else f"Run directory: {directory}")
 
 
 def _print_verdicts(result: Run) -> None:
@@ -222,19 +245,15 @@ def _print_verdicts(result: Run) -> None:
             print_rich(verdict_table(verdicts))
 
 
-def _part(
-    shard: str | None, out: Path | None, loaded: Sequence[Scenario], resume: Path | None, *, events: bool, banks: bool
-) -> tuple[int, int] | None:
+def _part(shard: str | None, out: Path | None, loaded: Sequence[Scenario]) -> tuple[int, int] | None:
     """The shard's number, and of how many."""
     if shard is None:
         return None
     number, slash, of = shard.partition("/")
     if not (slash and number.isdecimal() and of.isdecimal()):
         raise typer.BadParameter(f"{shard} must be I/N, such as 3/16", param_hint="--shard")
-    if out is None or len(loaded) > 1 or resume is not None or events or banks:
-        raise typer.BadParameter(
-            "takes one scenario and --out, and neither --resume nor --events nor --llm", param_hint="--shard"
-        )
+    if out is None or len(loaded) > 1:
+        raise typer.BadParameter("takes one scenario and --out", param_hint="--shard")
     return int(number), int(of)
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 import oo_sim
-from oo_sim.cli.printing import Csv, FigureStyle, Json, Latex, Markdown, Style, check_out, print_result
+from oo_sim.cli.printing import Csv, FigureStyle, Json, Latex, Markdown, Style, check_forms, check_out, print_result
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -35,6 +35,7 @@ def show(
 
     Example: oo-sim show runs/quickstart-1
     """
+    check_forms(json=as_json, csv=csv, latex=latex, markdown=markdown)
     found = oo_sim.experiment.partial(run) if partial else oo_sim.load_run(run)
     print_result(found, as_json=as_json, csv=csv, latex=latex, markdown=markdown)
 
@@ -80,6 +81,8 @@ def plot(
     Example: oo-sim plot runs/quickstart-1 runs/quickstart-2 --out both.png
     """
     check_out(out)
+    if log and (kind is not Kind.curves or style is not Style.screen):
+        raise typer.BadParameter("is for curves on the screen; for a paper there is --kind loglog", param_hint="--log")
     together = kind in (Kind.curves, Kind.difference, Kind.matrix)
     if out is not None and len(runs) > 1 and not together:
         raise typer.BadParameter(

@@ -8,7 +8,18 @@ from typing import Annotated
 import typer
 
 import oo_sim
-from oo_sim.cli.printing import Csv, FigureStyle, Json, Latex, Markdown, Style, check_out, draw, print_result
+from oo_sim.cli.printing import (
+    Csv,
+    FigureStyle,
+    Json,
+    Latex,
+    Markdown,
+    Style,
+    check_forms,
+    check_out,
+    draw,
+    print_result,
+)
 from oo_sim.cli.working import (
     FAILED,
     Dask,
@@ -65,6 +76,7 @@ def sweep(
 
     Example: oo-sim sweep quickstart --policy 'linucb:alpha=[0.1,0.3,1,3]' --policy greedy --out alpha.png
     """
+    check_forms(json=as_json, csv=csv, latex=latex, markdown=markdown)
     check_out(out)
     said = here(workers)
     with continued(resume), executor(elsewhere, dask) as where, watched(scenario, hidden=as_json) as progress:

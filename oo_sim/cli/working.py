@@ -23,7 +23,7 @@ from oo_sim.cli.printing import whole
 from oo_sim.settings import settings
 
 if TYPE_CHECKING:
-    from oo_sim.experiment import Pace, Plan, Progress
+    from oo_sim.experiment import Estimate, Pace, Plan, Progress
     from oo_sim.settings import Settings
     from oo_sim.work import Executor
 
@@ -86,16 +86,13 @@ def ask(
     plot: bool,
     yes: bool,
     dry: bool,
-) -> None:
-    """Print the estimate of a dry run and end; ask, or require --yes, where a run takes more than is free."""
+) -> Estimate:
+    """The estimate of a run; unless it is `dry`, ask, or require --yes, where it takes more than is free."""
     found = oo_sim.experiment.estimate(
         plan, workers=workers, out=out, resume=resume, events=events, plot=plot, calibrate=dry
     )
-    if dry:
-        typer.echo("\n".join(f"{plan.scenario.name}: {line}" for line in found.lines()))
-        return
-    if not found.too_much or yes:
-        return
+    if dry or yes or not found.too_much:
+        return found
     what = f"{plan.scenario.name}: takes {found.too_much}"
     if not sys.stdin.isatty():
         typer.echo(
@@ -104,6 +101,7 @@ def ask(
         raise typer.Exit(2)
     if not typer.confirm(f"{what}. Run it anyway?", err=True):
         raise typer.Exit(2)
+    return found
 
 
 @contextmanager

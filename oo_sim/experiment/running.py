@@ -17,6 +17,7 @@ from oo_sim.contract import Policy
 from oo_sim.engine.forks import cores
 from oo_sim.engine.tile import interpreted
 from oo_sim.entrants import Entrant
+from oo_sim.errors import WorkError
 from oo_sim.experiment.plan import Checkpoints, Plan, plan
 from oo_sim.experiment.reducing import Reduction, collected
 from oo_sim.experiment.working import Progress, Working
@@ -79,11 +80,11 @@ def run(
     each with what would be right.
     """
     if events and out is None:
-        raise ValueError("events are streamed to files: name a new run directory with out=")
+        raise WorkError("events are streamed to files: name a new run directory with out=")
     if checkpoint_states and resume is None:
-        raise ValueError("states are kept in a work directory: name one with resume=")
+        raise WorkError("states are kept in a work directory: name one with resume=")
     if events and (executor is not None or resume is not None):
-        raise ValueError("events are written where they are made: run without an executor and without resume")
+        raise WorkError("events are written where they are made: run without an executor and without resume")
     for name, value in (("workers", workers), ("threads", threads), ("block", block), ("unit", unit)):
         if value is not None and (isinstance(value, bool) or not isinstance(value, Integral) or value < 1):
             raise ValueError(f"{name} must be a whole number of at least 1, not {value!r}")

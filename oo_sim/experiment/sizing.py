@@ -7,7 +7,7 @@ import shutil
 from collections.abc import Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from oo_sim.engine import LOOP, remembered, tile
 from oo_sim.engine.forks import cores
@@ -64,6 +64,10 @@ class Estimate(NamedTuple):
             *([f"states: {size(self.states)} of it, before they are packed"] if self.states else []),
             *([f"gateway: {self.questions:,} questions about tips"] if self.questions else []),
         ]
+
+    def as_dict(self) -> dict[str, Any]:
+        """The estimate as plain data: its fields, and `too_much`."""
+        return {**self._asdict(), "too_much": self.too_much}
 
     @property
     def too_much(self) -> str:

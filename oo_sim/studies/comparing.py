@@ -42,7 +42,7 @@ def compare(
     resume: str | Path | None = None,
     until: float | None = None,
     precise: bool = False,
-    max_users: int = MAX_USERS,
+    max_users: int | None = None,
     bootstrap_seed: int = 0,
     unchecked: bool = False,
     progress: Wanted = None,
@@ -53,16 +53,20 @@ def compare(
     All pairs of `policies` (of all there are), candidate minus baseline, the earlier one the baseline; or each against
     the `reference`. Directories are read as runs, scenarios are run, with the overrides given. With `until`, users are
     added until each anytime-valid interval is at most +- `until` or excludes 0 (with `precise`, at most that wide also
-    where it excludes 0), or `max_users` is reached; `looked` receives each look. `workers`, `executor`, `resume`,
-    `unchecked` and `progress` are those of `run`: with a work directory, users that are added are all that is computed
-    (several scenarios have one below it each). `bootstrap_seed` is that of bands and bootstraps.
+    where it excludes 0), or `max_users` (100,000) is reached; `looked` receives each look. `workers`, `executor`,
+    `resume`, `unchecked` and `progress` are those of `run`: with a work directory, users that are added are all that
+    is computed (several scenarios have one below it each). `bootstrap_seed` is that of bands and bootstraps.
 
     Raises ComparisonError where runs do not fit together, and what `run` and `load_run` raise.
     """
     found = [_source(source) for source in sources]
     fresh = [source for source in found if isinstance(source, Scenario)]
     overrides = {"users": users, "rounds": rounds, "replicates": replicates, "seed": seed}
-    _check(found, metric, [name for name, value in overrides.items() if value is not None])
+    computing = overrides | {"executor": executor, "resume": resume}
+    _check(found, metric, [name for name, value in computing.items() if value is not None])
+    for name, said in (("precise", precise), ("max_users", max_users is not None)):
+        if said and until is None:
+            raise ComparisonError(f"{name} says how far users are added, and without until none are: leave it out")
     if until is not None and len(fresh) < len(found):
         raise ComparisonError("until adds users, so it requires scenarios to run, not runs that are there")
     wanted = None if policies is None else [_label(each) for each in policies]
@@ -91,7 +95,9 @@ def compare(
 
     if until is None:
         return compared(users, True)
-    planned = _planned(until, users or max(scenario.users for scenario in fresh), max_users)
+    planned = _planned(
+        until, users or max(scenario.users for scenario in fresh), MAX_USERS if max_users is None else max_users
+    )
     return _until(lambda population: compared(population, False), until, planned, looked, precise=precise)
 
 

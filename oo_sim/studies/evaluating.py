@@ -48,7 +48,7 @@ def evaluate(
     as_: As = "frozen",
     *,
     logged: str | None = None,
-    train_until: float = 0.5,
+    train_until: float | None = None,
     estimators: Sequence[str] | None = None,
     window: float | None = None,
     decisions: int | None = None,
@@ -61,9 +61,9 @@ def evaluate(
 
     `log` is a run with events or its directory, a served export, or a Parquet or CSV file of the plain layout; several
     are taken together. `as_` is the question: `frozen`, the value of the state learned from each user's log up to
-    `train_until`, in the later situations; `passive`, the value of following the policy for one step at each logged
-    decision while it learns from what was logged; `replay`, the value of deploying the learner, over each user's first
-    accepted `decisions`. `logged` names the logging policy where the log has several. `window` replaces the log's
+    `train_until` (0.5), in the later situations; `passive`, the value of following the policy for one step at each
+    logged decision while it learns from what was logged; `replay`, the value of deploying the learner, over each user's
+    first accepted `decisions`. `logged` names the logging policy where the log has several. `window` replaces the log's
     reward window: rounds when simulated, seconds when served. Where what was offered depended on what was served,
     `replay` requires `assume_iid`. `anytime` adds betting intervals, for rewards of -1 to 1.
     `progress` is that of `oo_sim.run`.
@@ -73,6 +73,8 @@ def evaluate(
     """
     if as_ not in QUESTIONS:
         raise EvaluationError(f"there is no question {as_!r}; there are {', '.join(QUESTIONS)}")
+    _refuse_options(as_, train_until, estimators, decisions, anytime=anytime, assume_iid=assume_iid)
+    train_until = 0.5 if train_until is None else train_until
     if not 0.0 < train_until < 1.0:
         raise EvaluationError(f"train_until is {train_until!r}; a share between 0 and 1 is expected, such as 0.5")
     if isinstance(policies, str | Policy) or not policies:
@@ -110,6 +112,30 @@ def evaluate(
         health=health,
         decisions=found.used,
     )
+
+
+def _refuse_options(
+    as_: As,
+    train_until: float | None,
+    estimators: Sequence[str] | None,
+    decisions: int | None,
+    *,
+    anytime: bool,
+    assume_iid: bool,
+) -> None:
+    """Raise EvaluationError for an option that says nothing about the question."""
+    weighted = ("frozen", "passive")
+    for name, given, about in (
+        ("train_until", train_until is not None, ("frozen",)),
+        ("estimators", estimators is not None, weighted),
+        ("anytime", anytime, weighted),
+        ("decisions", decisions is not None, ("replay",)),
+        ("assume_iid", assume_iid, ("replay",)),
+    ):
+        if given and as_ not in about:
+            raise EvaluationError(
+                f"{name} belongs to {' and '.join(about)}, and the question is {as_}: leave it out, or ask another one"
+            )
 
 
 class Source(NamedTuple):

@@ -51,8 +51,9 @@ def notes(scenarios: Sequence[Outcomes], pairs: Sequence[Pair], metric: Metric, 
         yield from _sequential(looks, len(pairs), len(scenarios))
     elif pairs:
         yield (
-            "±: 95 % Student t interval of the mean difference over users (the clusters), paired by user under common "
-            "random numbers; never over rounds. Shares of users: exact 95 % bounds (Clopper-Pearson)."
+            "±: 95 % interval (Student's, widened for skewness) of the mean difference over users (the clusters), "
+            "paired by user under common random numbers; never over rounds. Shares of users: exact 95 % bounds "
+            "(Clopper-Pearson)."
         )
         yield from _together(pairs, len(scenarios))
         yield from _enough(pairs)
@@ -70,7 +71,8 @@ def _together(pairs: Sequence[Pair], scenarios: int) -> Iterator[str]:
         return
     yield (
         "All pairs at once: intervals that hold together with 95 %, and p-values to match (max-t, by flipping users; "
-        f"Westfall and Young 1993); p (Holm): Student's p-values adjusted over {count(len(pairs), 'comparison')} here."
+        f"Westfall and Young 1993); p (Holm): the p-values to match ±, adjusted over "
+        f"{count(len(pairs), 'comparison')} here."
     )
     users = min(pair.users for pair in pairs)
     if len(pairs) > users / 3:

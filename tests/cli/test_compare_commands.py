@@ -29,6 +29,7 @@ def test_compare_prints_draws_and_ends_with_0(call: Call) -> None:
     assert (answer.code, answer.err) == (0, "")
     assert "quickstart: expected reward per decision, 6 users, 4 rounds" in answer.out
     assert "Estimand (quickstart)" in answer.out
+    assert "95 % interval (Student's, widened for skewness)" in answer.out
     assert answer.out.splitlines()[-1] == "Figure: difference.png"
     assert_painted(Path("difference.png").read_bytes())
 

@@ -229,7 +229,7 @@ def test_few_users_are_refused_and_few_effective_ones_weak(tmp_path: Path) -> No
         ({"estimators": ["magic"]}, "there is no estimator 'magic'; there are ips"),
         ({"logged": "softmax"}, "no policy 'softmax' logged; there are random, egreedy"),
         ({"logged": None}, "several policies logged: random, egreedy; name one: --logged LABEL, in Python"),
-        ({"decisions": 0}, "at least 1"),
+        ({"as_": "replay", "decisions": 0}, "at least 1"),
     ],
 )
 def test_what_makes_no_sense_is_refused_with_what_would(tmp_path: Path, how: dict[str, Any], why: str) -> None:
