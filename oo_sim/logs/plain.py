@@ -48,7 +48,8 @@ _NUMBERS = 1 << 23
 
 
 class PlainLog:
-    """A plain table, cut into parts. Raises `RunLogError` that names the column, and the row from 0."""
+    """A plain table, cut into parts. Raises `RunLogError` that names the column, and the row from 0
+    (in CSV the line of the file)."""
 
     def __init__(self, path: Path) -> None:
         self.path = path

@@ -1,11 +1,14 @@
 """The file of a plain table: small ones are read whole and sorted, large ones read in batches of whole users. A large
 CSV file becomes a temporary Parquet file first, in one pass.
 
-Rows count from 0, in the order of the file.
+Rows count from 0, in the order of the file; what is said of a CSV file names the line.
 """
 
 from __future__ import annotations
 
+import csv
+import difflib
+import itertools
 import json
 import os
 import re
@@ -29,6 +32,15 @@ ROW = "__row"
 _COMMON = ("user", "order", "probability", "reward")
 _OFFERS = {"x": ("chosen",), "candidates": ("chosen", "hour", "day"), "action": ()}
 """The columns that say what was on offer, one of which is there, and those that it requires."""
+_OPTIONAL = {
+    "x": ("probs", "decision_id"),
+    "candidates": ("probs", "decision_id"),
+    "action": ("actions", "probs", "decision_id"),
+}
+"""The columns that may be there too."""
+_KNOWN = {*_COMMON, *_OFFERS, "chosen", "hour", "day", "actions", "probs", "decision_id"}
+_CLOSE = 0.7  # of two names: one is the other, misspelt
+_MARKS = {";": "semicolons", "\t": "tabs", "|": "bars (|)"}
 _CANDIDATE = {
     "source": pa.string(),
     "priority": pa.float64(),
@@ -73,6 +85,8 @@ class PlainTable:
                     table = self._file.read()
                     self._file = None
         except (pa.ArrowException, OSError) as error:
+            if ending == ".csv":
+                self._refuse_ragged()
             first = (str(error).splitlines() or [""])[0][:200]
             raise RunLogError(path, f"cannot be read as a table: {first}") from error
         self._check_columns(table)
@@ -122,7 +136,34 @@ class PlainTable:
 
     def refuse(self, row: int, column: str, why: str) -> NoReturn:
         """Raise `RunLogError` for a row that is wrong."""
-        raise RunLogError(self.path, f"row {row}, column {column}: {why}")
+        raise RunLogError(self.path, f"{self.place(row)}, column {column}: {why}")
+
+    def place(self, row: int) -> str:
+        """A row in words: in CSV the line of the file at which it begins, with the header as line 1."""
+        if self.path.suffix.lower() == ".csv":
+            for line, _ in itertools.islice(self._records(), row + 1, None):
+                return f"line {line}"
+        return f"row {row}"
+
+    def _records(self) -> Iterator[tuple[int, list[str]]]:
+        """The header and the rows of a CSV file as texts, each with its line; empty lines are none."""
+        with self.path.open(newline="", encoding="utf-8-sig", errors="replace") as file:
+            reader, line = csv.reader(file), 1
+            for record in reader:
+                if record:
+                    yield line, record
+                line = reader.line_num + 1
+
+    def _refuse_ragged(self) -> None:
+        """Raise `RunLogError` for the first line of a CSV file that has more or fewer values than the header."""
+        records = self._records()
+        try:
+            width = len(next(records, (1, []))[1])
+            for line, record in records:
+                if len(record) != width:
+                    raise RunLogError(self.path, f"line {line}: has {len(record)} values for {width} columns")
+        except (csv.Error, OSError):
+            return
 
     def tables(self, rows: int) -> Iterator[pa.Table]:
         """Tables of about `rows` rows, of whole users, in order; never less than one user."""
@@ -201,7 +242,11 @@ class PlainTable:
         names = table.column_names
         missing = [name for name in _COMMON if name not in names]
         if missing:
-            raise RunLogError(self.path, f"has no column {', '.join(missing)}; there are {', '.join(names)}")
+            looks = next((mark for mark in ";\t|" if len(names) == 1 and mark in names[0]), "")
+            hint = (
+                f"; it looks separated by {_MARKS[looks]}, and commas are expected" if looks else _meant(missing, names)
+            )
+            raise RunLogError(self.path, f"has no column {', '.join(missing)}{hint}; there are {', '.join(names)}")
         ways = [name for name in _OFFERS if name in names]
         if len(ways) != 1:
             raise RunLogError(
@@ -212,6 +257,8 @@ class PlainTable:
         lacking = [name for name in _OFFERS[ways[0]] if name not in names]
         if lacking:
             raise RunLogError(self.path, f"has {ways[0]} and no column {', '.join(lacking)}")
+        if hint := _meant([name for name in _OPTIONAL[ways[0]] if name not in names], names):
+            raise RunLogError(self.path, f"has a column that is not known{hint} Rename it, or leave it out")
         for name in ("user", "order"):
             if pa.types.is_nested(table[name].type):
                 raise RunLogError(
@@ -310,6 +357,13 @@ class PlainTable:
             row = int(table[ROW][at].as_py())
             self.refuse(row, "order", f"is {order[at].as_py()} a second time for user {user[at].as_py()}")
         return table
+
+
+def _meant(absent: Sequence[str], names: Sequence[str]) -> str:
+    """Which columns nobody knows may be meant by those that are absent."""
+    strange = [name for name in names if name not in _KNOWN and not name.startswith("context_")]
+    close = [(name, difflib.get_close_matches(name, strange, 1, _CLOSE)) for name in absent]
+    return "".join(f"; did you mean {name} by {found[0]}?" for name, found in close if found)
 
 
 def _numbered(table: pa.Table, first: int) -> pa.Table:

@@ -48,7 +48,8 @@ def diagnostics(sums: Sums, level: float = 0.95) -> Diagnostics:
 
 
 def weight_test(weight: ArrayLike) -> float:
-    """The two-sided p-value of Student's t test that the mean of one weight per user (m,) is 1; nan when m < 2.
+    """The two-sided p-value of Student's t test that the mean of one weight per user (m,) is 1; nan when m < 2,
+    and where all have the same weight, other than 0 and 1: there is no variance to test by.
 
     Under right probabilities any policy that they cover has mean weight 1. For the target's own weights it tells
     whether its estimate can be trusted; for those of "uniform over the supported candidates" whether the logged
@@ -56,7 +57,9 @@ def weight_test(weight: ArrayLike) -> float:
     """
     array = np.asarray(weight, dtype=np.float64)
     apart = array - 1.0
-    return 1.0 if len(apart) > 1 and np.abs(apart).max() < _ROUNDING else t_test(apart)
+    if len(apart) > 1 and np.ptp(apart) < _ROUNDING and array[0] > 0.0:
+        return 1.0 if np.abs(apart).max() < _ROUNDING else math.nan
+    return t_test(apart)
 
 
 def unsupported_mass(pi: ArrayLike, p: ArrayLike, first: ArrayLike) -> F64:

@@ -105,7 +105,7 @@ def about_the_log(found: Gathered, asked: Asked) -> list[tuple[int, str]]:
     if found.unknown:
         against.append((2, "the logged probabilities are not known (null, as of Thompson sampling with one sample); "
                            "log a policy whose probabilities are, such as thompson:samples=100"))  # fmt: skip
-    elif found.uniform:
+    elif found.uniform and found.users >= FEWEST_USERS:
         weight = found.uniform.mean("w")
         p = ope.weight_test(weight)
         if p < WEIGHT_ALPHA:
@@ -131,12 +131,12 @@ def about_the_policy(health: Health, largest: float, refused: Sequence[tuple[int
         u = health.unsupported * largest
         against.append((3, f"{health.unsupported:.1%} of the policy's choices could never have been logged "
                            f"(probability 0); no data can narrow what they earned below {2 * u:.3f}"))  # fmt: skip
-    if d.p_value < WEIGHT_ALPHA:
+    if d.users < FEWEST_USERS:
+        against.append((1, f"{d.users} users; at least {FEWEST_USERS} are required, as intervals are over users"))
+    elif d.p_value < WEIGHT_ALPHA:
         against.append((5, f"the mean weight is {d.mean_weight.estimate:.3f} instead of 1 (p = {d.p_value:.1g}): the "
                            "log hardly ever chose what the policy would"))  # fmt: skip
-    if d.users < FEWEST_USERS:
-        against.append((6, f"{d.users} users; at least {FEWEST_USERS} are required, as intervals are over users"))
-    elif d.effective_users < FEWEST_EFFECTIVE:
+    if d.users >= FEWEST_USERS and d.effective_users < FEWEST_EFFECTIVE:
         against.append((6, f"effective users {d.effective_users:.1f} of {d.users}: a few carry all the weight; at "
                            f"least {FEWEST_EFFECTIVE:g} are required"))  # fmt: skip
     return sorted(against, key=lambda each: each[0])

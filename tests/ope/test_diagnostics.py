@@ -27,7 +27,7 @@ def test_diagnostics_worked_by_hand() -> None:
 def test_weights_of_one_up_to_rounding_pass_the_test() -> None:
     weight = 1.0 + 1e-15 * np.arange(40)
     assert ope.weight_test(weight) == 1.0
-    assert ope.weight_test(weight + 0.01) == pytest.approx(0.0, abs=1e-12)
+    assert math.isnan(ope.weight_test(weight + 0.01))  # no variance to test by
 
 
 def test_no_weight_at_all() -> None:

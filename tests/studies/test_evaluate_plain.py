@@ -176,36 +176,36 @@ def offer(**changes: Any) -> Callable[[list[Row]], None]:
 
 
 BROKEN = [
-    (tips, edit(hour=24), "row 17, column hour: is not a whole number from 0 to 23"),
-    (tips, edit(day=-1), "row 17, column day: is not a whole number from 0 to 6"),
-    (tips, edit(chosen=3), "row 17, column chosen: is 3, and 3 candidates are on offer"),
-    (tips, offer(priority=None), "row 17, column candidates: has a candidate without a number priority"),
-    (tips, offer(source=None), "row 17, column candidates: has a candidate without source"),
-    (tips, edit(candidates='["a"]'), "row 17, column candidates: is"),
+    (tips, edit(hour=24), "line 19, column hour: is not a whole number from 0 to 23"),
+    (tips, edit(day=-1), "line 19, column day: is not a whole number from 0 to 6"),
+    (tips, edit(chosen=3), "line 19, column chosen: is 3, and 3 candidates are on offer"),
+    (tips, offer(priority=None), "line 19, column candidates: has a candidate without a number priority"),
+    (tips, offer(source=None), "line 19, column candidates: has a candidate without source"),
+    (tips, edit(candidates='["a"]'), "line 19, column candidates: is"),
     (tips, without("hour"), "has candidates and no column hour"),
-    (actions, edit(probability=0), "row 17, column probability: is 0"),
-    (actions, edit(probability=-0.1), "row 17, column probability: is -0.1"),
-    (actions, edit(probability=1.5), "row 17, column probability: is 1.5"),
-    (actions, edit(probability=""), "row 17, column probability: is empty"),
-    (actions, edit(probability="half"), "row 17, column probability: is 'half'; a number"),
-    (actions, edit(probability="nan"), "row 17, column probability: is empty"),
-    (actions, edit(probability=0.45), "row 17, column probability: is 0.45, and probs say"),
-    (actions, edit(probs="[0.5, 0.3, 0.3]"), "row 17, column probs: sums to 1.1"),
-    (actions, edit(probs="[0.5, 0.5]"), "row 17, column probs: has 2 numbers for 3"),
-    (actions, edit(probs="[1.5, -0.7, 0.2]"), "row 17, column probs: holds a number outside 0 to 1"),
-    (actions, edit(probs="a lot"), "row 17, column probs: is 'a lot'; a JSON list"),
-    (actions, edit(probs='["a", "b", "c"]'), "row 17, column probs: is"),
-    (actions, edit(reward="inf"), "row 17, column reward: is inf"),
-    (actions, edit(reward="good"), "row 17, column reward: is 'good'"),
-    (actions, again("decision_id"), "row 17, column decision_id: is '1-4', which another row has too"),
-    (actions, again("order"), "row 17, column order: is 4 a second time for user u1"),
-    (actions, edit(context_x=""), "row 17, column context_x"),
-    (actions, edit(action=""), "row 17, column action"),
-    (vectors, edit(chosen=9), "row 17, column chosen: is 9, and"),
-    (vectors, edit(chosen=-1), "row 17, column chosen: is -1"),
-    (vectors, edit(x="[[1, 2, 3], [1, 2]]"), "row 17, column x: has a vector of another length"),
-    (vectors, edit(x="[]"), "row 17, column x: has no candidates"),
-    (vectors, edit(x='[["a"]]'), "row 17, column x: is"),
+    (actions, edit(probability=0), "line 19, column probability: is 0"),
+    (actions, edit(probability=-0.1), "line 19, column probability: is -0.1"),
+    (actions, edit(probability=1.5), "line 19, column probability: is 1.5"),
+    (actions, edit(probability=""), "line 19, column probability: is empty"),
+    (actions, edit(probability="half"), "line 19, column probability: is 'half'; a number"),
+    (actions, edit(probability="nan"), "line 19, column probability: is empty"),
+    (actions, edit(probability=0.45), "line 19, column probability: is 0.45, and probs say"),
+    (actions, edit(probs="[0.5, 0.3, 0.3]"), "line 19, column probs: sums to 1.1"),
+    (actions, edit(probs="[0.5, 0.5]"), "line 19, column probs: has 2 numbers for 3"),
+    (actions, edit(probs="[1.5, -0.7, 0.2]"), "line 19, column probs: holds a number outside 0 to 1"),
+    (actions, edit(probs="a lot"), "line 19, column probs: is 'a lot'; a JSON list"),
+    (actions, edit(probs='["a", "b", "c"]'), "line 19, column probs: is"),
+    (actions, edit(reward="inf"), "line 19, column reward: is inf"),
+    (actions, edit(reward="good"), "line 19, column reward: is 'good'"),
+    (actions, again("decision_id"), "line 19, column decision_id: is '1-4', which another row has too"),
+    (actions, again("order"), "line 19, column order: is 4 a second time for user u1"),
+    (actions, edit(context_x=""), "line 19, column context_x"),
+    (actions, edit(action=""), "line 19, column action"),
+    (vectors, edit(chosen=9), "line 19, column chosen: is 9, and"),
+    (vectors, edit(chosen=-1), "line 19, column chosen: is -1"),
+    (vectors, edit(x="[[1, 2, 3], [1, 2]]"), "line 19, column x: has a vector of another length"),
+    (vectors, edit(x="[]"), "line 19, column x: has no candidates"),
+    (vectors, edit(x='[["a"]]'), "line 19, column x: is"),
     (actions, without("reward"), "has no column reward; there are user"),
     (actions, without("action"), "needs either x and chosen"),
     (vectors, without("chosen"), "has x and no column chosen"),
@@ -232,6 +232,42 @@ def test_broken_tables_are_refused_by_row_and_column(
     assert fault in str(caught.value)
 
 
+HEAD = "user,order,action,probability,reward"
+
+
+@pytest.mark.parametrize("held", [1 << 26, 0], ids=["at once", "in one pass"])
+@pytest.mark.parametrize(
+    ("lines", "said"),
+    [
+        ([HEAD, "a,1,x,.5,1", "b,1,x,2,1"], "line 3, column probability: is 2"),
+        ([HEAD, "", "a,1,x,.5,1", "", "b,1,x,2,1"], "line 5, column probability: is 2"),
+        ([HEAD, 'a,1,"x\ny",.5,1', "b,1,x,2,1"], "line 4, column probability: is 2"),
+        ([HEAD, "a,1,x,.5,1", "a,2,x,.5"], "line 3: has 4 values for 5 columns"),
+        ([HEAD, "a,1,x,.5,1", "", "a,2,x,.5,1,1"], "line 4: has 6 values for 5 columns"),
+        ([HEAD.replace(",", ";"), "a;1;x;.5;1"], "it looks separated by semicolons, and commas are expected"),
+        ([HEAD.replace(",", "\t"), "a\t1\tx\t.5\t1"], "it looks separated by tabs"),
+        ([HEAD.replace("reward", "rewrd"), "a,1,x,.5,1"], "no column reward; did you mean reward by rewrd?"),
+        ([f"{HEAD},acts", "a,1,x,.5,1,x|y"], "did you mean actions by acts? Rename it, or leave it out"),
+        ([f"{HEAD},prob", "a,1,x,.5,1,[1]"], "did you mean probs by prob?"),
+    ],
+)
+def test_what_is_wrong_in_csv_is_said_by_its_line(
+    tmp_path: Path, lines: list[str], said: str, held: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("oo_sim.logs.plain_table._CSV_HELD", held)
+    (tmp_path / "t.csv").write_text("\n".join(lines) + "\n")
+    with pytest.raises(RunLogError) as caught:
+        oo_sim.evaluate(tmp_path / "t.csv", ["softmax"])
+    assert said in str(caught.value)
+
+
+def test_a_row_of_parquet_is_said_by_its_number_from_0(tmp_path: Path) -> None:
+    table = {"user": ["a", "b"], "order": [1, 1], "action": ["x", "x"], "probability": [0.5, 2.0], "reward": [1, 1]}
+    pq.write_table(pa.table(table), tmp_path / "t.parquet")
+    with pytest.raises(RunLogError, match="row 1, column probability: is 2"):
+        oo_sim.evaluate(tmp_path / "t.parquet", ["softmax"])
+
+
 @pytest.mark.parametrize(
     ("name", "content"), [("t.txt", "a"), ("t.csv", ""), ("t.parquet", "no"), ("t.csv", "user,order\n")]
 )
@@ -239,6 +275,29 @@ def test_files_that_are_no_tables_are_named(tmp_path: Path, name: str, content: 
     (tmp_path / name).write_text(content)
     with pytest.raises(RunLogError, match=name):
         open_log(tmp_path / name)
+
+
+@pytest.mark.parametrize(
+    ("users", "probability", "said"),
+    [
+        (2, 0.5, "2 users; at least 30 are required"),
+        (2, 0.25, "2 users; at least 30 are required"),
+        (29, 0.25, "29 users; at least 30 are required"),
+        (40, 0.25, ""),  # all weights are the same: there is no variance to test by
+    ],
+)
+@pytest.mark.parametrize("question", ["frozen", "passive"])
+def test_few_users_are_the_reason_before_any_test_of_weights(
+    tmp_path: Path, users: int, probability: float, said: str, question: str
+) -> None:
+    rows: list[Row] = [
+        {"user": f"u{i}", "order": t, "action": "ab"[t], "probability": probability, "reward": t}
+        for i in range(users)
+        for t in range(2)
+    ]
+    found = oo_sim.evaluate(written(tmp_path / "few.csv", rows), ["softmax"], question)  # type: ignore[arg-type]
+    assert "(p = " not in found.rows[-1].reason
+    assert found.rows[-1].reason.startswith(said)
 
 
 def test_tasks_and_tips_of_ones_own_are_evaluated_on_the_simulators_features_and_fitted(tmp_path: Path) -> None:
@@ -337,6 +396,6 @@ def test_a_large_csv_leaves_nothing_behind_and_says_where_a_column_changes(
     del log
     assert list((tmp_path / "room").iterdir()) == []
     rows[-1]["order"] = 0.5
-    with pytest.raises(RunLogError, match=r"row 29999, column order: is '0.5'; a value like those of the first rows"):
+    with pytest.raises(RunLogError, match=r"line 30001, column order: is '0.5'; a value like those of the first rows"):
         open_log(written(tmp_path / "t.csv", rows))
     assert list((tmp_path / "room").iterdir()) == []
