@@ -80,6 +80,7 @@ def findings(d: Decisions, s: Scored, rule: Rule, sure: Bool) -> Iterator[Findin
     own = d.of_chosen(s.scores)
     if s.low is not None and s.high is not None:
         wrong = ~_between(d.score, d.of_chosen(s.low), d.of_chosen(s.high))
+        wrong |= d.has_probs & differs(d.score, d.of_chosen(d.probs))  # which are the same shares
     else:
         wrong = differs(d.score, own)
     yield Finding("score", sure, wrong, lambda i: d.score[i], lambda i: float(own[i]))

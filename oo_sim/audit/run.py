@@ -291,7 +291,7 @@ def _said(part: _Part, rule: Rule, label: str, made: Made) -> Iterator[tuple[Fin
     """What rows say of themselves, with the rows that it is about."""
     d, m = part.decisions, part.learnings
     yield said.ids(d, rule.hashes, made.ids(label, part.decided, d.t)), part.decided
-    due = made.ids(label, part.learned, np.maximum(m.t_decided, 0))
+    due = partial(made.ids, label, part.learned, np.maximum(m.t_decided, 0))
     yield said.learned_ids(m, d, due, ~part.gaps[m.lane]), part.learned
     for finding in said.kinds(d, ((way.rule, way.own) for way in part.ways), label, made):
         yield finding, part.decided

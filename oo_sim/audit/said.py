@@ -73,16 +73,19 @@ def _first_of_their_own(names: pa.Array) -> Bool:
     return np.asarray(first & (codes >= 0))
 
 
-def learned_ids(m: Learnings, d: Decisions, due: pa.Array | None, complete: Bool) -> Finding:
-    """What was learned names the id of the decision that it belongs to: `due` (m,), or else what that decision has."""
-    at = d.find(m.lane, m.t_decided)
-    if due is None:
-        due = d.ids.take(arrow(np.maximum(at, 0))) if len(d.ids) else pa.nulls(len(at), pa.string())
-    named = m.t_decided >= 0
+def learned_ids(m: Learnings, d: Decisions, ids: Callable[[], pa.Array | None], complete: Bool) -> Finding:
+    """What was learned names the id of the decision that it belongs to, or the one that it should have: `ids` (m,),
+    made where some do not name the former."""
+    at, named = d.find(m.lane, m.t_decided), m.t_decided >= 0
+    due = d.ids.take(arrow(np.maximum(at, 0))) if len(d.ids) else pa.nulls(len(at), pa.string())
+    other = ~truths(pc.equal(due, m.ids))
+    if (other & named).any():
+        due = due if (right := ids()) is None else right
+        other &= ~truths(pc.equal(due, m.ids))
     return Finding(
         "id",
         ~m.reset & complete & (~named | (at >= 0)),  # that there is no such decision is said elsewhere
-        np.where(named, ~truths(pc.equal(due, m.ids)), ~is_null(m.ids)),
+        np.where(named, other, ~is_null(m.ids)),
         lambda i: f"learning seq {m.seq[i]} of decision_id {m.ids[i].as_py()}",
         lambda i: f"decision_id {due[i].as_py()}" if named[i] else "no decision_id without t_decided",
     )

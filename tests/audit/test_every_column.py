@@ -54,7 +54,7 @@ async def _serve(state: Path) -> None:
         app.router.lifespan_context(app),
         httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as client,
     ):
-        for step in range(48):
+        for step in range(24):
             offered = [
                 {"id": f"t{k}", "content": "", "source": "llm" if (k + step) % 3 == 0 else "todoist"}
                 | {"features": {"priority": 1 + (k + step) % 4, "task_age_days": k - 2.0, "is_overdue": k > 2}}
@@ -75,7 +75,7 @@ def logs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Log]:
     """A right log of each kind; changes are made in copies."""
     path = tmp_path_factory.mktemp("columns")
     policies = ["egreedy", "thompson:samples=5"]
-    oo_sim.run("quickstart", policies=policies, users=8, rounds=12, events=True, out=path / "run", plot=False)
+    oo_sim.run("quickstart", policies=policies, users=4, rounds=6, events=True, out=path / "run", plot=False)
     asyncio.run(_serve(path / "state"))
     export_log(path / "state", path / "served")
     return {"simulated": Log.read("simulated", path / "run"), "served": Log.read("served", path / "served")}
@@ -165,7 +165,7 @@ class TestTheFirstThatIsPrinted:
     def _row(self, log: Log, which: int = 0) -> tuple[list[Row], Row]:
         """One of egreedy's decisions, from which something was learned, in the middle of the log."""
         rows, heard = log.tables["decisions"], {row["decision_id"] for row in log.tables["learnings"]}
-        own = [row for row in rows if row["policy"] == "egreedy" and row["t"] == 4 and row["decision_id"] in heard]
+        own = [row for row in rows if row["policy"] == "egreedy" and row["t"] == 2 and row["decision_id"] in heard]
         return rows, own[which]
 
     def test_a_decision_that_is_missing(self, kind: str, logs: dict[str, Log]) -> None:
@@ -173,8 +173,8 @@ class TestTheFirstThatIsPrinted:
         rows, row = self._row(log)
         rows.remove(row)
         first = _first(log)
-        assert (first.user_id, first.t) == (row["user_id"], 4)
-        said = {"simulated": "presence: logged no decision", "served": "there is no decision 5 (t=4)"}
+        assert (first.user_id, first.t) == (row["user_id"], 2)
+        said = {"simulated": "presence: logged no decision", "served": "there is no decision 3 (t=2)"}
         assert said[kind] in str(first)
 
     def test_an_id_of_another_user(self, kind: str, logs: dict[str, Log]) -> None:
@@ -182,7 +182,7 @@ class TestTheFirstThatIsPrinted:
         _, row = self._row(log)
         right, row["decision_id"] = row["decision_id"], self._row(log, 1)[1]["decision_id"]
         first = _first(log)
-        assert (first.check, first.user_id, first.t) == ("id", row["user_id"], 4)
+        assert (first.check, first.user_id, first.t) == ("id", row["user_id"], 2)
         assert (first.logged, first.expected) == (f"decision_id {row['decision_id']}", f"decision_id {right}")
         (count,) = (policy.checks["id"] for policy in log.audit().policies if policy.first is not None)
         assert count.wrong == 1
@@ -192,6 +192,6 @@ class TestTheFirstThatIsPrinted:
         _, row = self._row(log)
         right, row["chosen"] = row["chosen"], (row["chosen"] + 1) % len(row["candidates"])
         first = _first(log)
-        assert (first.check, first.user_id, first.t) == ("draw", row["user_id"], 4)
+        assert (first.check, first.user_id, first.t) == ("draw", row["user_id"], 2)
         assert first.logged == f"candidate {row['chosen']}"
         assert first.expected.startswith(f"candidate {right} at uniform")
