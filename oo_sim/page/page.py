@@ -20,11 +20,14 @@ from oo_sim.page.fit import fit_part
 from oo_sim.page.verdict import verdict
 from oo_sim.results import Run, load_run
 from oo_sim.results.result import write_whole
-from oo_sim.show import Table, minus, p_value, percent, plain, signed
+from oo_sim.show import Table, minus, number, p_value, percent, plain, signed
 from oo_sim.studies import Comparison, Evaluation, Pair, compare
 
 _LONG = 20_000
-_HEADERS = ("candidate minus baseline", "difference\nper decision", "95 % interval", "p (Holm)", "users\nwho gain")
+_HEADERS = (
+    *("candidate minus baseline", "difference\nper decision", "95 % interval", "p (Holm)"),
+    *("users\nwho gain", "P(better)", "finds\nfrom"),
+)
 
 _SERVED = "A served log: what another policy would have earned is estimated by `oo-sim evaluate`."
 _NO_USERS = "Policies are compared by user, and {} no rows by user (--checkpoints off), so there is no verdict."
@@ -152,4 +155,6 @@ def _row(pair: Pair) -> tuple[str, ...]:
         "-" if math.isnan(bounds[0]) else " to ".join(map(signed, bounds)),
         p_value(pair.holm),
         percent(pair.paired.gain.estimate),
+        number(pair.paired.improvement.estimate, 3),
+        number(pair.detectable),
     )
