@@ -16,7 +16,7 @@ from oo_sim.show.progress import Wanted
 from oo_sim.show.text import plain
 from oo_sim.studies.across import CEILING, FLOOR
 from oo_sim.studies.comparison import Comparison, compare_outcomes
-from oo_sim.studies.outcomes import Metric, check_metric, gather, spelled
+from oo_sim.studies.outcomes import Metric, check_metric, check_same, gather, setting_of, spelled
 from oo_sim.studies.sequential import FIRST_USERS, Look, look, sizes
 from oo_sim.work import Executor
 from oo_sim.worlds import build
@@ -69,6 +69,8 @@ def compare(
             raise ComparisonError(f"{name} says how far users are added, and without until none are: leave it out")
     if until is not None and len(fresh) < len(found):
         raise ComparisonError("until adds users, so it requires scenarios to run, not runs that are there")
+    names = [_name(source, number) for number, source in enumerate(sources, 1)]
+    check_same([(name, setting_of(source)) for name, source in zip(names, found, strict=True)])
     wanted = None if policies is None else [_label(each) for each in policies]
     base = None if reference is None else _label(reference)
 
@@ -89,7 +91,7 @@ def compare(
         )
 
     def compared(population: int | None, bands: bool) -> Comparison:
-        outcomes = gather([ran(source, population) for source in found], metric)
+        outcomes = gather([ran(source, population) for source in found], metric, names)
         bootstraps = bootstrap_seed if bands else None
         return compare_outcomes(outcomes, metric, policies=wanted, reference=base, seed=bootstraps)
 
@@ -133,6 +135,13 @@ def _source(source: Source) -> Scenario | Run:
     return load_run(source) if isinstance(source, str | Path) and Path(source).is_dir() else load(source)
 
 
+def _name(source: Source, number: int) -> str:
+    """What a source is called: as it was given, where that was by name."""
+    if isinstance(source, Run):
+        return f"run {number}" if source.path is None else str(source.path)
+    return str(source.name if isinstance(source, Scenario) else source)
+
+
 def _check(found: Sequence[Scenario | Run], metric: str, overrides: Sequence[str]) -> None:
     """Refuse, before any work is done, what can't be compared."""
     if not found:
@@ -140,6 +149,9 @@ def _check(found: Sequence[Scenario | Run], metric: str, overrides: Sequence[str
     scenarios = [source for source in found if isinstance(source, Scenario)]
     if overrides and len(scenarios) < len(found):
         raise ComparisonError(f"{overrides[0]} changes how scenarios are run, and runs are as they are: leave it out")
+    for source in found:
+        if isinstance(source, Run):
+            source.require_users()
     names = [scenario.name for scenario in scenarios]
     twice = next((name for name in names if names.count(name) > 1), None)
     if twice is not None:

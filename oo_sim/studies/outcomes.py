@@ -12,7 +12,7 @@ import numpy as np
 from oo_sim.contract import F64
 from oo_sim.errors import ComparisonError
 from oo_sim.logs import Manifest
-from oo_sim.scenario import SpecError, parse_spec, policy_key
+from oo_sim.scenario import Scenario, SpecError, parse_spec, policy_key
 from oo_sim.show.text import plain
 
 if TYPE_CHECKING:
@@ -60,8 +60,9 @@ class Outcomes(NamedTuple):
         raise ComparisonError(f"{plain(self.name)}: no policy {plain(wanted, 60)}; there are {plain(', '.join(known))}")
 
 
-def gather(runs: Sequence[Run], metric: Metric = "expected") -> list[Outcomes]:
-    """The outcomes of each scenario, in order. Runs of one scenario's name are taken together.
+def gather(runs: Sequence[Run], metric: Metric = "expected", names: Sequence[str] | None = None) -> list[Outcomes]:
+    """The outcomes of each scenario, in order. Runs of one scenario's name are taken together; `names` are what the
+    runs are called, their directories unless given.
 
     A policy that is in several of them with the same results counts once; with other results each stands by
     itself, as `label@run`. Where their checkpoints differ, those count that all have. Raises ComparisonError when
@@ -70,7 +71,7 @@ def gather(runs: Sequence[Run], metric: Metric = "expected") -> list[Outcomes]:
     """
     groups: dict[str, list[tuple[str, Run]]] = {}
     for number, run in enumerate(runs, 1):
-        source = f"run {number}" if run.path is None else str(run.path)
+        source = names[number - 1] if names else f"run {number}" if run.path is None else str(run.path)
         groups.setdefault(run.manifest.name, []).append((source, run))
     return [_joined(group, metric) for group in groups.values()]
 
@@ -87,15 +88,22 @@ def check_metric(scenario: str, metric: str, *, own_trajectory: bool) -> None:
         )
 
 
-def _joined(runs: Sequence[tuple[str, Run]], metric: Metric) -> Outcomes:
-    first_source, first = runs[0]
-    for source, run in runs[1:]:
-        if difference := _difference(_setting(first.manifest), _setting(run.manifest)):
+def check_same(settings: Sequence[tuple[str, Mapping[str, Any]]]) -> None:
+    """Raise ComparisonError where what stands under one scenario's name differs; each with what it is called."""
+    firsts: dict[str, tuple[str, Mapping[str, Any]]] = {}
+    for source, setting in settings:
+        first_source, first = firsts.setdefault(setting["name"], (source, setting))
+        if difference := _difference(first, setting):
             where, a, b = difference
             raise ComparisonError(
                 f"{plain(first_source)} and {plain(source)} are not the same scenario: {plain(where)} is "
                 f"{plain(a, 60)} and {plain(b, 60)}; only the policies may differ"
             )
+
+
+def _joined(runs: Sequence[tuple[str, Run]], metric: Metric) -> Outcomes:
+    check_same([(source, setting_of(run)) for source, run in runs])
+    first = runs[0][1]
     manifest = replace(
         first.manifest,
         own_trajectory=any(run.manifest.own_trajectory for _, run in runs),
@@ -146,10 +154,13 @@ def _per_decision(users: pd.DataFrame, label: str, column: str) -> tuple[F64, pd
     return values, totals.columns
 
 
-def _setting(manifest: Manifest) -> dict[str, Any]:
-    """All that two runs must share."""
-    scenario = {k: v for k, v in manifest.scenario.items() if k not in ("policies", "description")}
-    return scenario | {key: getattr(manifest, key) for key in ("users", "rounds", "replicates", "seed")}
+def setting_of(source: Run | Scenario) -> dict[str, Any]:
+    """All that two runs must share, of one or of a scenario that is to be run."""
+    told, sizes = (
+        (source.canonical(), source) if isinstance(source, Scenario) else (source.manifest.scenario, source.manifest)
+    )
+    setting = {k: v for k, v in told.items() if k not in ("policies", "description")}
+    return setting | {key: getattr(sizes, key) for key in ("name", "users", "rounds", "replicates", "seed")}
 
 
 def _difference(a: Any, b: Any, path: str = "") -> tuple[str, Any, Any] | None:

@@ -62,6 +62,21 @@ def test_commands_say_so_or_do_without(call: Call, runs: Path, words: tuple[str,
     assert (SAID in answer.err) is (code == 2)
 
 
+def test_a_run_that_does_not_fit_is_refused_before_a_scenario_is_played(
+    call: Call, runs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def played(*_: object, **__: object) -> None:
+        raise AssertionError("played")
+
+    monkeypatch.setattr("oo_sim.studies.comparing.run", played)
+    code, out, err = call("compare", runs / "all", "quickstart")
+    assert (code, out) == (2, "")
+    assert err.startswith(f"{runs / 'all'} and quickstart are not the same scenario: users is 40 and ")
+    assert SAID in call("compare", "quickstart", runs / "off").err
+    with pytest.raises(AssertionError, match="played"):  # it fits
+        oo_sim.compare(runs / "all", oo_sim.load_scenario("quickstart").with_(users=40, rounds=12))
+
+
 def test_python_raises_what_one_can_catch(runs: Path) -> None:
     for run in (oo_sim.load_run(runs / "off"), oo_sim.run("quickstart", users=3, rounds=2, checkpoints="off")):
         with pytest.raises(OoSimError, match="holds no rows by user"):
