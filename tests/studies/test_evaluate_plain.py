@@ -280,7 +280,6 @@ def test_files_that_are_no_tables_are_named(tmp_path: Path, name: str, content: 
 @pytest.mark.parametrize(
     ("users", "probability", "said"),
     [
-        (2, 0.5, "2 users; at least 30 are required"),
         (2, 0.25, "2 users; at least 30 are required"),
         (29, 0.25, "29 users; at least 30 are required"),
         (40, 0.25, ""),  # all weights are the same: there is no variance to test by
