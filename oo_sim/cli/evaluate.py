@@ -22,7 +22,6 @@ from oo_sim.cli.printing import (
     print_result,
 )
 from oo_sim.cli.working import import_from_here
-from oo_sim.results.result import DRAWN, WRITTEN
 
 app = typer.Typer(add_completion=False)
 
@@ -93,7 +92,7 @@ def evaluate(
     Example: oo-sim evaluate served-log --logged egreedy --policy linucb:alpha=0.5 --window 24h
     """
     check_forms(json=as_json, csv=csv, latex=latex, markdown=markdown)
-    check_out(out, (*WRITTEN, *DRAWN))
+    check_out(out, (*oo_sim.results.WRITTEN, *oo_sim.results.DRAWN))
     check_out(plot, option="--plot")
     import_from_here()
     found = oo_sim.evaluate(
