@@ -9,17 +9,14 @@ import difflib
 import importlib
 import importlib.util
 import os
-import signal
 import sys
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Annotated, Any, NamedTuple
 
 import typer
 from typer.core import TyperCommand, TyperGroup
 
 from oo_sim import __version__
+from oo_sim.cli.ending import TerminatedError, stoppable
 from oo_sim.errors import OoSimError
 
 
@@ -98,7 +95,7 @@ class Commands(TyperGroup):
     def invoke(self, ctx: Any) -> Any:
         """Call the command. Known errors are one message and their own exit code; Ctrl-C ends with 130."""
         try:
-            with _terminable():
+            with stoppable():
                 result = super().invoke(ctx)
             sys.stdout.flush()
             return result
@@ -121,27 +118,6 @@ class Commands(TyperGroup):
         except OoSimError as error:
             typer.echo(str(error), err=True)
             raise typer.Exit(error.exit_code) from None
-
-
-class TerminatedError(KeyboardInterrupt):
-    """SIGTERM: everything ends as on Ctrl-C, so that nothing half-written is left."""
-
-
-@contextmanager
-def _terminable() -> Iterator[None]:
-    """Turn SIGTERM into an exception, unless somebody else handles it."""
-    if threading.current_thread() is not threading.main_thread() or signal.getsignal(signal.SIGTERM) != signal.SIG_DFL:
-        yield
-        return
-    signal.signal(signal.SIGTERM, _terminate)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, signal.SIG_DFL)
-
-
-def _terminate(number: int, frame: object) -> None:
-    raise TerminatedError
 
 
 def _forget_output() -> None:

@@ -19,6 +19,7 @@ from rich.progress import BarColumn, TaskID, TaskProgressColumn, TextColumn
 from rich.progress import Progress as Bars
 
 import oo_sim
+from oo_sim.cli.ending import is_stopping, stop_if_asked
 from oo_sim.cli.printing import whole
 from oo_sim.settings import settings
 
@@ -109,7 +110,9 @@ def continued(resume: Path | None) -> Iterator[None]:
     """Say, when a run is interrupted, which command goes on."""
     try:
         yield
-    except KeyboardInterrupt:
+    except BaseException as error:
+        if not (isinstance(error, KeyboardInterrupt) or is_stopping()):
+            raise
         command = shlex.join(["oo-sim", *sys.argv[1:]])
         if resume is None:
             names = itertools.chain(["work"], (f"work-{n}" for n in itertools.count(2)))
@@ -122,11 +125,11 @@ def continued(resume: Path | None) -> Iterator[None]:
 
 
 @contextmanager
-def watched(name: str, *, hidden: bool) -> Iterator[Progress | None]:
+def watched(name: str, *, hidden: bool) -> Iterator[Progress]:
     """Progress on stderr: on a terminal a bar for the whole and one for each policy under way, with rate and time left;
     elsewhere a line a minute."""
     if hidden:
-        yield None
+        yield lambda *told: stop_if_asked()
         return
     console, pace = Console(stderr=True), oo_sim.experiment.Pace()
     if not console.is_terminal:
@@ -138,6 +141,7 @@ def watched(name: str, *, hidden: bool) -> Iterator[Progress | None]:
         whole, tasks = bars.add_task(escape(name), total=None, said=first), dict[str, TaskID]()
 
         def update(label: str, done: int, total: int) -> None:
+            stop_if_asked()
             pace(label, done, total)
             bars.update(whole, total=total, completed=done, said=_said(pace.rate, pace.left) or first)
             for each in pace.policies():
@@ -158,6 +162,7 @@ def _lines(name: str, pace: Pace) -> Progress:
 
     def update(label: str, done: int, total: int) -> None:
         nonlocal last
+        stop_if_asked()
         pace(label, done, total)
         if (now := time.monotonic()) - last >= _LINE_SECONDS:
             last = now
