@@ -6,6 +6,8 @@ import time
 from collections.abc import Callable
 from typing import NamedTuple
 
+_WATCHED = 0.5  # seconds, before which nobody can tell: threads and workers report at the same moments
+
 
 class Going(NamedTuple):
     """How far a policy is: its decisions so far and in all, how many it makes in a second while it is at work, and how
@@ -27,7 +29,8 @@ class Pace:
     """Hears what `run(progress=...)` says, and knows how far each policy is.
 
     What is heard first of a policy is what was kept of it, and took no time. The time between two calls belongs to the
-    policy of the later one. Where other numbers begin (another scenario, more users), it begins anew.
+    policy of the later one; that before the first decisions of a policy to none: its code was compiled in it. Where
+    other numbers begin (another scenario, more users), it begins anew.
     """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
@@ -36,27 +39,25 @@ class Pace:
 
     def _begin(self, total: int) -> None:
         self.total, self.done, self._last = total, 0, self._clock()
-        self._done, self._made = dict[str, int](), dict[str, int]()
-        self._seconds = dict[str, float]()
+        self._done, self._made, self._seconds = dict[str, int](), dict[str, int](), dict[str, float]()
 
     def __call__(self, label: str, done: int, total: int) -> None:
         """Hear that `done` of `total` decisions are made, the latest by the policy `label`."""
         if total != self.total or done < self.done:
             self._begin(total)
         more, now = done - self.done, self._clock()
-        if label not in self._done:
-            self._done[label], self._made[label], self._seconds[label] = more, 0, 0.0
-        else:
-            self._done[label] += more
+        if label in self._made:
             self._made[label] += more
             self._seconds[label] += now - self._last
+        elif label in self._done:
+            self._made[label], self._seconds[label] = 0, 0.0
+        self._done[label] = self._done.get(label, 0) + more
         self.done, self._last = done, now
 
     @property
     def rate(self) -> float | None:
         """Decisions a second, of all policies."""
-        seconds = sum(self._seconds.values())
-        return sum(self._made.values()) / seconds if seconds else None
+        return _rate(sum(self._made.values()), sum(self._seconds.values()))
 
     @property
     def left(self) -> float | None:
@@ -70,9 +71,9 @@ class Pace:
         each = self.total // max(len(self._done), 1)
         found = []
         for label, done in self._done.items():
-            seconds = self._seconds[label]
-            going = Going(label, min(done, each), each, self._made[label] / seconds if seconds else None, None)
-            found.append(going._replace(left=_over(going, going.rate) if going.rate else None))
+            rate = _rate(self._made.get(label, 0), self._seconds.get(label, 0.0))
+            going = Going(label, min(done, each), each, rate, None)
+            found.append(going._replace(left=_over(going, rate) if rate else None))
         return found
 
     def text(self) -> str:
@@ -82,6 +83,10 @@ class Pace:
             parts += [f"{self.rate:,.0f} decisions/s", f"{duration(self.left or 0.0)} left"]
         under_way = [f"{each.label} {each.share:.0%}" for each in self.policies() if each.rate and each.share < 1]
         return ", ".join(parts) + (f" ({', '.join(under_way)})" if under_way else "")
+
+
+def _rate(made: int, seconds: float) -> float | None:
+    return made / seconds if made and seconds >= _WATCHED else None
 
 
 def _over(going: Going, rate: float) -> float:

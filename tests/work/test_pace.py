@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from oo_sim.cli import working
-from oo_sim.experiment import Pace
+from oo_sim.experiment import Pace, pace
 from oo_sim.show.progress import watched
 
 from .cases import SMALL, kept
@@ -25,23 +25,30 @@ class Clock:
 
 def test_each_policy_has_its_own_rate() -> None:
     clock = Clock()
-    pace = Pace(clock)
+    going = Pace(clock)
     for label, kept_ in (("a", 0), ("b", 50)):
-        pace(label, kept_, 300)
-    assert pace.rate is None
-    assert pace.left is None
-    for now, label, done in ((2.0, "a", 100), (10.0, "a", 150), (11.0, "b", 170)):
+        going(label, kept_, 300)
+    assert going.rate is None
+    assert going.left is None
+    # before the first decisions of a policy it is compiled; two threads report at the same moment
+    for now, label, done in ((60.0, "a", 70), (60.125, "a", 80), (70.0, "b", 90)):
         clock.now = now
-        pace(label, done, 300)
-    a, b = pace.policies()
-    assert (a.label, a.done, a.total, a.rate, a.left) == ("a", 100, 150, 10.0, 5.0)
-    assert (b.label, b.done, b.total, b.rate, b.left) == ("b", 70, 150, 20.0, 4.0)
-    assert pace.rate == pytest.approx(120 / 11)
-    assert pace.left == 9.0
-    assert pace.text() == "56.7%, 11 decisions/s, 9 s left (a 67%, b 47%)"
-    pace("a", 0, 600)  # the next look of a comparison
-    assert (pace.done, pace.rate) == (0, None)
-    assert [each.label for each in pace.policies()] == ["a"]
+        going(label, done, 300)
+        assert (going.rate, going.left) == (None, None)
+        assert going.text() == f"{done / 300:.1%}"
+    for now, label, done in ((73.875, "a", 130), (79.875, "a", 150), (81.875, "b", 170)):
+        clock.now = now
+        going(label, done, 300)
+    a, b = going.policies()
+    assert (a.label, a.done, a.total, a.rate) == ("a", 90, 150, 7.0)
+    assert a.left == pytest.approx(60 / 7)
+    assert (b.label, b.done, b.total, b.rate, b.left) == ("b", 80, 150, 10.0, 7.0)
+    assert going.rate == pytest.approx(90 / 12)
+    assert going.left == pytest.approx(60 / 7 + 7)
+    assert going.text() == "56.7%, 8 decisions/s, 16 s left (a 60%, b 53%)"
+    going("a", 0, 600)  # the next look of a comparison
+    assert (going.done, going.rate) == (0, None)
+    assert [each.label for each in going.policies()] == ["a"]
 
 
 @pytest.mark.parametrize("already", [0, 640])
@@ -61,6 +68,7 @@ def test_without_a_terminal_there_is_a_line_from_time_to_time(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
     monkeypatch.setattr(working, "_LINE_SECONDS", 0.0)
+    monkeypatch.setattr(pace, "_WATCHED", 1e-9)
     with working.watched("small", hidden=False) as progress:
         kept(tmp_path / "work", users=128, progress=progress)
     lines = capsys.readouterr().err.splitlines()
@@ -68,7 +76,8 @@ def test_without_a_terminal_there_is_a_line_from_time_to_time(
     assert "decisions/s" in lines[-2]
     assert lines[-1].startswith("small: 100.0%, ")
     with working.watched("small", hidden=True) as progress:
-        assert progress is None
+        progress("egreedy", 1, 1000)
+    assert not capsys.readouterr().err
 
 
 def test_a_terminal_has_bars(
@@ -77,7 +86,6 @@ def test_a_terminal_has_bars(
     monkeypatch.setenv("FORCE_COLOR", "1")
     monkeypatch.setenv("TERM", "xterm")
     with working.watched("small", hidden=False) as progress:
-        assert progress is not None
         kept(tmp_path / "work", users=128, progress=progress)
         progress("egreedy", 1, 1000)
         progress("egreedy", 2, 1000)
