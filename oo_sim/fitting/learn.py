@@ -54,7 +54,7 @@ def fit(
     fitted to all. `terms` is oo5, oo7, oo7x, or a list of terms. With `anyway`, what looks like drift is
     fitted all the same.
     `progress` is that of `oo_sim.run`; `told` hears of each iteration, and `stage` what is done now.
-    Raises FitError, with what would be right, where the log cannot tell.
+    Raises FitError, with what would be right, where the log cannot tell, and RunLogError for a row that is wrong.
     """
     opened = log_of(log)
     terms = terms if isinstance(terms, str) else ",".join(terms)

@@ -100,7 +100,7 @@ def gather(log: Log, labels: Sequence[str], terms: Sequence[str]) -> Gathered:
                     f"--logged LABEL or in Python logged='LABEL': {_list(labels)}"
                 )
             users = np.array([place.setdefault(lane.user_id, len(place)) for lane in part.lanes])
-            found.append(_rows(part, users, terms, stride, offers))
+            found.append(_rows(log, part, users, terms, stride, offers))
     if not found:
         raise FitError(f"{log.path}: policy {_list(labels)} decided nothing")
     user, at = (np.concatenate([getattr(rows, name) for rows in found]) for name in ("user", "at"))
@@ -156,7 +156,7 @@ class _Rows(NamedTuple):
     situations: Candidates
 
 
-def _rows(part: Part, users: I64, terms: Sequence[str], stride: int, offers: Offers) -> _Rows:
+def _rows(log: Log, part: Part, users: I64, terms: Sequence[str], stride: int, offers: Offers) -> _Rows:
     lane, t, fate, offered = part.lane, part.t, part.fate, part.candidates
     offers.add(offered)
     chosen, n = part.chosen, len(lane)
@@ -175,7 +175,7 @@ def _rows(part: Part, users: I64, terms: Sequence[str], stride: int, offers: Off
     x = np.empty((1, phi.d, n))
     phi.encode(served, x)
     answered = fate == REWARDED
-    y = _codes(part, np.flatnonzero(answered))
+    y = _codes(log, part, np.flatnonzero(answered))
     columns = [phi.names.index(term) for term in terms]
     X = np.concatenate([np.ones((len(y), 1)), x[0][columns][:, answered].T], axis=1)
     start = np.searchsorted(lane, np.arange(len(users)))
@@ -193,7 +193,7 @@ def _rows(part: Part, users: I64, terms: Sequence[str], stride: int, offers: Off
     )
 
 
-def _codes(part: Part, rows: I64) -> I64:
+def _codes(log: Log, part: Part, rows: I64) -> I64:
     """The reactions of some decisions as codes, by the rewards where the log does not name them."""
     reaction, reward = part.reaction[rows], part.reward[rows]
     ladder = np.array(REWARDS)
@@ -201,10 +201,9 @@ def _codes(part: Part, rows: I64) -> I64:
     off = (reaction < 0) & (ladder[nearest] != reward)
     if off.any():
         at = int(np.flatnonzero(off)[0])
-        raise FitError(
-            f"row {part.row[rows[at]]}: reward {reward[at]:g} is not a reaction; a fit needs reactions, or rewards of "
-            f"{', '.join(f'{value:g}' for value in REWARDS)}"
-        )
+        values = ", ".join(f"{value:g}" for value in REWARDS)
+        why = f"is {reward[at]:g}, which is not a reaction; a fit needs reactions, or rewards of {values}"
+        log.refuse(int(part.learned.row[part.learned.decision == rows[at]][0]), "reward", why, True)
     return np.where(reaction < 0, nearest, reaction).astype(np.int64)
 
 

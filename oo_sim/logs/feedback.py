@@ -25,7 +25,7 @@ def bandit_feedback(log: Log, label: str, *, features: str = "oo7x") -> dict[str
     for part in log.parts(label):
         if np.isnan(part.propensity).any():
             row = int(part.row[np.isnan(part.propensity)][0])
-            raise RunLogError(log.path, f"row {row + 1}: policy {label} has a decision whose propensity is not known")
+            log.refuse(row, "propensity", f"is not known, of a decision of policy {label}", False)
         rows.append(_rows(part, phi.d, phi.encode, seen))
         seen += len(part.lanes)
     if not rows:

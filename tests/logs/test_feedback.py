@@ -45,5 +45,5 @@ def test_the_policys_own_value_is_the_logs_mean(path: Path) -> None:
 
 
 def test_what_was_drawn_without_a_known_propensity_is_refused(path: Path) -> None:
-    with pytest.raises(RunLogError, match="row 1081: policy thompson has a decision whose propensity is not known"):
+    with pytest.raises(RunLogError, match="row 1080, column propensity: is not known, of a decision"):
         bandit_feedback(open_log(path), "thompson")
