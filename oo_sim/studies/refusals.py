@@ -108,10 +108,10 @@ def about_the_log(found: Gathered, asked: Asked) -> list[tuple[int, str]]:
     elif found.uniform and found.users >= FEWEST_USERS:
         weight = found.uniform.mean("w")
         p = ope.weight_test(weight)
-        if p < WEIGHT_ALPHA:
+        if not p >= WEIGHT_ALPHA:
             against.append(
                 (4, f"the logged probabilities are not those that were drawn with: 'uniform over what is supported' "
-                    f"has mean weight {weight.mean():.3f} instead of 1 (p = {p:.1g})"))  # fmt: skip
+                    f"has mean weight {weight.mean():.3f} instead of 1 ({_surely(p)})"))  # fmt: skip
     if found.used == 0 and not found.unknown:
         against.append((7, "no decision is left: the reward window reaches past the log's end; give a shorter window"))
     if found.rewards and found.loose > MOST_LOOSE * found.rewards:
@@ -133,10 +133,16 @@ def about_the_policy(health: Health, largest: float, refused: Sequence[tuple[int
                            f"(probability 0); no data can narrow what they earned below {2 * u:.3f}"))  # fmt: skip
     if d.users < FEWEST_USERS:
         against.append((1, f"{d.users} users; at least {FEWEST_USERS} are required, as intervals are over users"))
-    elif d.p_value < WEIGHT_ALPHA:
-        against.append((5, f"the mean weight is {d.mean_weight.estimate:.3f} instead of 1 (p = {d.p_value:.1g}): the "
-                           "log hardly ever chose what the policy would"))  # fmt: skip
+    elif not d.p_value >= WEIGHT_ALPHA:
+        weight = d.mean_weight.estimate
+        why = "hardly ever chose what the policy would" if weight < 1 else "gave what it chose too low a probability"
+        against.append((5, f"the mean weight is {weight:.3f} instead of 1 ({_surely(d.p_value)}): the log {why}"))
     if d.users >= FEWEST_USERS and d.effective_users < FEWEST_EFFECTIVE:
         against.append((6, f"effective users {d.effective_users:.1f} of {d.users}: a few carry all the weight; at "
                            f"least {FEWEST_EFFECTIVE:g} are required"))  # fmt: skip
     return sorted(against, key=lambda each: each[0])
+
+
+def _surely(p: float) -> str:
+    """How surely a mean weight is not 1, by the p-value of its test; nan where weights do not vary."""
+    return "the same for every user" if np.isnan(p) else f"p = {p:.1g}"

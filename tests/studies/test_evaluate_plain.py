@@ -282,11 +282,12 @@ def test_files_that_are_no_tables_are_named(tmp_path: Path, name: str, content: 
     [
         (2, 0.25, "2 users; at least 30 are required"),
         (29, 0.25, "29 users; at least 30 are required"),
-        (40, 0.25, ""),  # all weights are the same: there is no variance to test by
+        (40, 0.25, "the logged probabilities are not those that were drawn with"),  # no variance to test by, and not 1
+        (40, 1.0, "the logged probabilities are not those that were drawn with"),
     ],
 )
 @pytest.mark.parametrize("question", ["frozen", "passive"])
-def test_few_users_are_the_reason_before_any_test_of_weights(
+def test_few_users_are_the_reason_before_weights_and_equal_weights_are_not_right_for_being_equal(
     tmp_path: Path, users: int, probability: float, said: str, question: str
 ) -> None:
     rows: list[Row] = [
@@ -297,6 +298,7 @@ def test_few_users_are_the_reason_before_any_test_of_weights(
     found = oo_sim.evaluate(written(tmp_path / "few.csv", rows), ["softmax"], question)  # type: ignore[arg-type]
     assert "(p = " not in found.rows[-1].reason
     assert found.rows[-1].reason.startswith(said)
+    assert found.rows[-1].verdict == "refused"
 
 
 def test_tasks_and_tips_of_ones_own_are_evaluated_on_the_simulators_features_and_fitted(tmp_path: Path) -> None:
