@@ -259,7 +259,8 @@ def check_matrix(*, directory: Path, workers: int | None = None) -> MatrixReport
     found += [Difference(f"numbers {name}", f"{was} before, {here} now") for name, was, here in said]
     written = logged.other(recorded["logs"], logged.logged()) if recorded.get("logs") else []
     found += [Difference(f"log {name}", what) for name, what in written]
-    return MatrixReport(len(now), tuple(found), time.perf_counter() - start)
+    same = sum(recorded["cells"].get(name) == text for name, text in now.items())
+    return MatrixReport(len(now), same, tuple(found), time.perf_counter() - start)
 
 
 def _read(path: Path) -> Facts:

@@ -192,7 +192,7 @@ def _data(j: Judgement) -> JudgementData:
 
 @dataclass(frozen=True)
 class Difference:
-    """A cell of the matrix that is not as recorded, and where it differs first."""
+    """A cell of the matrix, a number or a column of logs that is not as recorded, and where it differs first."""
 
     cell: str
     text: str
@@ -200,9 +200,10 @@ class Difference:
 
 @dataclass(frozen=True)
 class MatrixReport:
-    """What a check of the matrix found."""
+    """What a check of the matrix found: how many cells were run, and how many of them are as recorded."""
 
     cells: int
+    same: int
     differences: tuple[Difference, ...]
     seconds: float
 
@@ -217,8 +218,7 @@ class MatrixReport:
             yield f"FAIL  {each.cell}: {each.text}"
         if len(self.differences) > most:
             yield f"      and {len(self.differences) - most} more"
-        same = self.cells - len(self.differences)
-        yield f"Matrix: {same} of {self.cells} cells identical ({self.seconds:.1f} s)."
+        yield f"Matrix: {self.same} of {self.cells} cells identical ({self.seconds:.1f} s)."
 
     def as_dict(self) -> MatrixData:
         """The report as plain data."""

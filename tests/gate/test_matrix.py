@@ -80,6 +80,7 @@ def test_one_bit_shows_with_its_round_its_users_and_its_column(
     assert logs
     assert "changed from round 8 on, of 1 users, the first user-63" in difference.text
     assert column in difference.text
+    assert list(report.lines())[-1].startswith("Matrix: 0 of 1 cells identical")  # what logs hold is no cell
 
 
 def test_another_repositorys_scenarios_and_private_policies(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
