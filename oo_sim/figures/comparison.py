@@ -36,7 +36,7 @@ def picture(comparison: Comparison) -> Figure:
         raise ComparisonError("there is nothing to draw: no two policies have results")
     names = [_name(pair.candidate, pair.baseline) for _, pairs, _ in sections for pair in pairs]
     left = max(text_width(names) + 0.25, _TICKS) + _EDGE
-    heights = [_height(pairs) for _, pairs, _ in sections] + (
+    heights = [_height(pairs, curved=_has_curves(comparison, pairs)) for _, pairs, _ in sections] + (
         [_across_height(comparison.across)] * bool(comparison.across)
     )
     key = text_width([plain(label, _NAME) for label in comparison.across.iqm]) + _KEY if comparison.across else 0.0
@@ -50,8 +50,8 @@ def picture(comparison: Comparison) -> Figure:
     return sheet.figure
 
 
-def _height(pairs: Sequence[Pair]) -> float:
-    rows = -(-min(len(pairs), MOST_BANDS) // _COLUMNS) if _has_curves(pairs) else 0
+def _height(pairs: Sequence[Pair], *, curved: bool) -> float:
+    rows = -(-min(len(pairs), MOST_BANDS) // _COLUMNS) if curved else 0
     return _HEAD + _rows(pairs) + _FOOT + (_CAPTION + rows * (_BAND + _BAND_GAP) if rows else 0.0)
 
 
@@ -61,8 +61,10 @@ def _rows(pairs: Sequence[Pair]) -> float:
     return (_BROKEN_ROW if broken else _ROW) * len(pairs)
 
 
-def _has_curves(pairs: Sequence[Pair]) -> bool:
-    return all(pair.users > 1 for pair in pairs)
+def _has_curves(comparison: Comparison, pairs: Sequence[Pair]) -> bool:
+    """Whether there is more to see than the interval above: several rounds, or several looks."""
+    places = len(comparison.looks) if comparison.looks else min(len(pair.marks) for pair in pairs)
+    return places > 1 and all(pair.users > 1 for pair in pairs)
 
 
 def _section(
@@ -75,9 +77,10 @@ def _section(
     axes = sheet.axes(left, top + _HEAD - 0.2, _BODY, _rows(pairs))
     forest(axes, [_row(pair) for pair in pairs], zero=True)
     better = "below 0 the first is better" if comparison.metric == "regret" else "above 0 the first is better"
-    interval = "anytime-valid 95 % interval" if comparison.looks else "95 % interval; thin, filled: all pairs at once"
+    one = "95 % interval; filled: excludes 0" if count == 1 else "95 % interval; thin, filled: all pairs at once"
+    interval = "anytime-valid 95 % interval" if comparison.looks else one
     axes.set_xlabel(f"difference per decision; {better}; {interval}", fontsize=FONT, color=FAINT)
-    if _has_curves(pairs):
+    if _has_curves(comparison, pairs):
         lines = [_looked(comparison, pair) if comparison.looks else _curve(pair) for pair in pairs[:MOST_BANDS]]
         cut = f"; the first {MOST_BANDS}" if count > MOST_BANDS else ""
         _curves(sheet, top + _HEAD + _rows(pairs) + _FOOT, lines, bool(comparison.looks), cut)
@@ -102,13 +105,15 @@ def _looked(comparison: Comparison, pair: Pair) -> BandLine:
 
 
 def _curves(sheet: Sheet, top: float, lines: Sequence[BandLine], sequential: bool, cut: str) -> None:
-    """Small panels side by side, each on its own scale, with 0 in it."""
-    width = (sheet.width - 2 * _EDGE) / _COLUMNS
-    rounds = "Mean difference per decision up to each round; simultaneous 95 % band over users; scales differ"
-    looks = "Mean difference per decision at each look; anytime-valid 95 % interval; scales differ"
-    sheet.text(_EDGE, top, (looks if sequential else rounds) + cut)
+    """Small panels side by side, over the whole width, each on its own scale, with 0 in it."""
+    columns = min(_COLUMNS, len(lines))
+    width = (sheet.width - 2 * _EDGE) / columns
+    rounds = "Mean difference per decision up to each round; simultaneous 95 % band over users"
+    looks = "Mean difference per decision at each look; anytime-valid 95 % interval"
+    scales = "; scales differ" if len(lines) > 1 else ""
+    sheet.text(_EDGE, top, (looks if sequential else rounds) + scales + cut)
     for i, line in enumerate(lines):
-        row, column = divmod(i, _COLUMNS)
+        row, column = divmod(i, columns)
         at = _EDGE + column * width + _TICKS - 0.1, top + _CAPTION + row * (_BAND + _BAND_GAP)
         axes = sheet.axes(*at, width - _TICKS - 0.1, _BAND)
         band_panel(axes, line, bars=sequential)

@@ -9,7 +9,18 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from oo_sim.figures.kit import DPI, NAME, Shape, draw_lines, end_room, finish, multiples, name_panel, text_width
+from oo_sim.figures.kit import (
+    DPI,
+    NAME,
+    Shape,
+    draw_lines,
+    end_room,
+    finish,
+    half_in_words,
+    multiples,
+    name_panel,
+    text_width,
+)
 from oo_sim.figures.style import FAINT, FONT, INK, Look, label_ends, looks
 from oo_sim.logs import Manifest
 from oo_sim.results import Run
@@ -59,12 +70,12 @@ def _draw_run(figure: Figure, run: Run, style: Mapping[str, Look], *, bottom: fl
     box = (_PANEL_WIDTH / width, _PANEL_HEIGHT / height)
     left, right = (figure.add_axes((x / width, bottom / height, *box)) for x in (_AXIS, _AXIS + width / 2))
     _title(figure, manifest, _AXIS / width, (bottom + _PANEL_HEIGHT) / height)
-    draw_lines(left, reward_lines(manifest, run.curves, run.by_user), style)
+    rewards = reward_lines(manifest, run.curves, run.by_user)
+    draw_lines(left, rewards, style)
     left.update_datalim([(1.0, 0.0)], updatey=False)  # a logarithmic axis requires a place, also where nobody decided
     left.set_xscale("log")
-    band = _band(run)
     there = "; mean over users there in a round" if dynamics_of(manifest).presence else ""
-    there += band
+    there += half_in_words(rewards)
     kind = "Realised" if manifest.served else "Expected"
     name_panel(left, f"{kind} reward per decision", f"round, logarithmic{there}")
     found = regret_lines(manifest, run.curves, run.by_user)
@@ -73,7 +84,7 @@ def _draw_run(figure: Figure, run: Run, style: Mapping[str, Look], *, bottom: fl
         _room_for_learners(right, found, {policy.label for policy in manifest.policies if policy.name == "random"})
     own = ", on its own trajectory" if manifest.own_trajectory else ""
     title = "Regret is not known where it was served" if manifest.served else f"Cumulative regret per user{own}"
-    name_panel(right, title, f"round{band}")
+    name_panel(right, title, f"round{half_in_words(found)}")
     right.update_datalim([(1.0, 0.0)])
     if log:
         right.set_xscale("log")
@@ -105,11 +116,6 @@ def _title(figure: Figure, manifest: Manifest, x: float, top: float) -> None:
         text.set_y(top + above / figure.get_figheight())
 
 
-def _band(run: Run) -> str:
-    """What is said of bands where there are any."""
-    return "; band: 95 % over users" if run.manifest.users > 1 and run.by_user is not None else ""
-
-
 def loglog_figure(run: Run) -> Figure:
     """Cumulative regret per user on logarithmic axes, with guides of slope 1/2 and 1 from where the policies start.
 
@@ -120,7 +126,7 @@ def loglog_figure(run: Run) -> Figure:
     found = regret_lines(facts, run.curves, run.by_user)
     shape = Shape(1, _LOG_WIDTH, _LOG_HEIGHT, end_room([plain(label, NAME) for label in facts.labels]))
     own = ", on each policy's own trajectory" if facts.own_trajectory else ""
-    note = f"{size(facts)}; cumulative regret per user{own}{_band(run)}"
+    note = f"{size(facts)}; cumulative regret per user{own}{half_in_words(found)}"
     figure, [axes] = multiples(plain(facts.name, 70), note, 1, shape)
     axes.set_xscale("log")
     if any((line.y > 0).any() for line in found):  # the oracle alone has no regret to take a logarithm of

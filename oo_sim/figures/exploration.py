@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from matplotlib.figure import Figure
 
-from oo_sim.figures.kit import NAME, Shape, draw_lines, end_room, finish, multiples, name_panel
+from oo_sim.figures.kit import NAME, Shape, draw_lines, end_room, finish, half_in_words, multiples, name_panel
 from oo_sim.figures.style import label_ends, looks
 from oo_sim.logs import RunLogError
 from oo_sim.results import Run
@@ -20,7 +20,7 @@ def exploration_figure(run: Run) -> Figure:
         raise RunLogError(run.events("decisions").path, "no policy in it explores by chance; egreedy and random do")
     facts = run.manifest
     shape = Shape(1, 6.0, 3.2, end_room([plain(line.label, NAME) for line in found]))
-    note = f"{size(facts)}; in blocks of rounds that grow with the round; band: 95 % over users"
+    note = f"{size(facts)}; in blocks of rounds that grow with the round{half_in_words(found)}"
     figure, [axes] = multiples(f"{plain(facts.name, 60)}: exploration", note, 1, shape)
     draw_lines(axes, found, looks(facts.policies))
     axes.set_xscale("log")

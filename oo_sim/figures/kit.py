@@ -143,12 +143,28 @@ def draw_lines(axes: Axes, lines: Sequence[Line], style: Mapping[str, Look]) -> 
             color=look.color,
             linestyle=look.dashes,
             linewidth=look.width,
-            marker=look.marker,
+            marker=look.marker or ("" if len(line.x) > 1 else "o"),
             markevery=_marks(len(line.x)),
             markersize=4.5,
             label=plain(line.label, NAME),
         )
+        draw_half(axes, line, look)
+
+
+def draw_half(axes: Axes, line: Line, look: Look) -> None:
+    """A line's band; a bar, where its width is known at one place alone."""
+    known = np.isfinite(line.half)
+    if known.sum() == 1:
+        x, y, half = line.x[known], line.y[known], line.half[known]
+        axes.vlines(x, y - half, y + half, color=look.color, linewidth=look.width, alpha=0.6)
+    else:
         axes.fill_between(line.x, line.y - line.half, line.y + line.half, color=look.color, alpha=0.16, linewidth=0)
+
+
+def half_in_words(lines: Sequence[Line], over: str = "users") -> str:
+    """What is said of bands, or of bars, where there are any."""
+    known = max((int(np.isfinite(line.half).sum()) for line in lines), default=0)
+    return f"; {'band' if known > 1 else 'bar'}: 95 % over {over}" if known else ""
 
 
 def _marks(points: int) -> list[int]:

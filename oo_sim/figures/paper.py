@@ -18,7 +18,7 @@ from matplotlib.patches import Rectangle
 from matplotlib.ticker import MaxNLocator
 
 from oo_sim.contract import F64
-from oo_sim.figures.kit import ForestRow, finish, text_width
+from oo_sim.figures.kit import ForestRow, draw_half, finish, text_width
 from oo_sim.figures.style import INK, Look
 from oo_sim.results.series import Line
 
@@ -99,9 +99,15 @@ def lines_in(
         for line in lines:
             look = style[line.label]
             axes.plot(line.x, line.y, color=look.color, linestyle=look.dashes, linewidth=0.9)
-            axes.fill_between(line.x, line.y - line.half, line.y + line.half, color=look.color, alpha=0.15, linewidth=0)
+            draw_half(axes, line, look._replace(width=0.9))
             marks = sorted({int(i) for i in np.linspace(0, len(line.x) - 1, 5)}) if len(line.x) else []
-            axes.plot(line.x[marks], line.y[marks], look.marker or " ", color=look.color, markersize=2.4)
+            axes.plot(
+                line.x[marks],
+                line.y[marks],
+                look.marker or (" " if len(line.x) > 1 else "o"),
+                color=look.color,
+                markersize=2.4,
+            )
         if log_x:
             axes.update_datalim([(1.0, 0.0)], updatey=False)
             axes.set_xscale("log")

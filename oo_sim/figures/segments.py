@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
 from pathlib import Path
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from oo_sim.figures.kit import NAME, Shape, draw_lines, end_room, finish, multiples, name_panel
+from oo_sim.figures.kit import NAME, Shape, draw_lines, end_room, finish, half_in_words, multiples, name_panel
 from oo_sim.figures.style import label_ends, looks
 from oo_sim.logs import RunLogError
 from oo_sim.results import Run
@@ -33,12 +34,13 @@ def segments_figure(run: Run) -> Figure:
     shape = _SHAPE._replace(right=end_room([plain(label, NAME) for label in facts.labels]))
     cut = f"; the {MOST} largest of {len(names)} segments" if len(names) > MOST else ""
     there = " who have decided by then" if dynamics_of(facts).presence else ""
-    band = f"band: 95 % over a segment's users{there}{cut}"
-    note = f"{size(facts)}; mean expected reward per decision up to each round; {band}"
+    lines = {name: segment_lines(run, name) for name in shown}
+    band = half_in_words(list(itertools.chain(*lines.values())), f"a segment's users{there}")
+    note = f"{size(facts)}; mean expected reward per decision up to each round{band}{cut}"
     figure, panels = multiples(f"{plain(facts.name, 60)} by segment", note, len(shown), shape)
     counts = run.users.drop_duplicates("user_id")["segment"].value_counts()
     for axes, name in zip(panels, shown, strict=True):
-        draw_lines(axes, segment_lines(run, name), style)
+        draw_lines(axes, lines[name], style)
         axes.set_xscale("log")
         name_panel(axes, f"{plain(name, 30)}: {counts[name]:,} users", "round, logarithmic")
     _share_scale(panels)

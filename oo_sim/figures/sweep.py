@@ -23,6 +23,7 @@ from oo_sim.studies.sweeping import Point, Series
 _EDGE, _HEAD, _AXIS, _FOOT, _GAP = 0.25, 1.15, 0.8, 0.6, 0.55  # inches, as all below
 _WIDTH, _HEIGHT, _LOW = 4.2, 3.2, 1.9  # a panel's width, the heights of the upper and the lower one
 _COLUMNS = 3
+_SPARE = 0.2  # text is hinted, and then a little wider than its outline
 _NAME, _PATTERN = 34, 50  # characters of a name and of a pattern
 _TIES, _BESIDE = 0.13, 0.012  # shares of the axis: ticks nearer than this would touch; between lines at one place
 
@@ -52,10 +53,11 @@ def picture(sweep: Sweep) -> Figure:
     width = _AXIS + _WIDTH + text_width(names) + 0.35
     height = _HEIGHT + _FOOT + _GAP + _LOW + _FOOT + _GAP
     across, down = min(len(columns), _COLUMNS), -(-len(columns) // _COLUMNS)
-    sheet = Sheet(2 * _EDGE + width * across, _HEAD + height * down)
+    bars = "; simultaneous 95 % bars" if sweep.run.manifest.users > 1 else ""
+    note = f"{size(sweep.run.manifest)}, the same for all; expected reward per decision{bars}"
+    sheet = Sheet(2 * _EDGE + max(width * across, text_width([note]) + _SPARE), _HEAD + height * down)
     sheet.text(_EDGE, _EDGE, plain(sweep.run.manifest.name, 70), title=True)
-    bars = "; bars: 95 % over users" if sweep.run.manifest.users > 1 else ""
-    sheet.text(_EDGE, _EDGE + 0.3, f"{size(sweep.run.manifest)}, the same for all; expected reward per decision{bars}")
+    sheet.text(_EDGE, _EDGE + 0.3, note)
     upper = []
     for i, (series, grid) in enumerate(zip(columns, grids, strict=True)):
         row, column = divmod(i, _COLUMNS)
@@ -114,7 +116,7 @@ def _column(
         _level(above, point, style[point.policy])
     below.axhline(0.0, color=INK, linewidth=1.0, linestyle=(0, (2, 2)), zorder=0)
     _title(above, plain(series.pattern, _PATTERN))
-    _title(below, "behind its best value, paired by user, simultaneous")
+    _title(below, "behind its best value, paired by user")
     return above
 
 

@@ -41,7 +41,7 @@ def reward_lines(manifest: Manifest, curves: pd.DataFrame, users: pd.DataFrame |
     mean round, with its band.
 
     The band is over users who decided between one checkpoint and the next; in between, its width is interpolated.
-    Without users there is none.
+    Without users, and before the middle of the first of those stretches, there is none.
     """
     column = "reward" if manifest.served else "expected_reward"
     lines = []
@@ -55,7 +55,7 @@ def reward_lines(manifest: Manifest, curves: pd.DataFrame, users: pd.DataFrame |
         mean = np.divide(rewards, decisions, out=np.full(len(x), np.nan), where=decisions > 0)
         half = np.full(len(x), np.nan)
         if users is not None:
-            half = np.interp(np.log(x), *_reward_half_widths(users[users["policy"] == label], column))
+            half = np.interp(np.log(x), *_reward_half_widths(users[users["policy"] == label], column), left=np.nan)
         lines.append(Line(label, x, mean, half))
     return lines
 
@@ -64,8 +64,8 @@ def regret_lines(manifest: Manifest, curves: pd.DataFrame, users: pd.DataFrame |
     """Regret per user, summed up to each round, with its band over users.
 
     Every user who decided at all counts, also before it comes and after it leaves. The band is computed at the
-    checkpoints; between them its width is interpolated; without users there is none. A served log has no regret, and
-    no line.
+    checkpoints; between them its width is interpolated; without users, and before the first checkpoint, there is none.
+    A served log has no regret, and no line.
     """
     if manifest.served:
         return []
@@ -84,7 +84,7 @@ def regret_lines(manifest: Manifest, curves: pd.DataFrame, users: pd.DataFrame |
         keep = np.unique(np.append(np.linspace(0, len(total) - 1, _POINTS).astype(int), blocks(len(total))))
         half = np.full(len(keep), np.nan)
         if users is not None:
-            half = np.interp(keep + 1.0, *_half_widths(users[users["policy"] == label]))
+            half = np.interp(keep + 1.0, *_half_widths(users[users["policy"] == label]), left=np.nan)
         lines.append(Line(label, keep + 1.0, total[keep], half))
     return lines
 
@@ -99,6 +99,8 @@ def _by_round(manifest: Manifest, curves: pd.DataFrame) -> list[tuple[str, pd.Da
 def _reward_half_widths(users: pd.DataFrame, column: str) -> tuple[F64, F64]:
     """Logarithms of rounds in the middle between checkpoints, and half the 95 % interval over users there."""
     ends, values = _by_user(users, (column, "decisions"))
+    if len(ends) == 1 and ends[0] > 1:
+        return np.zeros(1), np.full(1, np.nan)  # of all rounds together, which is not that of any block
     earned, decided = np.diff(values, axis=1, prepend=0.0)
     starts = np.append(0.0, ends[:-1]) + 1.0
     known = [mean_interval(e[d > 0] / d[d > 0], LEVEL).width / 2 for e, d in zip(earned, decided, strict=True)]

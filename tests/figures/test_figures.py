@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from matplotlib.axes import Axes
+from matplotlib.collections import LineCollection, PolyCollection
 from matplotlib.figure import Figure
 from matplotlib.text import Text
 from results.made import BuildRun
@@ -177,6 +178,41 @@ def test_the_left_panel_has_the_band_of_what_users_earned_between_checkpoints(bu
     line = reward_lines(run.manifest, run.curves, run.users)[0]
     each = mean_interval([0.3, 0.4, 0.5, 0.6])  # each user earns the same in every round
     assert line.half == pytest.approx(each.width / 2)
+
+
+@pytest.mark.parametrize("style", ["screen", "paper"])
+@pytest.mark.parametrize(
+    ("marks", "users", "said"),
+    [
+        ((1, 2, 5, 20), 4, {"curves": ["band", "band"], "loglog": ["band"], "segments": ["band"]}),
+        ((5, 20), 4, {"curves": ["band", "band"], "loglog": ["band"], "segments": ["band"]}),
+        ((20,), 4, {"curves": ["", "bar"], "loglog": ["bar"], "segments": ["bar"]}),
+        ((1, 2, 5, 20), 1, {"curves": ["", ""], "loglog": [""], "segments": [""]}),
+    ],
+)
+def test_what_is_said_of_bands_is_what_is_drawn(
+    build: BuildRun, marks: tuple[int, ...], users: int, said: dict[str, list[str]], style: str
+) -> None:
+    run = build(rounds=20, users=users, segments=("a",), marks=marks)
+    for kind, words in said.items():
+        figure = run.figure(kind, style=style)
+        assert_painted(png(figure), figure)
+        for axes, word in zip(figure.axes, words, strict=True):
+            bands, bars = (
+                [each for each in axes.findobj(of) if np.isfinite(each.get_datalim(axes.transData).x0)]
+                for of in (PolyCollection, LineCollection)
+            )
+            assert (bool(bands), bool(bars)) == (word == "band", word == "bar")
+            text = axes.get_xlabel() + figure.texts[-1].get_text() if style == "screen" else word
+            assert [each for each in ("band", "bar") if each in text] == [word] * bool(word)
+
+
+def test_there_is_no_band_before_the_first_checkpoint(build: BuildRun) -> None:
+    run = build(rounds=20, marks=(5, 20))
+    for line in regret_lines(run.manifest, run.curves, run.users):
+        assert np.isfinite(line.half).tolist() == (line.x >= 5).tolist()
+    for line in reward_lines(run.manifest, run.curves, run.users):
+        assert np.isfinite(line.half).tolist() == (line.x >= 3).tolist()  # the middle of rounds 1 to 5
 
 
 def test_a_run_without_results_is_an_empty_figure(build: BuildRun) -> None:

@@ -18,7 +18,12 @@ BuildRun = Callable[..., Run]
 
 
 def tables(
-    policies: Sequence[str], users: int, rounds: int, replicates: int, segments: Sequence[str | None] = (None,)
+    policies: Sequence[str],
+    users: int,
+    rounds: int,
+    replicates: int,
+    segments: Sequence[str | None] = (None,),
+    marks: Sequence[int] = (1, 2, 5),
 ) -> tuple[pa.Table, pa.Table]:
     """User u earns u/10 more than the policy's level each round, in replicate r also r/10; reward is half.
 
@@ -44,7 +49,7 @@ def tables(
             fates = {"rewarded": [users * t for t in range(1, n + 1)]}
             row |= {**dict.fromkeys(("pending", "expired", "never"), [0] * n), **fates}
             curves.append(pa.table(row, schema=CURVES))
-            for t in sorted({1, 2, 5, rounds}):
+            for t in sorted({*marks, rounds}):
                 ids = [f"user-{i}" for i in range(users)]
                 row = {"policy": [policy] * users, "replicate": [r] * users, "user_id": ids}
                 row |= {
@@ -96,12 +101,13 @@ def build() -> BuildRun:
         replicates: int = 1,
         missing: Sequence[str] = (),
         segments: Sequence[str | None] = (None,),
+        marks: Sequence[int] = (1, 2, 5),
         **changes: Any,
     ) -> Run:
         found = [p for p in policies if p not in missing]
         return Run(
             manifest(policies, users, rounds, replicates, **changes),
-            *tables(found, users, rounds, replicates, segments),
+            *tables(found, users, rounds, replicates, segments, marks),
         )
 
     return make

@@ -20,7 +20,7 @@ def users_of(policies: Mapping[str, np.ndarray[Any, Any]], rounds: int) -> pa.Ta
         for label, replicates in policies.items()
         for r, users in enumerate(replicates)
         for u, value in enumerate(users)
-        for t in sorted({1, 2, 5, rounds})
+        for t in sorted({*(t for t in (1, 2, 5) if t < rounds), rounds})
     ]
     columns = zip(*rows, strict=True) if rows else [()] * len(USERS.names)
     return pa.table([list(column) for column in columns], schema=USERS)

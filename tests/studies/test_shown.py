@@ -116,6 +116,20 @@ def test_looks_are_drawn_too() -> None:
     check(found.stopped(seen, "").figure())
 
 
+@pytest.mark.parametrize("policies", [2, 3, 4])
+def test_panels_of_curves_take_the_whole_width(policies: int) -> None:
+    figure = compare_outcomes(gather([made(values(policies))]), "expected").figure()
+    assert max(axes.get_position().x1 for axes in figure.axes[1:]) > 0.9
+    assert any("scales differ" in text.get_text() for text in figure.texts) == (policies > 2)
+    assert ("all pairs at once" in figure.axes[0].get_xlabel()) == (policies > 2)
+
+
+def test_one_round_has_no_curve() -> None:
+    """With `--checkpoints last`, it would be the interval above again."""
+    found = compare_outcomes(gather([made(values(3), rounds=1)]), "expected")
+    assert len(found.figure().axes) == 1
+
+
 def check(figure: Figure) -> None:
     assert_painted(png(figure), figure)
     unused = {text for axes in figure.axes for text in undrawn(axes)}

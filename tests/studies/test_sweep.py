@@ -152,6 +152,13 @@ def test_the_figure_is_legible(small: Sweep) -> None:
         assert sum(len(bars.get_segments()) for bars in axes.collections if hasattr(bars, "get_segments")) >= 2
 
 
+def test_the_heading_of_a_narrow_figure_keeps_its_margin() -> None:
+    figure = oo_sim.sweep("quickstart", policies=["linucb:alpha=[1,2]"], users=3, rounds=2).figure()
+    width = figure.get_figwidth() * figure.dpi
+    assert all(text.get_window_extent().x1 <= width - 0.2 * figure.dpi for text in figure.texts)
+    assert "simultaneous 95 % bars" in figure.texts[1].get_text()
+
+
 def test_one_user_has_no_interval_but_a_figure() -> None:
     found = oo_sim.sweep("quickstart", policies=["linucb:alpha=[1,2]"], users=1, rounds=2)
     assert_painted(png(found.figure()), found.figure())
