@@ -7,7 +7,7 @@
 | `probability` | of what was chosen, above 0 and at most 1 |
 | `reward` | a number; empty where there was no reaction, which counts 0 |
 | `probs` | optional: the probabilities of all on offer, in their order; without it unsupported mass is not known |
-| `decision_id` | optional: text that no other row has |
+| `decision_id` | optional: a text that no other row has; rows may lack it |
 
 and what was on offer, in one of three ways:
 
@@ -38,7 +38,8 @@ from oo_sim.errors import RunLogError
 from oo_sim.logs.columns import mask_of, spread, whole
 from oo_sim.logs.lanes import ROWS, Lane
 from oo_sim.logs.manifest import LoggedPolicy, Manifest
-from oo_sim.logs.plain_table import ROW, PlainTable, split, starts
+from oo_sim.logs.plain_columns import ROW, split
+from oo_sim.logs.plain_table import PlainTable, starts
 from oo_sim.logs.reader import NEVER, REWARDED, Learned, Part
 
 LABEL = "logged"
@@ -97,7 +98,7 @@ class PlainLog:
         places = np.flatnonzero(has)
         vectors = np.zeros((1, 0, n)) if candidates.vectors is None else candidates.vectors
         served = np.ascontiguousarray(vectors[chosen if vectors.shape[1] else 0, :, np.arange(n)])
-        ids = table["decision_id"].cast(pa.string()) if "decision_id" in table.column_names else None
+        ids = table["decision_id"] if "decision_id" in table.column_names else None
         return Part(
             [Lane(str(name), 0) for name in table["user"].take(pa.array(first)).to_pylist()],
             lane,

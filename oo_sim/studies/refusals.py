@@ -46,9 +46,9 @@ def check_rows(log: Log, part: Part) -> None:
     twice: Bool = np.concatenate(([False], (np.diff(part.lane) == 0) & (np.diff(part.t) == 0)))
     refuse("t", twice, lambda i: f"is {part.t[i]} a second time for user {part.lanes[part.lane[i]].user_id}")
     ids = part.decision_id.dictionary_encode()
-    if len(ids.dictionary) < len(ids):
+    if len(ids.dictionary) < len(ids) - ids.null_count:
         _, first = np.unique(ids.indices.to_numpy(zero_copy_only=False), return_index=True)
-        again = np.ones(len(ids), np.bool_)
+        again = ids.is_valid().to_numpy(zero_copy_only=False).copy()
         again[first] = False
         refuse("decision_id", again, lambda i: f"is {ids[i].as_py()!r}, which another row has too")
     lost = ~part.learned.reset & ~np.isfinite(part.learned.reward)
