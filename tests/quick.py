@@ -23,7 +23,6 @@ COVERED: dict[str, tuple[str, ...]] = {
     "features": ("kernels/test_encode.py", "kernels/test_vectors.py", "policies/test_kinds.py"),
     "pytest_plugin": ("gate/test_plugin.py",),
     "settings": ("test_settings.py",),
-    "tipbanks": ("test_tipbanks.py",),
 }
 """What of the package has no room of tests of its own name, and the tests that cover it."""
 

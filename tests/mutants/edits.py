@@ -310,7 +310,7 @@ EDITS: list[Edit] = [
     ),
     *_in(
         "generator/bank/record.py",
-        "tests/generator/test_bank.py",
+        "tests/generator/test_bank_refused.py",
         ("return one.failure is None or not one.failure.startswith(unanswered)", "return one.failure is None"),
     ),
     *_in(
@@ -321,13 +321,17 @@ EDITS: list[Edit] = [
     ),
     *_in(
         "generator/bank/batch.py",
-        "tests/generator/test_bank.py",
+        "tests/generator/test_bank_refused.py",
         ("self._tokens >= limit and more", "self._tokens > limit and more"),
+    ),
+    *_in(
+        "generator/bank/batch.py",
+        "tests/generator/test_bank.py",
         ("        self._lost.clear()\n", ""),
     ),
     *_in(
         "tipbanks.py",
-        "tests/test_tipbanks.py",
+        "tests/tipbanks",
         ("        t = at % scenario.rounds\n", "        t = at // scenario.users\n"),
     ),
     *_in(
