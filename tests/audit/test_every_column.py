@@ -1,4 +1,5 @@
-"""No column of a log can be changed unseen: one value of each, in a simulated log and in a served one."""
+"""No column of a log can be changed unseen: one value of each, in a simulated log, one of tips out of a bank, and in a
+served one."""
 
 from __future__ import annotations
 
@@ -16,9 +17,12 @@ import pytest
 
 import oo_sim
 from oo_sim.audit import Report, Wrong, audit_tables
+from oo_sim.generator import Options, TipGenerator, open_gateway
+from oo_sim.generator.bank import generate_bank
 from oo_sim.logs.schema import CANDIDATE, DECISIONS, LEARNINGS
 from oo_sim.serving import create_app
 from oo_sim.serving.export import export_log
+from oo_sim.tipbanks import scenario_work
 
 Row = dict[str, Any]
 SCHEMAS = {"decisions": DECISIONS, "learnings": LEARNINGS}
@@ -77,11 +81,20 @@ def logs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Log]:
     policies = ["egreedy", "thompson:samples=5"]
     oo_sim.run("quickstart", policies=policies, users=4, rounds=6, events=True, out=path / "run", plot=False)
     asyncio.run(_serve(path / "state"))
+    tips = oo_sim.load_scenario("llm_tips").with_(users=4, rounds=8)
+    with TipGenerator(open_gateway("mock:perfect"), None, Options()) as client:
+        generate_bank(client, scenario_work(tips), 3, path / "tips.parquet")
+    choosers = ["egreedy:epsilon=0.9", "thompson:samples=5,features=oo7x,scale=3"]  # of tips too
+    oo_sim.run(tips, policies=choosers, llm=[path / "tips.parquet"], events=True, out=path / "bank", plot=False)
     export_log(path / "state", path / "served")
-    return {"simulated": Log.read("simulated", path / "run"), "served": Log.read("served", path / "served")}
+    return {
+        "simulated": Log.read("simulated", path / "run"),
+        "served": Log.read("served", path / "served"),
+        "bank": Log.read("bank", path / "bank"),
+    }
 
 
-@pytest.mark.parametrize("kind", ["simulated", "served"])
+@pytest.mark.parametrize("kind", ["simulated", "bank", "served"])
 def test_right_logs_are_clean(kind: str, logs: dict[str, Log]) -> None:
     assert logs[kind].audit().clean, logs[kind].audit()
 
@@ -119,19 +132,22 @@ def _other(column: str, value: Any) -> Iterator[Any]:
 
 
 def _changes(log: Log, table: str, column: str) -> Iterator[tuple[str, Log]]:
-    """Copies of the log with one other value, of a row in the middle of each policy."""
-    rows = log.tables[table]
+    """Copies of the log with one other value, of a row in the middle of each policy; with a bank, of one that chose a
+    tip, and of that."""
+    rows, bank = log.tables[table], log.kind == "bank"
     for policy in dict.fromkeys(row["policy"] for row in rows):
         own = [i for i, row in enumerate(rows) if row["policy"] == policy]
+        own = [i for i in own if not bank or rows[i].get("tip_kind", "advice") == "advice"]
         i = own[len(own) // 2]
         outer, _, inner = column.partition(".")
-        value = rows[i][outer][1][inner] if inner else rows[i][column]
+        k = rows[i]["chosen"] if bank and inner else 1
+        value = rows[i][outer][k][inner] if inner else rows[i][column]
         nothing = [None] if value is not None and not inner and SCHEMAS[table].field(column).nullable else []
         for other in (*_other(inner or column, value), *nothing):
             copy = log._replace(tables=deepcopy(log.tables))
             row = copy.tables[table][i]
             if inner:
-                row[outer][1][inner] = other
+                row[outer][k][inner] = other
             else:
                 row[column] = other
             yield f"{policy} row {i}: {value!r} -> {other!r}", copy
@@ -144,7 +160,7 @@ COLUMNS = [
 ]
 
 
-@pytest.mark.parametrize("kind", ["simulated", "served"])
+@pytest.mark.parametrize("kind", ["simulated", "bank", "served"])
 @pytest.mark.parametrize(("table", "column"), COLUMNS)
 def test_another_value_is_named(table: str, column: str, kind: str, logs: dict[str, Log]) -> None:
     seen = [(what, copy.audit()) for what, copy in _changes(logs[kind], table, column)]
