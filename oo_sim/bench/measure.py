@@ -186,7 +186,7 @@ start = time.perf_counter()
 from oo_sim.experiment import run
 first = []
 run({scenario!r}, policies=["linucb"], users={users}, rounds={rounds}, threads=2,
-    progress=lambda *_: first or first.append(time.perf_counter()))
+    progress=lambda policy, done, of: first or not done or first.append(time.perf_counter()))
 status = Path("/proc/self/status")  # on Linux ru_maxrss counts what the parent held, too
 lines = status.read_text() if status.exists() else ""
 peak = (
