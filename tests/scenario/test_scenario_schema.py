@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from jsonschema import Draft202012Validator  # type: ignore[import-untyped]
 
 from oo_sim.scenario import TERMS, json_schema, load, shipped
 from oo_sim.scenario.reader import read
@@ -46,6 +45,8 @@ SHOWN = (
 
 @functools.cache
 def validator() -> Any:
+    from jsonschema import Draft202012Validator  # type: ignore[import-untyped]  # noqa: PLC0415 (a second or more)
+
     schema = json.loads(json.dumps(json_schema(), allow_nan=False))
     Draft202012Validator.check_schema(schema)
     return Draft202012Validator(schema)
