@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from numbers import Integral, Real
 from pathlib import Path
 from typing import TypeAlias
 
@@ -59,6 +60,10 @@ def compare(
 
     Raises ComparisonError where runs do not fit together, and what `run` and `load_run` raise.
     """
+    if isinstance(policies, str | Policy) or (policies is not None and not policies):
+        raise ComparisonError(f"policies must be a list of specs or policies, such as ['linucb'], not {policies!r}")
+    if not (isinstance(bootstrap_seed, Integral) and bootstrap_seed >= 0):
+        raise ComparisonError(f"bootstrap_seed must be a whole number of at least 0, not {bootstrap_seed!r}")
     found = [_source(source) for source in sources]
     fresh = [source for source in found if isinstance(source, Scenario)]
     overrides = {"users": users, "rounds": rounds, "replicates": replicates, "seed": seed}
@@ -162,11 +167,13 @@ def _check(found: Sequence[Scenario | Run], metric: str, overrides: Sequence[str
 
 def _planned(until: float, first: int, most: int) -> list[int]:
     """The users of each look."""
-    if not (math.isfinite(until) and until > 0):
+    if not (isinstance(until, Real) and math.isfinite(until) and until > 0):
         raise ComparisonError(f"until must be a width above 0, such as 0.005, not {until!r}")
     first = max(first, FIRST_USERS)
-    if most < first:
-        raise ComparisonError(f"max_users must be at least the {first:,} users of the first look, not {most:,}")
+    if not (isinstance(most, Integral) and most >= first):
+        raise ComparisonError(
+            f"max_users must be a whole number, at least the {first:,} users of the first look, not {most!r}"
+        )
     return sizes(first, most)
 
 

@@ -77,3 +77,20 @@ def test_looks_that_make_no_sense_are_refused() -> None:
             oo_sim.compare("quickstart", until=width)
     with pytest.raises(ComparisonError, match="at least the 400 users of the first look, not 399"):
         oo_sim.compare("quickstart", until=0.1, max_users=399)
+    for most in (math.nan, 500.5, "500"):
+        with pytest.raises(ComparisonError, match="max_users must be a whole number"):
+            oo_sim.compare("quickstart", until=0.1, max_users=most)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("asked", "said"),
+    [
+        ({"policies": "linucb"}, r"must be a list of specs or policies, such as \['linucb'\], not 'linucb'"),
+        ({"policies": []}, "must be a list of specs or policies"),
+        ({"bootstrap_seed": -1}, "bootstrap_seed must be a whole number of at least 0, not -1"),
+        ({"until": "wide"}, "until must be a width above 0, such as 0.005, not 'wide'"),
+    ],
+)
+def test_what_cannot_be_asked_is_refused_before_any_work(asked: dict[str, Any], said: str) -> None:
+    with pytest.raises(ComparisonError, match=said):
+        oo_sim.compare("quickstart", **asked)
