@@ -1,6 +1,7 @@
 """Every error that a user can meet, in one tree, so that one `except OoSimError` catches them all.
 
     OoSimError                  exit code 2: the message says what is wrong, where, and what would be right
+    ├── ArgumentError           an argument of a call is not what it must be
     ├── SpecError               a policy spec does not read
     ├── UnknownPolicyError      a policy cannot be made
     ├── ScenarioError           a scenario is not valid (its home is `oo_sim.scenario`)
@@ -31,6 +32,7 @@ An auditor that shares no code has an error of its own, `oo_sim.audit.UnusableLo
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from numbers import Integral, Real
 from pathlib import Path
 from typing import ClassVar, TypeVar
 
@@ -42,6 +44,10 @@ class OoSimError(Exception):
     """The root of what this package raises on purpose. `exit_code` is that of the command line."""
 
     exit_code: ClassVar[int] = 2
+
+
+class ArgumentError(OoSimError, ValueError):
+    """An argument is not what it must be; the message names it, what was given, and what would be right."""
 
 
 class SpecError(OoSimError, ValueError):
@@ -114,3 +120,27 @@ def together(items: Iterable[Item], make: Callable[[Item], Made]) -> list[Made]:
     if refused:
         raise type(refused[0])("\n".join(dict.fromkeys(map(str, refused))))
     return made
+
+
+def whole(
+    name: str, value: object, least: int = 1, most: int | None = None, *, error: type[OoSimError] = ArgumentError
+) -> int:
+    """An argument that must be a whole number, from `least` to `most`. Raises `error`, which names it."""
+    if (
+        isinstance(value, bool)
+        or not isinstance(value, Integral)
+        or value < least
+        or not (most is None or value <= most)
+    ):
+        range_ = f"of at least {least}" if most is None else f"from {least} to {most}"
+        raise error(f"{name} must be a whole number {range_}, not {value!r}")
+    return int(value)
+
+
+def real(
+    name: str, value: object, what: str, fits: Callable[[float], bool], *, error: type[OoSimError] = ArgumentError
+) -> float:
+    """An argument that must be a number that `fits`, which is `what` in words. Raises `error`, which names it."""
+    if isinstance(value, bool) or not isinstance(value, Real) or not fits(float(value)):
+        raise error(f"{name} must be {what}, not {value!r}")
+    return float(value)

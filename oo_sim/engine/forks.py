@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from oo_sim.contract import I64
+from oo_sim.errors import whole
 
 LEAST = 400_000
 """Decisions, a tenth of a second's work, from which on it is worth while."""
@@ -26,6 +27,12 @@ _POLL_SECONDS = 0.05
 def cores() -> int:
     """Cores that this process may use, where the system can tell."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def processes(workers: int | None, threads: int | None = None) -> int:
+    """On how many processes to work: `workers`, or `threads`, its older name, or all cores. Raises ArgumentError."""
+    said = [whole(name, n) for name, n in (("workers", workers), ("threads", threads)) if n is not None]
+    return said[0] if said else cores()
 
 
 def possible() -> bool:

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from oo_sim.contract import Policy
-from oo_sim.engine.forks import cores
-from oo_sim.errors import WorkError
+from oo_sim.engine.forks import cores, processes
+from oo_sim.errors import WorkError, whole
 from oo_sim.experiment.pace import duration
 from oo_sim.experiment.plan import Asked, Checkpoints, Plan, plan
 from oo_sim.experiment.reducing import Reduction
@@ -47,13 +47,13 @@ def shard(
     `merge` makes one run of all shards. Started again, it goes on. Raises what `run` raises, and WorkError where a
     policy fails.
     """
-    sizes = {"users": users, "rounds": rounds, "replicates": replicates, "seed": seed}
+    sizes, count = {"users": users, "rounds": rounds, "replicates": replicates, "seed": seed}, processes(workers)
     planned = plan(
         scenario,
         policies=policies,
         checkpoints=checkpoints,
         unit=unit,
-        shard=(number, of),
+        shard=(whole("number", number), whole("of", of)),
         sizes=sizes,
         unchecked=unchecked,
         remembers=checkpoint_states,
@@ -61,7 +61,7 @@ def shard(
     with Store(Path(out)) as store:
         planned = planned.open(store)
         reduction = Reduction(planned, None)
-        Working(planned, store, None, workers or cores(), None, progress, None).into(reduction)
+        Working(planned, store, None, count, None, progress, None).into(reduction)
     for j, failure in sorted(reduction.failures.items()):
         raise WorkError(f"policy {planned.taking_part[j].label} failed: {failure.what}; correct it, or leave it out")
     return Path(out)

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple, TypeAlias, TypedDict
 from oo_sim.contract import Policy, World
 from oo_sim.engine import BLOCK, checkpoints
 from oo_sim.entrants import Entrant, entrants, with_banks
-from oo_sim.errors import WorkError
+from oo_sim.errors import ArgumentError, WorkError, whole
 from oo_sim.experiment import lanes
 from oo_sim.scenario import Scenario, load
 from oo_sim.work import Recipe, Store, Unit, cut, recipe, remember, versions
@@ -154,12 +154,12 @@ def plan(
 
     Private policies are tried out on a few lanes first, unless `unchecked`: see `oo_sim.experiment.lanes`.
 
-    Raises ScenarioError, SpecError, UnknownPolicyError, GeneratorInputError, WorkError and ValueError.
+    Raises ArgumentError, ScenarioError, SpecError, UnknownPolicyError, GeneratorInputError and WorkError.
     """
     if isinstance(policies, str | Policy) or (policies is not None and not policies):
-        raise ValueError(f"policies must be a list of specs or policies, such as ['linucb'], not {policies!r}")
+        raise ArgumentError(f"policies must be a list of specs or policies, such as ['linucb'], not {policies!r}")
     source = scenario if isinstance(scenario, Scenario) else load(scenario)
-    source = source.with_(**{name: int(n) if isinstance(n, Integral) else n for name, n in sizes.items()})
+    source = source.with_(**{name: _plain(n) for name, n in sizes.items()})
     world = build(source)
     taking_part = entrants(world, policies or source.policies)
     if llm is not None:
@@ -172,8 +172,13 @@ def plan(
     if shard is not None and not 1 <= shard[0] <= shard[1]:
         raise WorkError(f"shard {shard[0]}/{shard[1]}: must be i/n with i from 1 to n")
     recipes = tuple(recipe(source, each) for each in taking_part)
-    size = unit or unit_of(source.rounds)
+    size = unit_of(source.rounds) if unit is None else whole("unit", unit)
     return Plan(source, world, tuple(taking_part), recipes, words, marks, size, shard, unchecked, remembers)
+
+
+def _plain(number: object) -> Any:
+    """NumPy's whole numbers as Python's."""
+    return int(number) if isinstance(number, Integral) and not isinstance(number, bool) else number
 
 
 def unit_of(rounds: int) -> int:
@@ -191,10 +196,10 @@ def _marks(wanted: Checkpoints, scenario: Scenario) -> tuple[str, tuple[int, ...
                 "users table; take checkpoints last, or one replicate of more users"
             )
         return wanted, known[wanted]
-    parts = [part.strip() for part in wanted.split(",")] if isinstance(wanted, str) else list(wanted)
     try:
-        marks = sorted({int(part) for part in parts} | {scenario.rounds})
-    except ValueError:
+        parts = map(int, wanted.split(",")) if isinstance(wanted, str) else (whole("", part) for part in wanted)
+        marks = sorted({*parts, scenario.rounds})
+    except (TypeError, ValueError):
         marks = [0]
     if not marks[0] >= 1 or marks[-1] > scenario.rounds:
         raise WorkError(

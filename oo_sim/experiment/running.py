@@ -8,16 +8,15 @@ from collections.abc import Iterable, Sequence
 from contextlib import ExitStack
 from functools import partial
 from importlib.metadata import version
-from numbers import Integral
 from pathlib import Path
 
 import pyarrow as pa
 
 from oo_sim.contract import Policy
-from oo_sim.engine.forks import cores
+from oo_sim.engine.forks import processes
 from oo_sim.engine.tile import interpreted
 from oo_sim.entrants import Entrant
-from oo_sim.errors import WorkError
+from oo_sim.errors import WorkError, whole
 from oo_sim.experiment.plan import Checkpoints, Plan, plan
 from oo_sim.experiment.reducing import Reduction, collected
 from oo_sim.experiment.working import Progress, Working
@@ -76,7 +75,7 @@ def run(
     before they run; with `unchecked` they are not, and the manifest says so. In a notebook a bar shows how far it is;
     `progress` is True for one anywhere, False for none, or a function of what is done, how much, and how much there is.
 
-    Raises ScenarioError, SpecError, UnknownPolicyError, RunLogError, WorkError, GeneratorInputError and ValueError,
+    Raises ArgumentError, ScenarioError, SpecError, UnknownPolicyError, RunLogError, WorkError and GeneratorInputError,
     each with what would be right.
     """
     if events and out is None:
@@ -85,11 +84,12 @@ def run(
         raise WorkError("states are kept in a work directory: name one with resume=")
     if events and (executor is not None or resume is not None):
         raise WorkError("events are written where they are made: run without an executor and without resume")
-    for name, value in (("workers", workers), ("threads", threads), ("block", block), ("unit", unit)):
-        if value is not None and (isinstance(value, bool) or not isinstance(value, Integral) or value < 1):
-            raise ValueError(f"{name} must be a whole number of at least 1, not {value!r}")
+    count = processes(workers, threads)
+    if block is not None:
+        block = whole("block", block)
     sizes = {"users": users, "rounds": rounds, "replicates": replicates, "seed": seed}
-    unit = unit or (None if executor is not None or resume is not None else WHOLE)
+    if unit is None and executor is None and resume is None:
+        unit = WHOLE
     planned = plan(
         scenario,
         policies=policies,
@@ -102,7 +102,6 @@ def run(
         unchecked=unchecked,
         remembers=checkpoint_states,
     )
-    count = workers or threads or cores()
     with ExitStack() as stack:
         writer = stack.enter_context(RunWriter(Path(out))) if out is not None else None
         store = stack.enter_context(Store(Path(resume))) if resume is not None else None

@@ -10,7 +10,7 @@ from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple
 
 from oo_sim.engine import LOOP, remembered, tile
-from oo_sim.engine.forks import cores
+from oo_sim.engine.forks import processes
 from oo_sim.engine.tile import LEAST, compiles, interpreted
 from oo_sim.entrants import Entrant
 from oo_sim.experiment.pace import duration
@@ -170,7 +170,7 @@ def estimate(
     """What a plan takes where it is run like this; with `calibrate`, each policy is tried out on a few users.
 
     Raises WorkError where `resume` was made for something else."""
-    workers = workers or cores()
+    workers = processes(workers)
     store = None if resume is None or not resume.exists() else Store(resume, writes=False)
     plan = plan if store is None else plan.within(store)
     way = _Way(plan, workers, resume is not None, out is not None, events, plot)

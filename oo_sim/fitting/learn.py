@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from oo_sim.contract import REACTIONS
-from oo_sim.errors import FitError
+from oo_sim.errors import FitError, real, whole
 from oo_sim.fitting import heldout
 from oo_sim.fitting.checks import drift
 from oo_sim.fitting.log import Gathered, gather, terms_of, with_what_was_offered
@@ -59,7 +59,7 @@ def fit(
     opened = log_of(log)
     terms = terms if isinstance(terms, str) else ",".join(terms)
     labels = _labels(opened, logged)
-    counts = _checked(segments, hold_out, starts, opened)
+    counts = _checked(segments, hold_out, starts, seed, opened)
     stage("reading the log")
     data, left_out = with_what_was_offered(gather(opened, labels, terms_of(terms)), terms)
     warnings = [*left_out, *_refuse(data, counts)]
@@ -145,18 +145,17 @@ def _labels(log: Log, logged: str | None) -> list[str]:
     return labels if logged is None else [logged]
 
 
-def _checked(segments: str | int, hold_out: float, starts: int, log: Log) -> tuple[int, ...]:
+def _checked(segments: str | int, hold_out: float, starts: int, seed: int, log: Log) -> tuple[int, ...]:
     """The numbers of segments to try."""
-    if not 0.0 < hold_out <= 0.5:
-        raise FitError(f"hold-out: {hold_out} given; a share above 0, up to 0.5, is expected")
-    if not 1 <= starts <= 100:
-        raise FitError(f"starts: {starts} given; 1 to 100 are expected")
+    real("hold_out", hold_out, "a share above 0, up to 0.5", lambda share: 0.0 < share <= 0.5, error=FitError)
+    whole("starts", starts, 1, 100, error=FitError)
+    whole("seed", seed, 0, error=FitError)
     if not log.manifest.has_reactions:
         raise FitError(f"{log.path}: its rewards are not reactions, so no people can be fitted to them")
     if segments == "auto":
         return tuple(range(1, MOST_SEGMENTS + 1))
-    if not str(segments).isdigit() or not 1 <= int(segments) <= 16:
-        raise FitError(f"segments: {segments!r} given; auto, or a number from 1 to 16, is expected")
+    if isinstance(segments, bool) or not str(segments).isdecimal() or not 1 <= int(segments) <= 16:
+        raise FitError(f"segments must be auto, or a whole number from 1 to 16, not {segments!r}")
     return (1, int(segments)) if int(segments) > 1 else (1,)
 
 

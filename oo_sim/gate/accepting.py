@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from oo_sim.contract import Policy
+from oo_sim.engine.forks import processes
 from oo_sim.errors import GateError
 from oo_sim.gate.baseline import DIRECTORY, Accepted, Baseline, save
 from oo_sim.gate.checking import Job, examine, jobs
@@ -50,8 +51,9 @@ def accept(
     """
     if not reason.strip():
         raise GateError("reason: it is empty; say why the change is right, for those who read the baseline later")
+    count = processes(workers, threads)
     return [
-        _accepted(job, plain(reason.strip()), anchor, directory, workers or threads)
+        _accepted(job, plain(reason.strip()), anchor, directory, count)
         for job in jobs(scenarios, policies, directory, unchecked)
     ]
 

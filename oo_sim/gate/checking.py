@@ -13,6 +13,7 @@ import pyarrow as pa
 
 from oo_sim.audit import PolicyReport, UnusableLogError
 from oo_sim.contract import I64, Policy
+from oo_sim.engine.forks import processes
 from oo_sim.entrants import Entrant, entrants
 from oo_sim.errors import GateError, RunFailedError
 from oo_sim.experiment import lanes
@@ -59,9 +60,8 @@ def check(
     unless `unchecked` or recorded so. `workers` is that of `run`. Raises GateError, ScenarioError,
     SpecError, UnknownPolicyError.
     """
-    return Report(
-        tuple(examine(job, workers or threads, strict) for job in jobs(scenarios, policies, directory, unchecked))
-    )
+    count = processes(workers, threads)
+    return Report(tuple(examine(job, count, strict) for job in jobs(scenarios, policies, directory, unchecked)))
 
 
 def jobs(

@@ -165,7 +165,7 @@ def fingerprints(wanted: Sequence[Cell], workers: int | None = None) -> dict[str
         out[i, : len(found)] = np.frombuffer(found, np.uint8)
         out[i, -1] = 1
 
-    workers = workers or forks.cores()
+    workers = forks.processes(workers)
     if workers > 1 and len(wanted) > 1 and forks.possible():
         forks.forked(workers, len(wanted), work, lambda: None)
     for i in range(len(wanted)):

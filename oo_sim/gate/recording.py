@@ -12,8 +12,9 @@ from pathlib import Path
 import numpy as np
 
 from oo_sim.contract import F64, I64, Policy
+from oo_sim.engine.forks import processes
 from oo_sim.entrants import Entrant, entrants
-from oo_sim.errors import GateError
+from oo_sim.errors import GateError, real, whole
 from oo_sim.experiment import lanes
 from oo_sim.experiment.plan import plan
 from oo_sim.gate import environment
@@ -84,7 +85,7 @@ def record(
     ScenarioError, SpecError, UnknownPolicyError, WorkError.
     """
     _check(users, power, margin)
-    workers = workers or threads
+    workers = processes(workers, threads)
     ready = stage(scenario, rounds)
     taking_part = entrants(ready.world, policies or ready.scenario.policies)
     if not unchecked:
@@ -105,12 +106,12 @@ def record(
 
 
 def _check(users: int | None, power: float, margin: float | None) -> None:
-    if users is not None and users < LEAST_USERS:
-        raise GateError(f"users: {users} given; statistics over users require at least {LEAST_USERS}")
-    if not 0.5 <= power < 1.0:
-        raise GateError(f"power: {power} given; it lies between 0.5 and 1, such as {POWER}")
-    if margin is not None and not 0.0 < margin < float("inf"):
-        raise GateError(f"margin: {margin} given; it is a loss per decision, above 0, such as 0.004")
+    if users is not None:
+        whole("users", users, LEAST_USERS, error=GateError)
+    real("power", power, f"between 0.5 and 1, such as {POWER}", lambda p: 0.5 <= p < 1.0, error=GateError)
+    if margin is not None:
+        what = "a loss per decision, above 0, such as 0.004"
+        real("margin", margin, what, lambda loss: 0.0 < loss < float("inf"), error=GateError)
 
 
 def _margin(ready: Stage, workers: int | None) -> float:

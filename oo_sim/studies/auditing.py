@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 import pandas as pd
 
 from oo_sim.audit import Count, PolicyReport, Report, audit_directory, lines
+from oo_sim.errors import whole
 from oo_sim.results.result import Result
 from oo_sim.show import Table, Tables, plain
 
@@ -70,6 +71,8 @@ class Audit(Result):
 
 def audit_log(log: str | Path, *, full: bool = False, workers: int | None = None) -> Audit:
     """Derive every decision of a run directory with events, or of a served export, again; with `full`, the world of all
-    users. `workers` is how many cores to use (all, if not given); results do not depend on it. Raises
+    users. `workers` is how many cores to use (all, if not given); results do not depend on it. Raises ArgumentError and
     `oo_sim.audit.UnusableLogError` where it cannot be read as a log."""
+    if workers is not None:
+        whole("workers", workers)
     return Audit(audit_directory(Path(log), full=full, workers=workers))

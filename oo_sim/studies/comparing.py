@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from numbers import Integral, Real
 from pathlib import Path
 from typing import TypeAlias
 
 from oo_sim.contract import Policy
-from oo_sim.errors import ComparisonError
+from oo_sim.errors import ComparisonError, real, whole
 from oo_sim.experiment import run
 from oo_sim.results import Run, load_run
 from oo_sim.scenario import Scenario, load
@@ -62,8 +61,7 @@ def compare(
     """
     if isinstance(policies, str | Policy) or (policies is not None and not policies):
         raise ComparisonError(f"policies must be a list of specs or policies, such as ['linucb'], not {policies!r}")
-    if not (isinstance(bootstrap_seed, Integral) and bootstrap_seed >= 0):
-        raise ComparisonError(f"bootstrap_seed must be a whole number of at least 0, not {bootstrap_seed!r}")
+    whole("bootstrap_seed", bootstrap_seed, 0, error=ComparisonError)
     found = [_source(source) for source in sources]
     fresh = [source for source in found if isinstance(source, Scenario)]
     overrides = {"users": users, "rounds": rounds, "replicates": replicates, "seed": seed}
@@ -88,7 +86,8 @@ def compare(
         return run(
             sized,
             policies=taking_part,
-            workers=workers or threads,
+            workers=workers,
+            threads=threads,
             executor=executor,
             resume=kept,
             unchecked=unchecked,
@@ -102,9 +101,8 @@ def compare(
 
     if until is None:
         return compared(users, True)
-    planned = _planned(
-        until, users or max(scenario.users for scenario in fresh), MAX_USERS if max_users is None else max_users
-    )
+    first = max(scenario.users for scenario in fresh) if users is None else whole("users", users, error=ComparisonError)
+    planned = _planned(until, first, MAX_USERS if max_users is None else max_users)
     return _until(lambda population: compared(population, False), until, planned, looked, precise=precise)
 
 
@@ -167,13 +165,11 @@ def _check(found: Sequence[Scenario | Run], metric: str, overrides: Sequence[str
 
 def _planned(until: float, first: int, most: int) -> list[int]:
     """The users of each look."""
-    if not (isinstance(until, Real) and math.isfinite(until) and until > 0):
-        raise ComparisonError(f"until must be a width above 0, such as 0.005, not {until!r}")
-    first = max(first, FIRST_USERS)
-    if not (isinstance(most, Integral) and most >= first):
-        raise ComparisonError(
-            f"max_users must be a whole number, at least the {first:,} users of the first look, not {most!r}"
-        )
+    width = "a width above 0, such as 0.005"
+    real("until", until, width, lambda w: 0 < w < math.inf, error=ComparisonError)
+    first, most = max(first, FIRST_USERS), whole("max_users", most, error=ComparisonError)
+    if most < first:
+        raise ComparisonError(f"max_users must be at least the {first:,} users of the first look, not {most:,}")
     return sizes(first, most)
 
 

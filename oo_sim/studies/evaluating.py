@@ -19,7 +19,7 @@ import numpy as np
 from oo_sim import ope
 from oo_sim.contract import FeatureMap, Policy
 from oo_sim.entrants import guarded
-from oo_sim.errors import EvaluationError, together
+from oo_sim.errors import EvaluationError, real, together, whole
 from oo_sim.features import FEATURES, raw
 from oo_sim.logs import Log, Part
 from oo_sim.policies import UnknownPolicyError, factory, make
@@ -75,12 +75,17 @@ def evaluate(
         raise EvaluationError(f"there is no question {as_!r}; there are {', '.join(QUESTIONS)}")
     _refuse_options(as_, train_until, estimators, decisions, anytime=anytime, assume_iid=assume_iid)
     train_until = 0.5 if train_until is None else train_until
-    if not 0.0 < train_until < 1.0:
-        raise EvaluationError(f"train_until is {train_until!r}; a share between 0 and 1 is expected, such as 0.5")
+    for name, value, what in (
+        ("train_until", train_until, "a share between 0 and 1, such as 0.5"),
+        ("level", level, "a confidence level between 0 and 1, such as 0.95"),
+    ):
+        real(name, value, what, lambda share: 0.0 < share < 1.0, error=EvaluationError)
     if isinstance(policies, str | Policy) or not policies:
         raise EvaluationError(f"policies must be a list of specs or policies, such as ['linucb'], not {policies!r}")
-    if decisions is not None and decisions < 1:
-        raise EvaluationError(f"decisions is {decisions!r}; a whole number of at least 1 is expected")
+    if decisions is not None:
+        whole("decisions", decisions, error=EvaluationError)
+    if window is not None:
+        real("window", window, "rounds or seconds, 0 or more", lambda value: value >= 0.0, error=EvaluationError)
     given = [log] if isinstance(log, str | Path) or not isinstance(log, Sequence) else list(log)
     logs = [log_of(one) for one in given]
     if not logs:
