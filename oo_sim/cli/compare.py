@@ -18,6 +18,7 @@ from oo_sim.cli.printing import (
     Style,
     check_forms,
     check_out,
+    check_style,
     draw,
     print_result,
     whole,
@@ -121,7 +122,9 @@ def compare(
     """
     check_forms(json=as_json, csv=csv, latex=latex, markdown=markdown)
     check_out(out)
+    check_style(style, out)
     said = here(workers)
+    computes = not all(Path(source).is_dir() for source in sources)  # otherwise what a file says is not asked here
     with continued(resume), executor(elsewhere, dask) as where, watched("compare", hidden=as_json) as progress:
         found = oo_sim.compare(
             *(source if Path(source).is_dir() else said.scenario(source) for source in sources),
@@ -132,7 +135,7 @@ def compare(
             rounds=rounds,
             replicates=replicates,
             seed=seed,
-            workers=said.workers,
+            workers=said.workers if computes else workers,
             executor=where,
             resume=resume,
             progress=progress,

@@ -18,6 +18,7 @@ from oo_sim.cli.printing import (
     Style,
     check_forms,
     check_out,
+    check_style,
     draw,
     print_result,
 )
@@ -94,6 +95,7 @@ def evaluate(
     check_forms(json=as_json, csv=csv, latex=latex, markdown=markdown)
     check_out(out, (*oo_sim.results.WRITTEN, *oo_sim.results.DRAWN))
     check_out(plot, option="--plot")
+    check_style(style, plot, out if out and out.suffix.lower() in oo_sim.results.DRAWN else None, option="--plot")
     import_from_here()
     found = oo_sim.evaluate(
         logs,
@@ -109,7 +111,7 @@ def evaluate(
     )
     print_result(found, as_json=as_json, csv=csv, latex=latex, markdown=markdown)
     if out is not None:
-        found.save(out)
+        found.save(out, style=style.value)
     if plot is not None and found.drawable:
         draw(found.figure(style=style.value), plot, quiet=as_json or csv or latex or markdown)
     if not found.answered:

@@ -99,6 +99,12 @@ def check_out(out: Path | None, endings: Sequence[str] = (".png", ".pdf", ".svg"
         raise typer.BadParameter(f"{out}: nothing can be written in {out.parent}", param_hint=option)
 
 
+def check_style(style: Style, *figures: Path | None, option: str = "--out") -> None:
+    """Refuse a style for the figure where none is drawn."""
+    if style is not Style.screen and not any(figures):
+        raise typer.BadParameter(f"is that of a figure: name its file with {option}", param_hint="--style")
+
+
 def check_forms(**forms: bool) -> None:
     """Refuse, before any work is done, to print in several forms."""
     if len(given := [f"--{name}" for name, wanted in forms.items() if wanted]) > 1:

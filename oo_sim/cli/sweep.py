@@ -17,6 +17,7 @@ from oo_sim.cli.printing import (
     Style,
     check_forms,
     check_out,
+    check_style,
     draw,
     print_result,
 )
@@ -78,6 +79,7 @@ def sweep(
     """
     check_forms(json=as_json, csv=csv, latex=latex, markdown=markdown)
     check_out(out)
+    check_style(style, out)
     said = here(workers)
     with continued(resume), executor(elsewhere, dask) as where, watched(scenario, hidden=as_json) as progress:
         found = oo_sim.sweep(

@@ -162,6 +162,11 @@ def plan(
     source = source.with_(**{name: _plain(n) for name, n in sizes.items()})
     world = build(source)
     taking_part = entrants(world, policies or source.policies)
+    for name, given in (("appeal", appeal is not None), ("gateway", gateway != "mock")):
+        if given and llm is None:
+            raise ArgumentError(
+                f"{name} is about what the tips of banks are worth: name banks with llm, or leave it out"
+            )
     if llm is not None:
         from oo_sim.tipbanks import tip_banks  # noqa: PLC0415 (slow to import)
 

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
+from oo_sim.errors import ComparisonError
 from oo_sim.page.chapter import Picture, RunPart, picture, run_part
 from oo_sim.page.evaluation import evaluation_part
 from oo_sim.page.fit import fit_part
@@ -91,6 +92,10 @@ def report_html(
     for run in runs:
         by_name.setdefault(str(run.manifest.name), []).append(run)
     chapters = [_chapter(name, group, reference) for name, group in by_name.items()]
+    if reference is not None and all(chapter.comparison is None for chapter in chapters):
+        raise ComparisonError(
+            "reference says what policies are compared with, and nothing is compared here: leave it out"
+        )
     parts = [*map(evaluation_part, evaluations), *map(fit_part, fits)]
     heading = plain(title or ", ".join([*by_name, *(part.name for part in parts)]), 120)
     page = _environment()

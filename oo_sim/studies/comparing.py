@@ -66,6 +66,8 @@ def compare(
     fresh = [source for source in found if isinstance(source, Scenario)]
     overrides = {"users": users, "rounds": rounds, "replicates": replicates, "seed": seed}
     computing = overrides | {"executor": executor, "resume": resume}
+    if not fresh:  # beside a scenario, these are that one's
+        computing |= {"workers": workers, "threads": threads, "unchecked": unchecked or None}
     _check(found, metric, [name for name, value in computing.items() if value is not None])
     for name, said in (("precise", precise), ("max_users", max_users is not None)):
         if said and until is None:
@@ -151,7 +153,7 @@ def _check(found: Sequence[Scenario | Run], metric: str, overrides: Sequence[str
         raise ComparisonError("nothing to compare; name runs or scenarios")
     scenarios = [source for source in found if isinstance(source, Scenario)]
     if overrides and len(scenarios) < len(found):
-        raise ComparisonError(f"{overrides[0]} changes how scenarios are run, and runs are as they are: leave it out")
+        raise ComparisonError(f"{overrides[0]} says how scenarios are run, and runs are as they are: leave it out")
     for source in found:
         if isinstance(source, Run):
             source.require_users()

@@ -45,7 +45,13 @@ def test_compare_reads_runs_as_it_runs_scenarios(call: Call) -> None:
     assert other["pairs"][0]["difference"] == read["pairs"][0]["difference"]
     refused = call("compare", "done", "quickstart", *SMALL)
     assert (refused.code, refused.out) == (2, "")
-    assert refused.err == "users changes how scenarios are run, and runs are as they are: leave it out\n"
+    assert refused.err == "users says how scenarios are run, and runs are as they are: leave it out\n"
+    for option, name in (("--workers=2", "workers"), ("--unchecked", "unchecked"), ("--resume=w", "resume")):
+        refused = call("compare", "done", option)
+        assert (refused.code, refused.out) == (2, "")
+        assert refused.err == f"{name} says how scenarios are run, and runs are as they are: leave it out\n"
+    Path("pyproject.toml").write_text("[tool.oo-sim]\nworkers = 1\n")  # which is for what is run, and refuses nothing
+    assert call("compare", "done", "--json").code == 0
 
 
 def test_compare_until_tells_each_look(call: Call) -> None:

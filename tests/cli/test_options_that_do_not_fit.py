@@ -15,6 +15,7 @@ from oo_sim.errors import OoSimError
 SIZES = ("--users=6", "--rounds=4")
 COMPARE = ("compare", "quickstart", "--policy=greedy", "--policy=random")
 EVALUATE = ("evaluate", "log.csv", "--policy=linucb")
+SWEEP = ("sweep", "quickstart", "--policy=linucb:alpha=[1,2]")
 RUN = ("run", "quickstart", *SIZES)
 
 
@@ -60,8 +61,8 @@ b,1,y,.5,0
         ((*COMPARE, "--json", "--csv"), "only one of --json and --csv can be printed"),
         ((*COMPARE, "--out=no/a.png"), "there is no directory no"),
         ((*COMPARE, "--out=d.png"), "d.png is a directory"),
-        (("sweep", "quickstart", "--policy=linucb:alpha=[1,2]", "--latex", "--markdown"), "only one of --latex and"),
-        (("sweep", "quickstart", "--policy=linucb:alpha=[1,2]", "--out=shut/a.png"), "nothing can be written in shut"),
+        ((*SWEEP, "--latex", "--markdown"), "only one of --latex and"),
+        ((*SWEEP, "--out=shut/a.png"), "nothing can be written in shut"),
         ((*COMPARE, "--out=shut/a.png"), "nothing can be written in shut"),
         ((*EVALUATE, "--out=shut/a.csv"), "nothing can be written in shut"),
         ((*EVALUATE, "--plot=shut/a.png"), "nothing can be written in shut"),
@@ -72,6 +73,15 @@ b,1,y,.5,0
         ((*EVALUATE, "--as=replay", "--estimator=dr"), "estimators belongs to frozen and passive, and"),
         ((*EVALUATE, "--as=replay", "--anytime"), "anytime belongs to frozen and passive, and"),
         ((*EVALUATE, "--json", "--markdown"), "only one of"),
+        *(
+            ((*words, "--style=paper"), f"is that of a figure: name its file with {option}")
+            for words, option in ((COMPARE, "--out"), (SWEEP, "--out"), (EVALUATE, "--plot"))
+        ),
+        ((*EVALUATE, "--out=a.csv", "--style=paper2"), "is that of a figure: name its file with --plot"),
+        *(
+            ((*RUN, option, "--dry-run"), "is about what the tips of banks are worth: name banks with llm")
+            for option in ("--appeal=panel", "--gateway=live")
+        ),
         (("show", "run", "--json", "--csv"), "only one of"),
         (("plot", "run", "--kind=users", "--log"), "is for curves on the screen"),
         (("plot", "run", "--style=paper", "--log"), "is for curves on the screen"),

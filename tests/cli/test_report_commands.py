@@ -32,6 +32,15 @@ def test_the_report_is_written_and_named(call: Call, kept: Path, tmp_path: Path)
     assert [path.name for path in tmp_path.iterdir()] == ["report.html"]
 
 
+def test_a_reference_where_nothing_is_compared_is_refused(call: Call, tmp_path: Path) -> None:
+    for name, options in (("one", {"policies": ["random"]}), ("bare", {"checkpoints": "off"})):
+        oo_sim.run("tiny_sets", users=4, rounds=3, out=name, plot=False, **options)
+        refused = call("report", name, "-o", "report.html", "--reference", "random")
+        assert (refused.code, refused.out) == (2, "")
+        assert "reference says what policies are compared with, and nothing is compared here" in refused.err
+    assert not (tmp_path / "report.html").exists()
+
+
 @pytest.mark.parametrize("kind", [each.value for each in Kind if each is not Kind.theta])
 def test_a_kind_is_drawn_into_the_run_as_python_draws_it(call: Call, kept: Path, kind: str) -> None:
     assert call("plot", kept, "--kind", kind) == (0, f"{kept}/{kind}.png\n", "")
