@@ -165,6 +165,12 @@ def _checked(path: Path, facts: Facts) -> Baseline:
         if table.column_names != wanted or any(column.null_count for column in table.columns):
             raise GateError(f"{plain(numbers)}: holds columns {table.column_names}, not {wanted} without gaps")
         columns = np.array([column.to_numpy() for column in table.columns], np.int64)
+    except FileNotFoundError as error:
+        again = f"oo-sim gate record {plain(facts.source)} --policy {plain(facts.policy)} --force"
+        raise GateError(
+            f"{plain(numbers)}: is missing, and belongs to {plain(path.name)}: restore it from version control, or "
+            f"record it again: {again}"
+        ) from error
     except (pa.ArrowException, OSError) as error:
         raise GateError(f"{plain(numbers)}: can't be read: {plain(error, 120)}; record it again") from error
     if facts.looks[-1:] != (columns.shape[1],) or list(facts.looks) != sorted(set(facts.looks)) or facts.looks[0] < 2:

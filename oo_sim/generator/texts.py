@@ -36,8 +36,13 @@ def read_yaml(text: str, model: type[M], name: str) -> M:
 
 def invalid(name: str, error: ValidationError, whole: str) -> GeneratorInputError:
     """What is wrong first, and in which field; `whole` is what to call that where it is in none."""
+    return GeneratorInputError(f"{name}: {first_problem(error, whole)}")
+
+
+def first_problem(error: ValidationError, whole: str = "") -> str:
+    """The first thing that is wrong, after its field, or `whole` where it is in none."""
     first = error.errors()[0]
-    return GeneratorInputError(f"{name}: {'.'.join(map(str, first['loc'])) or whole}: {first['msg']}")
+    return f"{'.'.join(map(str, first['loc'])) or whole}: {first['msg'].removeprefix('Value error, ')}"
 
 
 def write_text(path: Path, text: str) -> None:

@@ -24,7 +24,7 @@ from pydantic import SecretStr, ValidationError
 from oo_sim.errors import GeneratorInputError
 from oo_sim.generator.context import Task, age_days
 from oo_sim.generator.gateway.exchange import MAX_WAIT
-from oo_sim.generator.texts import read_text
+from oo_sim.generator.texts import first_problem, read_text
 
 TokenStatus = Literal["ok", "expired", "missing", "forbidden"]
 DEFAULT_URL = "https://api.todoist.com"
@@ -205,8 +205,7 @@ def _todo(where: str, row: object) -> Todo:
         )
         return Todo(task, _moment(created))
     except (ValidationError, ValueError) as error:
-        problem = error.errors()[0] if isinstance(error, ValidationError) else None
-        what = f"{'.'.join(map(str, problem['loc']))}: {problem['msg']}" if problem else str(error)
+        what = first_problem(error) if isinstance(error, ValidationError) else str(error)
         raise GeneratorInputError(f"{where}: {what}") from None
 
 

@@ -186,12 +186,23 @@ class Manifest:
         try:
             data = json.loads(path.read_text(encoding="utf-8"))
         except FileNotFoundError as error:
-            raise RunLogError(path, "is missing, so this is not a run directory") from error
+            raise RunLogError(path, f"is missing, so this is not a run directory{_instead(path.parent)}") from error
         except OSError as error:
             raise RunLogError(path, f"cannot be read: {error.strerror}") from error
         except (ValueError, RecursionError) as error:
             raise RunLogError(path, f"is not JSON: {(str(error).splitlines() or [''])[0][:200]}") from error
         return cls.from_dict(data, path)
+
+
+def _instead(directory: Path) -> str:
+    """What a directory without a manifest is, where that can be told."""
+    if (directory / "work.json").exists():
+        return (
+            " but a work directory: oo-sim show --partial shows what is done; its own command, or oo-sim merge of all "
+            "shards, makes a run of it"
+        )
+    runs = sorted(path.parent.name for path in directory.glob("*/manifest.json"))
+    return f"; it holds {', '.join(runs[:3])}{', ...' * (len(runs) > 3)}" if runs else ""
 
 
 def seconds(text: str) -> float:

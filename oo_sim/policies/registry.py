@@ -9,6 +9,7 @@ import importlib
 import inspect
 import json
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Literal, NamedTuple
 
 from oo_sim.contract import FeatureMap, Policy
@@ -176,15 +177,20 @@ def factory(name: str) -> Factory:
 def _private(name: str) -> Factory:
     module, _, attribute = name.partition(":")
     try:
-        found = getattr(importlib.import_module(module), attribute)
+        there = importlib.import_module(module)
     except ImportError as error:
         raise UnknownPolicyError(
             f"policy {name}: cannot import {module}: {error}{_meant(module, attribute)}"
         ) from error
-    except AttributeError as error:
-        raise UnknownPolicyError(f"policy {name}: module {module} has no {attribute!r}") from error
     except Exception as error:
         raise UnknownPolicyError(f"policy {name}: importing {module} raised {type(error).__name__}: {error}") from error
+    try:
+        found = getattr(there, attribute)
+    except AttributeError as error:
+        own = [key for key, value in vars(there).items() if callable(value) and key[0] != "_"]
+        close = difflib.get_close_matches(attribute, own, n=1)
+        hint = f"; did you mean {module}:{close[0]}?" if close else ""
+        raise UnknownPolicyError(f"policy {name}: module {module} has no {attribute!r}{hint}") from error
     if not callable(found) or not _has_signature(found):
         raise UnknownPolicyError(
             f"policy {name}: {attribute} is {type(found).__name__}, not a Python function that makes a Policy"
@@ -197,7 +203,10 @@ def _meant(module: str, attribute: str) -> str:
     """What was probably meant where a private policy's module is not there."""
     if module in POLICIES or module in ALIASES:
         return f"; {module} is a policy, whose parameters have values: write {module}:{attribute}=..."
-    return f"; a module is named without .py: write {module[:-3]}:{attribute}" if module.endswith(".py") else ""
+    if module.endswith(".py"):
+        return f"; a module is named without .py: write {module[:-3]}:{attribute}"
+    close = difflib.get_close_matches(module, [path.stem for path in Path().glob("*.py")], n=1, cutoff=0.7)
+    return f"; did you mean {close[0]}:{attribute}?" if close and close[0] != module else ""
 
 
 def _has_signature(found: object) -> bool:

@@ -260,7 +260,13 @@ def _target(one: str | Policy, source: Source, part: Part) -> Target:
         raise UnknownPolicyError(f"{one!r} is not a policy; give a spec such as 'linucb:alpha=0.5', or a Policy")
     features = policy.features
     if features.name == "truth" or (FEATURES.get(features.name) is features and features.name not in maps):
-        raise EvaluationError(f"policy {name}: this log cannot fill features {features.name!r}, but {', '.join(maps)}")
+        if features.name == "truth":
+            why = (
+                "it chooses by true expected rewards, which logs do not hold; evaluate one that learns, such as linucb"
+            )
+        else:
+            why = f"it requires features {features.name!r}, and this log's candidates have only {', '.join(maps)}"
+        raise EvaluationError(f"policy {name}: {why}")
     described = next(each for each in source.log.policies if each.label == source.label)
     return Target(name, policy, tuple(described.feature_names) == tuple(features.names))
 

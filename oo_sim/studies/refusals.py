@@ -33,7 +33,9 @@ def check_rows(log: Log, part: Part) -> None:
     known, all_null = ~np.isnan(p), bool(np.isnan(p).all())
     refuse("propensity", known & ~((p > 0) & (p <= 1)), lambda i: f"is {p[i]:g}; a probability above 0, at most 1")
     if not all_null:
-        refuse("propensity", ~known, lambda i: "is empty; the probability of what was chosen is expected")
+        refuse(
+            "propensity", ~known, lambda i: "is empty or not a number; the probability of what was chosen is expected"
+        )
     outside = np.asarray((((part.probs < 0) | (part.probs > 1)) & part.candidates.mask).any(axis=0))
     refuse("probs", outside, lambda i: "holds a number outside 0 to 1")
     refuse("probs", np.asarray(np.abs(total - 1) > _SUM), lambda i: f"sums to {total[i]:.6g}; probabilities sum to 1")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from importlib.resources import files
+from pathlib import Path
 
 import pytest
 import typer
@@ -64,9 +65,17 @@ def test_what_is_not_a_whole_number_is_refused(typed: str) -> None:
         ("linucb:alpha", "linucb is a policy, whose parameters have values: write linucb:alpha=..."),
         ("pol.py:rff", "a module is named without .py: write pol:rff"),
         ("nowhere:rff", "cannot import nowhere: No module named 'nowhere'"),
+        ("my_polcy:rff", "cannot import my_polcy: No module named 'my_polcy'; did you mean my_policy:rff?"),
+        ("my_policy:rf", "module my_policy has no 'rf'; did you mean my_policy:rff?"),
+        ("my_policy:other", "module my_policy has no 'other'"),
     ],
 )
-def test_a_misspelled_policy_says_what_was_meant(spec: str, hint: str) -> None:
+def test_a_misspelled_policy_says_what_was_meant(
+    spec: str, hint: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    Path("my_policy.py").write_text("def rff(): ...\n")
     with pytest.raises(UnknownPolicyError) as refused:
         oo_sim.run("quickstart", policies=[spec], users=2, rounds=2)
     assert str(refused.value).endswith(hint)

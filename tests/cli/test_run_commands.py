@@ -128,6 +128,12 @@ def test_what_is_no_run_is_one_line(call: Call, command: str) -> None:
     answer = call(command, "nowhere")
     assert answer == (2, "", "nowhere: does not exist\n")
     assert call(command, ".").err == "manifest.json: is missing, so this is not a run directory\n"
+    for name in "edcba":
+        Path("all", name).mkdir(parents=True)
+        Path("all", name, "manifest.json").touch()
+    assert call(command, "all").err.endswith("is not a run directory; it holds a, b, c, ...\n")
+    Path("work.json").touch()
+    assert "is not a run directory but a work directory: oo-sim show --partial shows" in call(command, ".").err
 
 
 def test_an_unknown_command_or_option_is_usage(call: Call) -> None:

@@ -123,7 +123,7 @@ DAMAGES: dict[str, Callable[[Path], object]] = {
     "format": lambda path: change(path, format=2),
     "holds columns": lambda path: change(path, marks=[5, 20]),
     "record it again": lambda path: path.with_suffix(".parquet").write_bytes(b"PAR1"),
-    "can't be read": lambda path: path.with_suffix(".parquet").unlink(),
+    "is missing, and belongs to": lambda path: path.with_suffix(".parquet").unlink(),
 }
 
 

@@ -263,7 +263,7 @@ def test_four_profiles_ship() -> None:
         ("version: 1\nfault_rate: 2", "fault_rate"),
         ("version: 1\nfault_rate: .nan", "fault_rate"),
         ("version: 1\nfault_rate: 0.5", "weights are required"),
-        ("version: 1\nfaults: {fance: 1}", "there is no fault 'fance'"),
+        ("version: 1\nfaults: {fance: 1}", "faults: there is no fault 'fance'"),
         ("version: 1\nrecovery: []", "recovery"),
         ("version: 1\nlatency: {sigma: -1}", "latency.sigma"),
         ("version: 1\nspeed: 3", "speed"),

@@ -225,7 +225,7 @@ def test_few_users_are_refused_and_few_effective_ones_weak(tmp_path: Path) -> No
         ({"train_until": 1.0}, "a share between 0 and 1"),
         ({"policies": []}, "policies must be a list"),
         ({"policies": ["linucb", "linucb"]}, "listed twice"),
-        ({"policies": ["oracle"]}, "features"),
+        ({"policies": ["oracle"]}, "policy oracle: it chooses by true expected rewards, which logs do not hold"),
         ({"estimators": ["magic"]}, "there is no estimator 'magic'; there are ips"),
         ({"logged": "softmax"}, "no policy 'softmax' logged; there are random, egreedy"),
         ({"logged": None}, "several policies logged: random, egreedy; name one: --logged LABEL, in Python"),
