@@ -1,7 +1,8 @@
-"""A call of the command line in this process, and a server beside the test."""
+"""A call of the command line in this process, a disk that is full, and a server beside the test."""
 
 from __future__ import annotations
 
+import resource
 import sys
 import threading
 from collections.abc import Callable, Iterator
@@ -41,6 +42,20 @@ def caller(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], 
         return Answer(end.value.code, *capsys.readouterr())
 
     return run
+
+
+@contextmanager
+def room(size: int) -> Iterator[None]:
+    """No file of this process can be larger than so many bytes: what is beyond is refused as on a full disk. Python,
+    which would leave its own compiled modules cut off behind, writes none."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    writes_none, sys.dont_write_bytecode = sys.dont_write_bytecode, True
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
+    try:
+        yield
+    finally:
+        sys.dont_write_bytecode = writes_none
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
 @contextmanager

@@ -20,10 +20,10 @@ POLICIES = ["linucb", "egreedy:decay=0.05", "greedy", "softmax", "thompson:sampl
 @pytest.mark.parametrize("scenario", ["quickstart", "linear", "exact_ties", "tiny_sets"])
 def test_engine_logs_are_clean(scenario: str, tmp_path: Path) -> None:
     out = tmp_path / "run"
-    oo_sim.run(scenario, policies=POLICIES, users=20, rounds=40, events=True, out=out, plot=False)
+    oo_sim.run(scenario, policies=POLICIES, users=20, rounds=20, events=True, out=out, plot=False)
     report = audit_directory(out)
     assert report.clean, report
-    assert [policy.decisions for policy in report.policies] == [800] * len(POLICIES)
+    assert [policy.decisions for policy in report.policies] == [400] * len(POLICIES)
     judged = {policy.label: set(policy.checks) for policy in report.policies}
     assert {"score", "argmax", "tie", "draw"} <= judged["linucb"]
     assert {"score", "probs", "explored", "draw"} <= judged["egreedy:decay=0.05"]

@@ -69,7 +69,7 @@ def test_every_policy_of_the_package_is_known() -> None:
 def test_every_policy_is_derived_again_in_every_kind_of_world(scenario: str, tmp_path: Path) -> None:
     blind = ("linucb_disjoint", "linucb_hybrid") if scenario == "linear" else ()
     specs = [spec for name, spec in SPECS.items() if name not in blind]
-    oo_sim.run(scenario, policies=specs, users=20, rounds=40, events=True, out=tmp_path / "run", plot=False)
+    oo_sim.run(scenario, policies=specs, users=20, rounds=30, events=True, out=tmp_path / "run", plot=False)
     report = audit_directory(tmp_path / "run")
     assert report.clean, [policy.first for policy in report.policies]
     unseen = ("features",) if scenario == "linear" else ()

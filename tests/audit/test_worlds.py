@@ -6,7 +6,7 @@ A manifest that tells of another world than the one that was simulated is a faul
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from copy import deepcopy
 from pathlib import Path
 from typing import Any
@@ -41,8 +41,9 @@ class Log:
         return audit_tables(self.decisions, self.learnings, manifest, **options)
 
 
-def simulated(scenario: Any, path: Path, users: int = 24, rounds: int = 60, policies: Any = None) -> Log:
-    policies = policies or ["egreedy", "random", "oracle"]
+def simulated(
+    scenario: Any, path: Path, users: int = 24, rounds: int = 60, policies: Sequence[str] = ("egreedy", "oracle")
+) -> Log:
     oo_sim.run(scenario, policies=policies, users=users, rounds=rounds, events=True, out=path, plot=False)
     return Log(path)
 
@@ -104,7 +105,7 @@ VARIANTS: dict[str, dict[str, Any]] = {
 def test_worlds_that_no_shipped_scenario_has(name: str, tmp_path: Path) -> None:
     base = {"version": 1, "name": "t", "users": 12, "rounds": 60, "seed": 7, "replicates": 2, "policies": ["random"]}
     policies = ["egreedy", "oracle"] if VARIANTS[name]["world"]["kind"] == "tips" else ["greedy", "oracle"]
-    log = simulated(validate(base | VARIANTS[name]), tmp_path / "run", users=12, policies=policies)
+    log = simulated(validate(base | VARIANTS[name]), tmp_path / "run", policies=policies)
     report = log.audit()
     assert report.clean, [policy.first for policy in report.policies]
     assert sum(policy.checks["truth"].judged for policy in report.policies) > 100
@@ -147,7 +148,9 @@ def changing(tmp_path_factory: pytest.TempPathFactory) -> Log:
     data["world"]["drift"].append(
         {"share": 0.5, "gradual": {"start": 5, "end": 30}, "preferences": {"intercept": {"mean": 0.5}}}
     )
-    return simulated(validate(data), tmp_path_factory.mktemp("changing") / "run", users=30, policies=["egreedy"])
+    return simulated(
+        validate(data), tmp_path_factory.mktemp("changing") / "run", users=40, rounds=40, policies=["egreedy"]
+    )
 
 
 def leaves(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[tuple[Any, ...], float]]:

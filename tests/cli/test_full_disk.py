@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import os
-import resource
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from calling import room
 from typer.testing import CliRunner
 
 import oo_sim
@@ -42,20 +39,6 @@ def log(tmp_path_factory: pytest.TempPathFactory) -> Path:
     at = tmp_path_factory.mktemp("disk") / "log"
     oo_sim.run("quickstart", policies=["egreedy", "random"], users=40, rounds=25, events=True, out=at, plot=False)
     return at
-
-
-@contextmanager
-def room(size: int) -> Iterator[None]:
-    """No file of this process can be larger than so many bytes: what is beyond is refused as on a full disk. Python,
-    which would leave its own compiled modules cut off behind, writes none."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    writes_none, sys.dont_write_bytecode = sys.dont_write_bytecode, True
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
-    try:
-        yield
-    finally:
-        sys.dont_write_bytecode = writes_none
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
 @pytest.mark.skipif(os.name != "posix", reason="limits of files are POSIX")
