@@ -127,7 +127,7 @@ def _checked(name: str) -> tuple[str, Checked]:
         warnings = oo_sim.scenario.lint(scenario)
     except oo_sim.ScenarioError as error:
         return str(error), {"file": name, "valid": False, "problems": _data(error.problems), "warnings": []}
-    lines = [f"{_visible(name)}: valid", *(f"warning: {warning}" for warning in warnings)]
+    lines = [f"{oo_sim.scenario.plain(name)}: valid", *(f"warning: {warning}" for warning in warnings)]
     return "\n".join(lines), {"file": name, "valid": True, "problems": [], "warnings": _data(warnings)}
 
 
@@ -141,7 +141,7 @@ def _data(problems: Sequence[Problem]) -> list[ProblemData]:
 def _lines(value: Any, indent: str = "", lead: str = "") -> list[str]:
     """Plain data as YAML lines; a mapping or list of plain values takes one line."""
     if not isinstance(value, dict | list) or _is_flat(value):
-        return [f"{indent}{lead}{_visible(json.dumps(value, ensure_ascii=False))}"]
+        return [f"{indent}{lead}{oo_sim.scenario.plain(json.dumps(value, ensure_ascii=False))}"]
     lines = [f"{indent}{lead}".rstrip()] if lead else []
     deeper = f"{indent}  " if lead else indent
     pairs = [(f"{key}: ", value[key]) for key in value] if isinstance(value, dict) else [("- ", v) for v in value]
@@ -155,10 +155,6 @@ def _is_flat(value: dict[str, Any] | list[Any]) -> bool:
     return not any(isinstance(item, dict | list) for item in items)
 
 
-def _visible(text: str) -> str:
-    return oo_sim.scenario.plain(text)
-
-
 def _print_json(value: Any) -> None:
     typer.echo(json.dumps(value, indent=2, allow_nan=False))
 
@@ -166,5 +162,5 @@ def _print_json(value: Any) -> None:
 def _print_table(found: list[Scenario]) -> None:
     headers = ("name", "description", "users", "rounds", "policies")
     cells = [(one.name, one.description, f"{one.users:,}", f"{one.rounds:,}", " ".join(one.policies)) for one in found]
-    shown = [tuple(map(_visible, row)) for row in cells]
+    shown = [tuple(map(oo_sim.scenario.plain, row)) for row in cells]
     print_rich(oo_sim.show.Tables([oo_sim.show.Table(headers, shown, wordy=frozenset({1, 4}))]))

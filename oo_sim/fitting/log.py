@@ -97,12 +97,12 @@ def gather(log: Log, labels: Sequence[str], terms: Sequence[str]) -> Gathered:
             if both is not None:
                 raise FitError(
                     f"{log.path}: user {both} met several policies; choose one, "
-                    f"--logged LABEL or in Python logged='LABEL': {_list(labels)}"
+                    f"--logged LABEL or in Python logged='LABEL': {', '.join(labels)}"
                 )
             users = np.array([place.setdefault(lane.user_id, len(place)) for lane in part.lanes])
             found.append(_rows(log, part, users, terms, stride, offers))
     if not found:
-        raise FitError(f"{log.path}: policy {_list(labels)} decided nothing")
+        raise FitError(f"{log.path}: policy {', '.join(labels)} decided nothing")
     user, at = (np.concatenate([getattr(rows, name) for rows in found]) for name in ("user", "at"))
     order = np.lexsort((at, user))
     N = len(place)
@@ -123,10 +123,6 @@ def gather(log: Log, labels: Sequence[str], terms: Sequence[str]) -> Gathered:
         len({user for rows in found for user in rows.late}),
         _joined([rows.situations for rows in found]),
     )
-
-
-def _list(labels: Sequence[str]) -> str:
-    return ", ".join(labels)
 
 
 def with_what_was_offered(data: Gathered, terms: str) -> tuple[Gathered, list[str]]:

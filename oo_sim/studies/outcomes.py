@@ -14,6 +14,7 @@ from oo_sim.errors import ComparisonError
 from oo_sim.logs import Manifest
 from oo_sim.scenario import Scenario, SpecError, parse_spec, policy_key
 from oo_sim.show.text import plain
+from oo_sim.stats import ROUNDING
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -21,8 +22,6 @@ if TYPE_CHECKING:
     from oo_sim.results import Run
 
 Metric: TypeAlias = Literal["expected", "realised", "regret"]
-ROUNDING = 1e-12
-"""A user whose difference is no larger did not change: the means were rounded."""
 COLUMNS: Mapping[Metric, str] = {"expected": "expected_reward", "realised": "reward", "regret": "regret"}
 """The column of a run's users table behind each metric."""
 

@@ -13,8 +13,8 @@ from oo_sim.contract import F64, REWARDS
 from oo_sim.errors import ComparisonError
 from oo_sim.results.summary import LEVEL
 from oo_sim.show.text import plain
-from oo_sim.stats import Band, Interval, Paired, detectable, few_interval, holm, paired, sup_t_band, too_few
-from oo_sim.studies.outcomes import ROUNDING, Metric, Outcomes
+from oo_sim.stats import ROUNDING, Band, Interval, Paired, detectable, few_interval, holm, paired, sup_t_band, too_few
+from oo_sim.studies.outcomes import Metric, Outcomes
 
 
 class Pair(NamedTuple):

@@ -121,7 +121,10 @@ def _sequential(looks: Sequence[Look], pairs: int, scenarios: int) -> Iterator[s
     seen = ", ".join(f"{each.users:,}" for each in looks)
     cost = sum(each.users for each in looks) / looks[-1].users
     together = f" for all {pairs} comparisons together" if pairs > 1 else ""
-    again = f"; each look ran all its users again, in all {cost:.2g} times the decisions of the last one"
+    again = (
+        f"; unless work is kept (--resume), each runs all its users again, in all {cost:.2g} times the decisions of "
+    )
+    again += "the last one"
     yield (
         "±: anytime-valid 95 % interval (asymptotic confidence sequence) of the mean difference over users, paired by "
         f"user; it holds at every look{together}, so stopping early does no harm. "
