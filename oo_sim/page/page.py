@@ -146,7 +146,8 @@ def _compared(found: Comparison) -> Compared:
     drawn = picture(
         found.figure(),
         "differences between policies with their intervals",
-        "Each interval by itself holds with 95 %; filled ones are sure after Holm's adjustment for all comparisons. "
+        "Each interval by itself holds with 95 %, the thin ones, where there are several, all at once. A filled point: "
+        "its interval, the thin one where there is one, excludes 0. "
         "Below: the difference up to each round, with a band that holds along the whole curve.",
     )
     return Compared([drawn], [Table(_HEADERS, [_row(pair) for pair in found.pairs])], found.notes)
