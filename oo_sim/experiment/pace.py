@@ -26,9 +26,9 @@ class Going(NamedTuple):
 
 
 class Pace:
-    """Hears what `run(progress=...)` says, and knows how far each policy is.
+    """Receives what `run(progress=...)` reports, and knows how far each policy is.
 
-    What is heard first of a policy is what was kept of it, and took no time. The time between two calls belongs to the
+    What comes first of a policy is what was kept of it, and took no time. The time between two calls belongs to the
     policy of the later one; that before the first decisions of a policy to none: its code was compiled in it. Where
     other numbers begin (another scenario, more users), it begins anew.
     """

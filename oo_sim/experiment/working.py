@@ -17,7 +17,7 @@ from oo_sim.logs import EventSource, Recorder, RunWriter
 from oo_sim.work import Executor, Played, Store, Unit, done, must_travel, play, prepare
 
 Progress = Callable[[str, int, int], None]
-"""Hears, from any thread: a policy's label, decisions made so far, decisions in all. What it hears first is of each
+"""Receives, from any thread: a policy's label, decisions made so far, decisions in all. What comes first is of each
 policy what is kept already, and after that what is made."""
 
 _EVENT_BLOCK = 256  # smaller blocks while events are written, so that fewer parts are open at a time

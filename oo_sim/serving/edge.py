@@ -150,7 +150,7 @@ class _Exchange:
         return message
 
     async def drain(self) -> None:
-        """Read on for a while: who is cut off in the middle of sending may never see the answer."""
+        """Read on for a while: a client that is cut off in the middle of sending may never see the answer."""
         with suppress(TimeoutError):
             async with asyncio.timeout(_PATIENCE):
                 while self._more and self._read <= _DRAINED:

@@ -12,7 +12,7 @@ from typing import Protocol, TypeAlias
 from oo_sim.show.text import plain
 
 Hears: TypeAlias = Callable[[str, int, int], None]
-"""Hears, from any thread: what is done now, how much is done, how much there is."""
+"""Receives, from any thread: what is done now, how much is done, how much there is."""
 Wanted: TypeAlias = bool | Hears | None
 """A function; True: a bar; False: nothing; None: a bar in a notebook, nothing elsewhere."""
 

@@ -24,7 +24,7 @@ from oo_sim.studies.tips import AppealFit, Measured, Tips
 from oo_sim.tipbanks import logged_samples, scenario_work
 
 Progress = Callable[[str, int, int | None], None]
-"""Hears what is done now, how much of it is done, and how much there is."""
+"""Receives what is done now, how much of it is done, and how much there is."""
 
 FEW, MANY = 200, 20_000
 """Contexts that are taken of a file without more being said, and the most of a scenario."""

@@ -169,7 +169,7 @@ class _Pile:
         return task
 
     def heard(self, task: Sequence[Item], found: Done) -> None:
-        """Learn how long units take, and who is there."""
+        """Learn how long units take, and which workers are there."""
         self._workers.add(found.who)
         pace = sum(each.seconds for each in found.played) / len(task)
         self._pace = max((self._pace + pace) / 2 if self._pace else pace, 1e-6)
