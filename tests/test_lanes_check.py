@@ -88,10 +88,11 @@ FAULTS: dict[str, tuple[Callable[[], Policy], str]] = {
 @pytest.mark.parametrize("fault", FAULTS)
 def test_what_depends_on_more_than_its_lane_is_refused_and_may_be_forced(fault: str, tmp_path: Path) -> None:
     made, message = FAULTS[fault]
+    settings: dict[str, Any] = {"users": 4, "rounds": 3, "out": tmp_path / "run", "plot": False}
     with pytest.raises(UnknownPolicyError, match=f"policy mine: {message}|policy mine: .*{message}"):
-        run("quickstart", policies=[made()], users=4, rounds=3, out=tmp_path / "run")
+        run("quickstart", policies=[made()], **settings)
     assert not list(tmp_path.iterdir())
-    forced = run("quickstart", policies=[made(), "linucb"], users=4, rounds=3, unchecked=True, out=tmp_path / "run")
+    forced = run("quickstart", policies=[made(), "linucb"], unchecked=True, **settings)
     assert forced.manifest.unchecked == load_run(tmp_path / "run").manifest.unchecked == ("mine",)
 
 

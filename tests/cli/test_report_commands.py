@@ -46,8 +46,9 @@ def test_a_kind_is_drawn_into_the_run_as_python_draws_it(call: Call, kept: Path,
     assert call("plot", kept, "--kind", kind) == (0, f"{kept}/{kind}.png\n", "")
     run = oo_sim.load_run(kept)
     figure = oo_sim.compare(run).figure(kind) if kind in Comparison.kinds else run.figure(kind)
-    assert (kept / f"{kind}.png").read_bytes() == png(figure)
-    assert_painted(png(figure), figure)
+    drawn = png(figure)
+    assert (kept / f"{kind}.png").read_bytes() == drawn
+    assert_painted(drawn, figure)
 
 
 @pytest.mark.parametrize("ending", ["pdf", "svg"])

@@ -50,6 +50,7 @@ def test_run_prints_a_table_and_where_the_run_is(call: Call, scenarios: None) ->
     assert answer.out.splitlines()[-1] == "Run directory: runs/toy-1"
     assert answer.err == ""
     assert load_run("runs/toy-1").rows[0].policy == "linucb"
+    assert Path("runs/toy-1/curves.png").exists()
 
 
 def test_options_reach_the_run(call: Call, scenarios: None) -> None:
@@ -64,43 +65,43 @@ def test_options_reach_the_run(call: Call, scenarios: None) -> None:
 
 
 def test_each_scenario_gets_a_new_directory(call: Call, scenarios: None) -> None:
-    assert call("run", "a.yaml", "--quiet").out == "runs/a-1\n"
-    assert call("run", "a.yaml", "b.yaml", "a.yaml", "-q").out == "runs/a-2\nruns/b-1\nruns/a-3\n"
-    assert call("run", "a.yaml", "b.yaml", "-q", "--out", "there").out == "there/a-1\nthere/b-1\n"
+    assert call("run", "a.yaml", "--quiet", "--no-plot").out == "runs/a-1\n"
+    assert call("run", "a.yaml", "b.yaml", "a.yaml", "-q", "--no-plot").out == "runs/a-2\nruns/b-1\nruns/a-3\n"
+    assert call("run", "a.yaml", "b.yaml", "-q", "--out", "there", "--no-plot").out == "there/a-1\nthere/b-1\n"
 
 
 def test_json_is_one_document(call: Call, scenarios: None) -> None:
-    runs = json.loads(call("run", "a.yaml", "b.yaml", "--json").out)["runs"]
+    runs = json.loads(call("run", "a.yaml", "b.yaml", "--json", "--no-plot").out)["runs"]
     assert [run["path"] for run in runs] == ["runs/a-1", "runs/b-1"]
     assert json.loads(call("show", "runs/a-1", "--json").out) == runs[0]
 
 
 def test_a_failed_policy_is_exit_code_1(call: Call, scenarios: None) -> None:
     policies = ["--policy", "failing:bad", "--policy", "linucb"]
-    answer = call("run", "toy.yaml", *policies)
+    answer = call("run", "toy.yaml", "--no-plot", *policies)
     why = "failing:bad failed: round 1"
     assert answer.code == 1
     assert why in answer.out
     assert call("show", "runs/toy-1").code == 0
-    answer = call("run", "toy.yaml", "-q", *policies)
+    answer = call("run", "toy.yaml", "-q", "--no-plot", *policies)
     assert (answer.code, answer.out) == (1, "runs/toy-2\n")
     assert answer.err.startswith(why)
 
 
 def test_an_existing_directory_is_refused(call: Call, scenarios: None) -> None:
-    assert call("run", "toy.yaml", "--out", "here").code == 0
+    assert call("run", "toy.yaml", "--out", "here", "--no-plot").code == 0
     answer = call("run", "toy.yaml", "--out", "here")
     assert (answer.code, answer.out) == (2, "")
     assert answer.err == "here: is not empty, and a run is never overwritten; name a new directory\n"
 
 
 def test_show_prints_the_table_again(call: Call, scenarios: None) -> None:
-    ran = call("run", "toy.yaml").out
+    ran = call("run", "toy.yaml", "--no-plot").out
     assert call("show", "runs/toy-1").out == ran.removesuffix("Run directory: runs/toy-1\n")
 
 
 def test_plot_writes_into_each_run_or_into_one_file(call: Call, scenarios: None) -> None:
-    call("run", "a.yaml", "b.yaml")
+    call("run", "a.yaml", "b.yaml", "--no-plot")
     assert call("plot", "runs/a-1", "runs/b-1").out == "runs/a-1/curves.png\nruns/b-1/curves.png\n"
     assert call("plot", "runs/a-1", "runs/b-1", "--out", "both.png", "--log").out == "both.png\n"
     heights = [png_height(Path(name)) for name in ("runs/a-1/curves.png", "both.png")]
@@ -114,7 +115,7 @@ def png_height(path: Path) -> int:
 
 
 def test_plot_refuses_other_formats_and_places(call: Call, scenarios: None) -> None:
-    call("run", "a.yaml")
+    call("run", "a.yaml", "--no-plot")
     answer = call("plot", "runs/a-1", "--out", "both.gif")
     assert answer.code == 2
     assert "both.gif must end in .png, .pdf, .svg" in answer.err
@@ -185,7 +186,7 @@ def test_help_imports_nothing_heavy() -> None:
 
 @pytest.mark.e2e
 def test_a_closed_pipe_is_quiet(call: Call, scenarios: None, tmp_path: Path) -> None:
-    call("run", "toy.yaml")
+    call("run", "toy.yaml", "--no-plot")
     with process("show", "runs/toy-1", cwd=tmp_path) as shown:
         assert shown.stdout is not None
         assert shown.stderr is not None

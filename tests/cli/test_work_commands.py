@@ -105,13 +105,13 @@ def test_what_a_killed_run_left_is_removed_by_the_next(tmp_path: Path) -> None:
     assert not list((tmp_path / "runs" / "quickstart-1").iterdir())
 
 
-def test_three_at_once_take_three_numbers(tmp_path: Path) -> None:
+def test_two_at_once_take_two_numbers(tmp_path: Path) -> None:
     settings = ["run", "quickstart", "--policy", "random", "--users", "20", "--rounds", "5", "--no-plot", "-q"]
-    crew = [start(tmp_path, *settings) for _ in range(3)]
+    crew = [start(tmp_path, *settings) for _ in range(2)]
     said = [process.communicate(timeout=120) for process in crew]
-    assert [process.returncode for process in crew] == [0, 0, 0], said
-    assert sorted(out.strip() for out, _ in said) == [f"runs/quickstart-{i}" for i in (1, 2, 3)]
-    for i in (1, 2, 3):
+    assert [process.returncode for process in crew] == [0, 0], said
+    assert sorted(out.strip() for out, _ in said) == [f"runs/quickstart-{i}" for i in (1, 2)]
+    for i in (1, 2):
         assert load_run(tmp_path / "runs" / f"quickstart-{i}").rows
 
 
@@ -147,11 +147,10 @@ def test_output_that_cannot_be_written_is_one_message(command: str, tmp_path: Pa
     assert "Traceback" not in done.stderr
 
 
-def test_a_directory_that_cannot_be_written_is_one_message(tmp_path: Path) -> None:
+def test_a_directory_that_cannot_be_written_is_one_message(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "runs").write_text("a file")
-    done = start(tmp_path, "run", "quickstart", "--users", "5", "--rounds", "3")
-    _, said = done.communicate(timeout=120)
-    assert done.returncode == 2
+    monkeypatch.chdir(tmp_path)
+    said = ok("run", "quickstart", "--users", "5", "--rounds", "3", code=2)
     assert said.strip().endswith("runs: is in the way: it must be a directory")
 
 

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import subprocess
-import sys
 
 import numpy as np
 import pytest
@@ -228,8 +226,3 @@ def test_no_run_is_refused() -> None:
 
 def test_the_same_run_is_the_same_picture(build: BuildRun) -> None:
     assert png(build().figure()) == png(build().figure())
-
-
-def test_figures_have_no_global_state() -> None:
-    code = "import sys, oo_sim.figures.curves; sys.exit('matplotlib.pyplot' in sys.modules)"
-    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -34,7 +34,7 @@ POLICIES = (
     *(name for name in REGISTERED if name != "oracle"),  # which only a simulated world can tell
     *("thompson:samples=8", "dlinucb:gamma=0.9", "swlinucb:window=7", "egreedy:decay=1", "restart_linucb:period=9"),
 )
-USERS, ROUNDS, SEED = 2, 17, 11
+USERS, ROUNDS, SEED = 2, 12, 1
 UNKNOWN = ("ts", "expected_reward", "best_expected_reward", "prompt_version", "llm_model")
 """Columns that a server cannot fill or a simulation does not."""
 FEEDBACK = {
