@@ -32,8 +32,11 @@ _FORK = 25e6  # of what each further process has of its own
 _LOGGED, _LOGGING = 740, 100e6  # of a decision that is logged, and at the most
 _READY, _FIGURE = 12e6, 75e6  # to show a table, and curves
 _HELD, _SHOWN, _SHOWN_HELD = 61, 215, 77  # of a row in memory; of one that is read to be shown, and of one that is held
-_DISK_ROW, _PART_ROW, _KEPT_ROW = 22, 47, 15  # on disk: of a row of the users table, until it is joined, and kept
-"""Measured on Linux over a table of sizes, which tests/slow/test_memory.py has."""
+_DISK_ROW, _KEPT_ROW = (15, 24), (13, 18)  # on disk: of a row of the users table, and kept; where rewards have noise
+_PART_ROW = 55  # on disk, until it is joined: of a policy whose rows do not fit into `_WRITTEN`
+_CURVE, _KEPT_CURVE = 26, 25  # on disk: of a round's sums, of the run and of each unit
+_FILES = 15_000, 6_000  # on disk: of what describes a run, and of what describes kept work
+"""Measured on Linux over a table of sizes, which tests/slow/test_memory.py has, and tests/work/test_sizes.py."""
 _NUMBER, _DECISION = 9, 60  # on disk: of a number of a logged candidate, and of a decision, at the most
 _SAMPLE = 100, 64  # users and rounds of which a log is made to see what it takes
 _CALIBRATED = 832, 100  # users and rounds of a calibration
@@ -47,7 +50,7 @@ class Estimate(NamedTuple):
     done: int
     seconds: float | None
     memory: int  # bytes
-    disk: int  # bytes, at the most
+    disk: int  # bytes
     free_memory: int
     free_disk: int
     questions: int = 0  # for a gateway, about what tips are worth
@@ -149,12 +152,19 @@ class _Way(NamedTuple):
         each = sum(self.state(*one) for one in zip(self.plan.taking_part, left, strict=True))
         return each * scenario.users * scenario.replicates // of
 
-    def disk(self) -> float:
-        """Bytes of the disk at the peak, without states and logs."""
-        plan = self.plan
-        rows = plan.scenario.users * plan.scenario.replicates * len(plan.marks) * len(plan.taking_part)
-        kept = rows * _KEPT_ROW / (plan.shard[1] if plan.shard else 1) if self.kept else 0
-        return kept + (self.rows * (_DISK_ROW + _PART_ROW / len(plan.taking_part)) if self.written else 0)
+    def disk(self, units: int) -> float:
+        """Bytes of the disk at the peak, where so many units are kept, without states and logs."""
+        plan, scenario, noisy = self.plan, self.plan.scenario, not self.plan.world.has_reactions
+        each = scenario.users * scenario.replicates * len(plan.marks)  # rows of a policy
+        kept = written = 0.0
+        if self.kept:
+            rows = each * len(plan.taking_part) / (plan.shard[1] if plan.shard else 1)
+            kept = rows * _KEPT_ROW[noisy] + units * scenario.rounds * _KEPT_CURVE + _FILES[1]
+        if self.written:
+            rounds = scenario.rounds * scenario.replicates * len(plan.taking_part)
+            written = self.rows * _DISK_ROW[noisy] + rounds * _CURVE + _FILES[0]
+            written += each * _PART_ROW if each > _WRITTEN else 0
+        return kept + written
 
 
 def estimate(
@@ -192,7 +202,7 @@ def estimate(
         done=done,
         seconds=_seconds(plan, workers) * sum(left) / max(plan.decisions, 1) if calibrate else None,
         memory=int(way.memory(left)),
-        disk=int(way.disk() + logged + states),
+        disk=int(way.disk(units) + logged + states),
         free_memory=free_memory(),
         free_disk=free_disk,
         questions=sum(bank.facts.get("to_ask", 0) for bank in banks.values()),
