@@ -110,7 +110,7 @@ def assert_same(one: Run, other: Run) -> None:
 
 @every_world
 @pytest.mark.parametrize("threads", [1, 2])
-@pytest.mark.parametrize("block", [64, 256, 1000])
+@pytest.mark.parametrize("block", [64, 1000])
 def test_threads_and_blocks_change_nothing(name: str, threads: int, block: int) -> None:
     assert_same(plain(name), short(name, threads=threads, block=block))
 
@@ -128,8 +128,9 @@ def test_event_files_are_the_same_bytes_and_logging_changes_nothing(name: str, t
         short(name, events=True, out=tmp_path / f"{threads}-{block}", threads=threads, block=block, **few)
         for threads, block in ((1, None), (2, 64), (2, 1000))
     ]
+    unlogged = short(name, **few)
     for each in logged:
-        assert_same(each, short(name, **few))
+        assert_same(each, unlogged)
         assert written(each) == written(logged[0])
 
 
@@ -185,12 +186,12 @@ def test_a_policy_alone_is_the_same_as_among_others(name: str) -> None:
 @pytest.mark.e2e
 @every_world
 def test_more_users_replicates_and_rounds_leave_the_others_traces(name: str) -> None:
-    small, large = plain(name), short(name, users=201, replicates=3, rounds=20)
+    small, large = plain(name), short(name, users=201, replicates=3, rounds=12)
     ids = set(small.users["user_id"])
     both = large.users[large.users["user_id"].isin(ids) & (large.users["replicate"] < 2)]
     for mark in (1, 2, 5):
         pd.testing.assert_frame_equal(of(small.users, round=mark), of(both, round=mark), check_exact=True)
-    more = short(name, replicates=3, rounds=20)
+    more = short(name, replicates=3, rounds=12)
     early = more.curves[(more.curves["round"] <= 8) & (more.curves["replicate"] < 2)].reset_index(drop=True)
     pd.testing.assert_frame_equal(early, small.curves, check_exact=True)
 

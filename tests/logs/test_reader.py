@@ -27,7 +27,7 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """Runs with events: rewards at once, late, or never; users who come and leave; vectors."""
     home = tmp_path_factory.mktemp("runs")
     for name in ("tiny_sets", "late_answers", "churn", "silent_users"):
-        sizes: Any = {"users": 70, "rounds": 12, "replicates": 2 if name == "silent_users" else 1}
+        sizes: Any = {"users": 30, "rounds": 12, "replicates": 2 if name == "silent_users" else 1}
         oo_sim.run(name, policies=POLICIES, **sizes, events=True, out=home / name, plot=False)
     oo_sim.run("linear", policies=["linucb", "random"], users=5, rounds=6, events=True, out=home / "linear", plot=False)
     return {path.name: path for path in home.iterdir()}
@@ -258,7 +258,7 @@ def test_a_reward_without_a_decision_is_joined_by_its_tip(runs: dict[str, Path],
 def test_what_stands_together_is_read_in_place(runs: dict[str, Path], monkeypatch: pytest.MonkeyPatch) -> None:
     """A simulated log needs no temporary files."""
     monkeypatch.setattr("tempfile.TemporaryDirectory", None)
-    assert sum(len(part.t) for part in open_log(runs["tiny_sets"]).parts(POLICIES[1], rows=100)) == 70 * 12
+    assert sum(len(part.t) for part in open_log(runs["tiny_sets"]).parts(POLICIES[1], rows=100)) == 30 * 12
 
 
 def test_memory_is_that_of_a_part(runs: dict[str, Path]) -> None:
