@@ -116,6 +116,10 @@ class Plan(NamedTuple):
         """The plan as it would be done in a work directory. Raises WorkError where it was made for something else."""
         store.check(apart(self.scenario), dict(versions()))
         known = store.about()
+        there = known.get("asked", {}).get("shard")
+        if there and self.shard and tuple(there) != self.shard:
+            one, other = ("/".join(map(str, number)) for number in (there, self.shard))
+            raise WorkError(f"{store.directory}: is shard {one}; name another directory for shard {other}")
         own = known.get("states") and self.unit == unit_of(self.scenario.rounds)
         return self._replace(unit=known["asked"]["unit"]) if own else self
 

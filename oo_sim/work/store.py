@@ -229,8 +229,9 @@ class Store:
         return None
 
     def _fewer(self, unit: Unit) -> Iterator[Unit]:
-        """The same users in fewer rounds, after which states were kept, the most rounds first."""
-        for rounds in self._shorter:
+        """The same users in fewer rounds, after which states were kept, the most rounds first; none with a bank, whose
+        world remembers the tips of all rounds, so that of more rounds is another one."""
+        for rounds in () if unit.recipe.bank else self._shorter:
             if rounds < unit.rounds:
                 marks = tuple(mark for mark in unit.marks if mark <= rounds)
                 yield unit._replace(recipe=unit.recipe.of(rounds), rounds=rounds, marks=marks, remembers=False)

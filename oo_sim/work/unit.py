@@ -233,7 +233,6 @@ def play(
     world, entrant = _built(unit.recipe)
     start, marks = time.perf_counter(), unit.marks or (unit.rounds,)
     begin = None
-    # a world with a bank remembers tips of all rounds, so that of more rounds is another one
     fits = before is not None and len(before.words) == remembered(world, entrant.policy, before.by)
     if before is not None and fits and can_go_on(world, entrant.policy, before.by):
         begin = Begin(Memory(before.rounds, before.by, before.words), before.hashes[0])

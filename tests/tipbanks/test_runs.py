@@ -14,7 +14,7 @@ from oo_sim import Run
 from oo_sim.audit import audit_directory
 from oo_sim.contract import F64, Batch, Policy, Probs
 from oo_sim.errors import WorkError
-from oo_sim.experiment import partial, status
+from oo_sim.experiment import estimate, partial, plan, status
 from oo_sim.features import FEATURES
 from oo_sim.generator import TipGenerator, open_gateway
 from oo_sim.generator.appeal.keywords import about
@@ -30,7 +30,10 @@ def test_more_rounds_with_banks_are_those_of_a_run_from_the_start(llm: list[str]
     names = [name if name == "none" else banks / name for name in llm]
     work: dict[str, Any] = {"resume": tmp_path / "work", "checkpoint_states": True}
     few = play(names, SMALL.with_(rounds=5), **work)
+    more_rounds = plan(SMALL, policies=POLICIES, llm=names, ask=False, remembers=True)
+    assert estimate(more_rounds, resume=tmp_path / "work").done == 0
     more = play(names, **work)
+    assert estimate(more_rounds, resume=tmp_path / "work").done == more_rounds.decisions
     assert not few.failures | more.failures
     assert more.manifest.content_hash == play(names).manifest.content_hash
     for look in (status, partial):

@@ -191,6 +191,9 @@ def test_a_missing_a_doubled_and_a_foreign_shard_are_named(tmp_path: Path) -> No
         merge([parts[0], parts[2]])
     with pytest.raises(WorkError, match="shard 1/3 is there 2 times"):
         merge([parts[0], *parts])
+    for number, of in ((2, 3), (1, 2)):
+        with pytest.raises(WorkError, match=rf"0: is shard 1/3; name another directory for shard {number}/{of}"):
+            shard(SCENARIO, number, of, parts[0], unit=64, **SMALL)
     shard(SCENARIO, 1, 3, tmp_path / "other", unit=64, **(SMALL | {"rounds": 21}))
     other = r"other: was made for another run than .*0: its scenario.rounds is 21, and not 20; merge the shards of one"
     with pytest.raises(WorkError, match=other):
