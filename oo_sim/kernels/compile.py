@@ -82,8 +82,9 @@ def cache_directory() -> Path | None:
 def _forget_old(parent: Path) -> None:
     """Remove the kernels of earlier sources that have not been written for a month."""
     for directory in parent.glob("kernels-*"):
-        if time.time() - directory.stat().st_mtime > _MONTH:
-            shutil.rmtree(directory, ignore_errors=True)
+        with suppress(OSError):  # another process removes it too
+            if time.time() - directory.stat().st_mtime > _MONTH:
+                shutil.rmtree(directory, ignore_errors=True)
 
 
 def _compiled(function: F, inline: Literal["never", "always"], cache: bool = True, **options: bool) -> F:

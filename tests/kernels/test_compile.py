@@ -183,6 +183,16 @@ def test_two_processes_that_compile_at_once_keep_both_kernels(tmp_path: Path, mo
         assert sum(compiled_for(value).stats.cache_hits.values()) == 1
 
 
+def test_old_kernels_are_removed_also_while_another_process_removes_them(tmp_path: Path) -> None:
+    for name, age in (("kernels-old", 40), ("kernels-new", 20)):
+        (tmp_path / name).mkdir()
+        then = time.time() - age * 24 * 3600
+        os.utime(tmp_path / name, (then, then))
+    (tmp_path / "kernels-gone").symlink_to(tmp_path / "nowhere")  # as what was listed, and is not there any more
+    compiling._forget_old(tmp_path)
+    assert {path.name for path in tmp_path.iterdir()} == {"kernels-new", "kernels-gone"}
+
+
 def test_other_peoples_kernels_keep_their_own_cache() -> None:
     """Numba's directory is one setting for the whole process; it is put back after each kernel."""
     settings: Any = numba.config
