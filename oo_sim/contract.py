@@ -132,7 +132,7 @@ class Policy(NamedTuple):
 
         init(n) -> state             a fresh state for n lanes (at least 2): arrays in NamedTuples, the lane last
         score(state, batch, noise)   -> (K, n) float64, finite where `batch.mask` is True; higher is better
-        probs(scores, batch)         -> Probs, from the scores alone; the one place that says how likely each arm is
+        probs(scores, batch)         -> Probs, from the scores alone; the one place that says how likely each one is
         update(state, learning, noise) -> state, after each round and each further reward that arrives in it
 
     What a lane gets depends on that lane alone: lanes stand in any order and number. `name` and `parameters` (plain
@@ -140,8 +140,8 @@ class Policy(NamedTuple):
     `score` and `update` get the uniforms they ask for in `noise`, as an array (count, n). `update` alone may reuse
     its state's memory. `parameters` are what a reader needs to build the policy again. `propensities` is False
     where the probabilities drawn from are one random realisation, so that the propensity is not known.
-    `explores` is True where a part of each arm's probability is exploration, as `Probs.explored` says; where it is
-    False, that part is 0, and the log's column `explored` is null.
+    `explores` is True where a part of each candidate's probability is exploration, as `Probs.explored` says; where it
+    is False, that part is 0, and the log's column `explored` is null.
     `lanes`, where given, describes the same policy to compiled tiles, which play it to the same bits; without it, and
     where a function is not the one that was described, the loop is interpreted.
     """

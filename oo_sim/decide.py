@@ -1,5 +1,5 @@
-"""One decision: encode, score, probabilities, draw. The only place where an arm is drawn, so that the propensity that
-is logged is by construction the one that was drawn with."""
+"""One decision: encode, score, probabilities, draw. The only place where a candidate is drawn, so that the propensity
+that is logged is by construction the one that was drawn with."""
 
 from __future__ import annotations
 

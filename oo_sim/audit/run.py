@@ -56,7 +56,7 @@ def audit(
     `manifest` describes the policies (label, name, parameters, features), the seed and whether rewards are
     reactions; what it does not say is not checked, and the report says so. Without a seed, draws cannot be
     derived, and exploration is tested by e-values instead. With a scenario, its world is derived again for
-    `WORLD_USERS` users over all their rounds, or, with `full`, for all users. `progress` is told how many
+    `WORLD_USERS` users over all their rounds, or, with `full`, for all users. `progress` receives how many
     decisions a shard had. `workers` is how many threads judge shards; the report does not depend on it. Raises
     UnusableLogError where the log cannot be read; rows that cannot be judged are refused in the report.
     """

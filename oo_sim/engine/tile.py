@@ -14,7 +14,7 @@ from oo_sim.kernels.tally import SUMS, TOTALS
 from oo_sim.kernels.tile import instances, numbers
 from oo_sim.kernels.tile.writing import DELAYS, LANES, Form
 
-_AT_ONCE = 1_000_000  # decisions, after which progress is reported and Ctrl-C is heard: less than a second's work
+_AT_ONCE = 1_000_000  # decisions, after which progress is reported and Ctrl-C is noticed: less than a second's work
 
 LEAST = 400_000
 """Decisions from which on compiled tiles pay: fewer take less time than it takes to load them."""
@@ -88,8 +88,8 @@ def played(
     remembers: bool = False,
 ) -> tuple[I64, I64, I64 | None]:
     """The sums and totals of `engine.run.loop`, to the bit, where nothing has to be `interpreted`, and what users
-    remember. `ticked` hears of as many rounds as would be over if all users were at work at once. Raises
-    NotFiniteError."""
+    remember. `ticked` is called with as many rounds as would be over if all users were at work at once.
+    Raises NotFiniteError."""
     form = _form(world, policy)
     assert form is not None
     assert isinstance(world.tile, Tiles)

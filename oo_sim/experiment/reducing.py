@@ -24,7 +24,7 @@ _USERS = 1 << 14  # whose rows are made at a time
 
 class Reduction:
     """What came of a plan's units so far. Users' rows go to `rows`, if it is given, as soon as it is their turn;
-    `ended` hears of each policy all of whose rows went there."""
+    `ended` is called with the index of each policy all of whose rows went there."""
 
     def __init__(self, plan: Plan, rows: Rows | None, ended: Callable[[int], None] | None = None) -> None:
         scenario, count = plan.scenario, len(plan.taking_part)

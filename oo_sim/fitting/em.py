@@ -144,7 +144,7 @@ def climb(
 ) -> Fitted:
     """Laplace-EM from a population and coefficients `at` (N, d), until the log likelihood settles.
 
-    `told` hears of each round and its log likelihood.
+    `told` receives the number of each round and its log likelihood.
     """
     path: list[float] = []
     shape = parabolas(data, at, people.cuts)

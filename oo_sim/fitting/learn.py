@@ -53,7 +53,7 @@ def fit(
     user's last rounds, is kept back once to measure how well unseen reactions are predicted; the scenario itself is
     fitted to all. `terms` is oo5, oo7, oo7x, or a list of terms. With `anyway`, what looks like drift is
     fitted all the same.
-    `progress` is that of `oo_sim.run`; `told` hears of each iteration, and `stage` what is done now.
+    `progress` is that of `oo_sim.run`; `told` receives each iteration, and `stage` what is done now.
     Raises FitError, with what would be right, where the log cannot tell, and RunLogError for a row that is wrong.
     """
     opened = log_of(log)

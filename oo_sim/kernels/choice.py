@@ -1,4 +1,6 @@
-"""From scores to probabilities, and from probabilities to the one arm that is drawn."""
+"""From scores to probabilities, and from probabilities to the one candidate that is drawn.
+
+Shapes: K candidates, n lanes, M samples. A candidate that stands is one where `mask` (K, n) is True."""
 
 from __future__ import annotations
 
@@ -28,7 +30,7 @@ def argmax(scores: F64, mask: Bool, best: I64) -> None:
 
 @kernel
 def count(mask: Bool, out: F64) -> None:
-    """How many candidates stand in each lane."""
+    """How many candidates stand in each lane, of mask (K, n) into `out` (n,)."""
     K, n = mask.shape
     out[:] = 0.0
     for k in range(K):
@@ -38,9 +40,10 @@ def count(mask: Bool, out: F64) -> None:
 
 @kernel
 def epsilon_greedy(scores: F64, mask: Bool, epsilon: F64, total: F64, explored: F64) -> None:
-    """Epsilon over K for each candidate and 1 - epsilon more for the first of the best (Sutton & Barto, 2.2).
+    """Epsilon over K for each candidate and 1 - epsilon more for the first of the best (Sutton & Barto 2018, 2.2).
 
-    `epsilon` (n,); with epsilon 0 this is the greedy choice.
+    `epsilon` (n,); with epsilon 0 this is the greedy choice. `total` and `explored`, the part of it that is epsilon's,
+    are (K, n), and K here counts those that stand.
     """
     K, n = scores.shape
     best = np.empty(n, np.int64)
@@ -57,7 +60,8 @@ def epsilon_greedy(scores: F64, mask: Bool, epsilon: F64, total: F64, explored: 
 
 @kernel
 def softmax(scores: F64, mask: Bool, temperature: float, total: F64) -> None:
-    """Boltzmann probabilities exp(score / temperature) / sum, shifted by the highest score."""
+    """Boltzmann probabilities exp(score / temperature) / sum, of scores (K, n) into `total` (K, n) (Sutton & Barto
+    2018, 2.8). Scores are shifted by the highest, so that none overflows; `temperature` is above 0."""
     K, n = scores.shape
     best = np.empty(n, np.int64)
     argmax(scores, mask, best)
@@ -103,9 +107,10 @@ def draw(
     score: F64,
     flag: Bool,
 ) -> int:
-    """Draw an arm by inverting the cumulative sum of `total` (K, n) at `uniform[0]`; the last arm with positive
-    probability is the fallback where rounding leaves the sum short. `uniform[1]` decides whether the draw counts as
-    explored, with probability explored / total of the arm drawn.
+    """Draw a candidate in each lane by inverting the cumulative sum of `total` (K, n) at `uniform[0]` (n,); the last
+    with positive probability is the fallback where rounding leaves the sum short. `uniform[1]` decides whether the draw
+    counts as explored, with probability explored / total of the candidate drawn. Into `index`, `propensity`, `score`
+    and `flag`, each (n,).
 
     Returns how many lanes break a rule: a negative or not-a-number probability, explored above total, weight on a
     masked candidate, a sum that is not 1, or a score that is not finite.

@@ -1,4 +1,7 @@
-"""Feature maps from raw columns to x (K, d, n), and the calendar tables that they read."""
+"""Feature maps from raw columns to x (K, d, n), and the calendar tables that they read.
+
+Shapes: `hour` (0 to 23) and `day` (0 is Monday) are (n,), the other raw columns (K, n): `overdue` and `is_llm` 0 or 1,
+`age` in days since the due date, `priority` 1 to 4."""
 
 from __future__ import annotations
 
@@ -26,7 +29,7 @@ AGE_LIMIT = 30.0
 
 @kernel
 def spread(table: F64, index: I64, column: int, x: F64) -> None:
-    """x[k, column, i] = table[index[i]] for every candidate k; looked up once a lane."""
+    """x[k, column, i] = table[index[i]] for every candidate k, with index (n,); looked up once a lane."""
     K, _, n = x.shape
     for i in range(n):
         x[0, column, i] = table[index[i]]

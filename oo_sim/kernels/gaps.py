@@ -13,7 +13,10 @@ from oo_sim.kernels.elementary import exp, log
 @kernel
 def inverse_gap(scores: F64, mask: Bool, gamma: F64, total: F64, explored: F64) -> None:
     """Inverse gap weighting (Abe & Long 1999; Foster & Rakhlin 2020): 1 / (K + gamma (best - score)) for each candidate
-    but the first of the best, which gets the rest. All but the best's is explored. `gamma` (n,), K per lane."""
+    but the first of the best, which gets the rest. All but the best's is explored.
+
+    `scores`, `total` and `explored` are (K, n), `gamma` (n,); K in the formula counts the lane's candidates that stand.
+    """
     K, n = scores.shape
     best = np.empty(n, np.int64)
     argmax(scores, mask, best)

@@ -13,7 +13,7 @@ from oo_sim.policies.kinds import Kinds
 def linucb_disjoint(alpha: float = 1.0, features: str | FeatureMap = "oo7", prior: float = 1.0) -> Policy:
     """score = x' theta_kind + alpha sqrt(x' A_kind^-1 x): tasks teach nothing about tips, nor tips about tasks.
 
-    `is_llm` picks the model and is no feature of it; it is added to features that do not hold it.
+    `is_llm` picks the model and is not a feature of it; it is added to features that do not hold it.
 
     Parameters:
         alpha: from 0; standard errors added to the mean.

@@ -18,7 +18,7 @@ def linucb_hybrid(
     `sharing` is the prior variance of beta in units of theta's 1 / prior: 1 is Alg. 2, 0 is `linucb_disjoint`, and much
     more is one model for all. The two sums w_kind = beta + theta_kind are learned as one ridge regression on (x, 0)
     and (0, x) whose prior covariance is (1 / prior) [[1 + sharing, sharing], [sharing, 1 + sharing]], which is what
-    the blocks of Alg. 2 come to. `is_llm` picks the kind and is no feature; it is added to features that lack it.
+    the blocks of Alg. 2 come to. `is_llm` picks the kind and is not a feature; it is added to features that lack it.
 
     Parameters:
         alpha: from 0; standard errors added to the mean.

@@ -305,7 +305,7 @@ def _weigh_gaps(S: F64, P: F64, t: int) -> None:
 
 @inner
 def _draw(S: F64, U: U64, t: int, seed: np.uint64, replicate: np.uint64) -> None:
-    """`choice.draw`: the arm at which the sum of the probabilities passes the uniform."""
+    """`choice.draw`: the candidate at which the sum of the probabilities passes the uniform."""
     uniform, total, last = SCRATCH, SCRATCH + 2 * LANES, SCRATCH + 3 * LANES
     draws.own_pairs(S, U, t, DECIDE << _16, seed, replicate, uniform)
     for i in range(LANES):
