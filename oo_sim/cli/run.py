@@ -116,8 +116,8 @@ def run(
     said = here(workers)
     workers = said.workers
     loaded = [oo_sim.load_scenario(said.scenario(scenario)) for scenario in scenarios]
+    sizes = {"users": users, "rounds": rounds, "replicates": replicates, "seed": seed}
     if not quiet:
-        sizes = {"users": users, "rounds": rounds, "replicates": replicates}
         _warn([each.with_(policies=policy, **sizes) for each in loaded])
     banks = llm and [bank for each in llm for bank in each.split(",") if bank]
     kinds = appeal and [kind for each in appeal for kind in each.split(",") if kind]
@@ -128,7 +128,6 @@ def run(
         )
     estimates = []
     for scenario in loaded:
-        sizes = {"users": users, "rounds": rounds, "replicates": replicates, "seed": seed}
         unit = None if resume or part or elsewhere or dask else oo_sim.experiment.WHOLE
         planned = oo_sim.experiment.plan(
             scenario,
