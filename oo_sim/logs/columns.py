@@ -56,7 +56,7 @@ def vectors(column: pa.ChunkedArray | pa.Array) -> F64:
 
 def offered(table: pa.Table, path: Path, raw: bool) -> Offered:
     """The candidates as they were offered; if `raw`, of a world of vectors, which are their only features. Raises
-    `RunLogError`, naming the row: none are offered, or one is chosen that is not there, or there is another number of
+    `RunLogError`, naming the row: no such hour or day, no candidates, a choice that is not there, or another number of
     probabilities than of candidates."""
     column = table["candidates"].combine_chunks()
     sizes = np.asarray(pc.list_value_length(column).to_numpy(), np.int64)
@@ -69,6 +69,15 @@ def offered(table: pa.Table, path: Path, raw: bool) -> Offered:
         (chosen < 0) | (chosen >= sizes),
         lambda i: f"is {chosen[i]}, and {sizes[i]} candidates are on offer; places count from 0",
     )
+    hour, day = whole(table, "hour"), whole(table, "day")
+    for name, clock, most in (("hour", hour, 23), ("day", day, 6)):
+        refuse(
+            path,
+            row,
+            name,
+            (clock < 0) | (clock > most),
+            lambda i, clock=clock, most=most: f"is {clock[i]}; a whole number from 0 to {most} is expected",
+        )
     stands = mask_of(sizes)
     flat = column.flatten()
     first = np.cumsum(sizes) - sizes
@@ -78,8 +87,8 @@ def offered(table: pa.Table, path: Path, raw: bool) -> Offered:
         spread(stands, _numbers(flat.field("task_age_days"))),
         spread(stands, _numbers(flat.field("priority"))),
         spread(stands, _numbers(is_llm)),
-        whole(table, "hour"),
-        whole(table, "day"),
+        hour,
+        day,
         stands,
         spread(stands, _serials(flat.field("task_id"))).astype(np.int64),
     )

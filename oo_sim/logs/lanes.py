@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from oo_sim.contract import I64
 from oo_sim.errors import RunLogError
 from oo_sim.logs.files import EventTable
+from oo_sim.logs.schema import SCHEMAS
 
 Codes: TypeAlias = NDArray[np.int32]
 
@@ -112,7 +113,8 @@ class _Rows:
     def __init__(self, table: EventTable, columns: Sequence[str], codes: Sequence[Codes], part: I64) -> None:
         self._table, self._columns, self._codes, self._part = table, list(columns), codes, part
         extra = [pa.field("lane", pa.int64()), pa.field("row", pa.int64())]
-        self._empty = pa.schema([*(table.schema.field(name) for name in self._columns), *extra]).empty_table()
+        self._fields = [SCHEMAS[table.name].field(name) for name in self._columns]
+        self._empty = pa.schema([*self._fields, *extra]).empty_table()
 
     def in_place(self, where: Sequence[I64], parts: int) -> Iterator[pa.Table]:
         """Part by part from the file itself: each row group is kept until the last of its parts is read."""
@@ -152,7 +154,16 @@ class _Rows:
         rows = self._table.group(group, self._columns)
         rows = rows.append_column("lane", pa.array(lane)).append_column("row", pa.array(row))
         kept = lane >= 0
-        return (rows if kept.all() else rows.filter(pa.array(kept))).cast(self._empty.schema)
+        rows = rows if kept.all() else rows.filter(pa.array(kept))
+        for field in self._fields:
+            if not field.nullable and rows[field.name].null_count:
+                empty = int(rows["row"][rows[field.name].is_null().index(True).as_py()].as_py())
+                refuse = f"row {empty}, column {field.name}: is empty; a value is expected in every row"
+                raise RunLogError(self._table.path, refuse)
+        try:
+            return rows.cast(self._empty.schema)
+        except pa.ArrowException as error:
+            raise RunLogError(self._table.path, f"row group {group} has values of wrong types: {error}") from error
 
     def _of(self, rows: pa.Table, part: int) -> pa.Table:
         kept = self._part[rows["lane"].to_numpy()] == part

@@ -143,6 +143,7 @@ class RunLog(RunFiles):
         t, row = columns.whole(decided, "t"), columns.whole(decided, "row")
         here = lanes.lanes[first : first + int(lane[-1]) + 1]
         path = self.decisions().path
+        columns.refuse(path, row, "t", t < 0, lambda i: f"is {t[i]}; decisions count from 0")
         offered = columns.offered(decided, path, raw)
         lessons = _lessons(learned, first, lane, t, offered.chosen_id)
         reward, reaction, fate, settled = self._fates(here, lane, t, decided, lessons, learned, window)

@@ -265,3 +265,61 @@ def test_memory_is_that_of_a_part(runs: dict[str, Path]) -> None:
     """Parts are about as large as asked for: one lane over at most."""
     for part in open_log(runs["tiny_sets"]).parts(POLICIES[0], rows=100):
         assert len(part.t) <= 100 + 12
+
+
+def changed(source: Path, copy: Path, table: str, column: str, values: pa.Array | None, first: Any = None) -> Log:
+    """The log with another column, or another value in the column's first row."""
+    shutil.copytree(source, copy)
+    path = copy / f"{table}.parquet"
+    rows = pq.read_table(path)
+    place, kind = rows.column_names.index(column), rows.schema.field(column).type
+    if values is None:
+        values = pa.array([first, *rows[column].to_pylist()[1:]], kind)
+    pq.write_table(rows.set_column(place, column, values), path)
+    return open_log(copy)
+
+
+@pytest.mark.parametrize(
+    ("table", "column", "first", "said"),
+    [
+        *(
+            ("decisions", name, None, "is empty")
+            for name in ("user_id", "replicate", "t", "decision_id", "hour", "day", "candidates", "chosen")
+        ),
+        *(("learnings", name, None, "is empty") for name in ("user_id", "replicate", "seq", "kind", "t_now")),
+        ("decisions", "t", -1, "is -1; decisions count from 0"),
+        ("decisions", "hour", 24, "is 24; a whole number from 0 to 23 is expected"),
+        ("decisions", "hour", -1, "is -1; a whole number from 0 to 23 is expected"),
+        ("decisions", "day", 7, "is 7; a whole number from 0 to 6 is expected"),
+        ("decisions", "chosen", 99, "is 99, and"),
+        ("decisions", "candidates", [], "is empty"),
+    ],
+)
+def test_a_row_that_makes_no_decision_is_refused_by_row_and_column(
+    runs: dict[str, Path], tmp_path: Path, table: str, column: str, first: Any, said: str
+) -> None:
+    """An hour beyond the clock was looked up beyond the table of its sines."""
+    log = changed(runs["tiny_sets"], tmp_path / "log", table, column, None, first)
+    with pytest.raises(RunLogError) as caught:
+        list(log.parts(POLICIES[0]))
+    assert f"{table}.parquet: row 0, column {column}: {said}" in str(caught.value)
+
+
+@pytest.mark.parametrize("column", ["probs", "propensity", "explored", "expected_reward"])
+def test_a_column_of_nothing_but_nulls_has_no_type_and_says_that_nothing_is_known(
+    runs: dict[str, Path], tmp_path: Path, column: str
+) -> None:
+    rows = pq.read_metadata(runs["tiny_sets"] / "decisions.parquet").num_rows
+    log = changed(runs["tiny_sets"], tmp_path / "log", "decisions", column, pa.nulls(rows))
+    part, known = whole(log, POLICIES[0]), whole(open_log(runs["tiny_sets"]), POLICIES[0])
+    field = {"expected_reward": "expected"}.get(column, column)
+    assert np.isnan(getattr(part, field)).any()
+    np.testing.assert_array_equal(part.candidates.mask, known.candidates.mask)
+    assert part.decision_id.equals(known.decision_id)
+
+
+def test_a_number_that_does_not_fit_its_column_is_refused(runs: dict[str, Path], tmp_path: Path) -> None:
+    rows = pq.read_metadata(runs["tiny_sets"] / "decisions.parquet").num_rows
+    log = changed(runs["tiny_sets"], tmp_path / "log", "decisions", "chosen", pa.array([1 << 40] * rows))
+    with pytest.raises(RunLogError, match="has values of wrong types"):
+        list(log.parts(POLICIES[0]))
