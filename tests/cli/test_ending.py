@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -77,6 +79,21 @@ def failing(number: int | None) -> None:
 def test_an_error_after_it_is_the_end_that_was_asked_for(number: int | None, raised: type[BaseException]) -> None:
     with pytest.raises(raised):
         failing(number)
+
+
+def test_ctrl_c_while_the_command_is_imported_is_one_line() -> None:
+    code = """
+import sys
+class Stop:
+    def find_spec(self, name, *_):
+        if name == "typer":
+            raise KeyboardInterrupt
+sys.meta_path.insert(0, Stop())
+from oo_sim.__main__ import main
+main()
+"""
+    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert (ended.returncode, ended.stdout, ended.stderr) == (130, "", "Stopped: interrupted.\n")
 
 
 def test_what_was_done_before_it_could_be_told_is_done() -> None:
