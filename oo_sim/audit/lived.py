@@ -270,10 +270,12 @@ def _best(d: Decisions, found: Lived, expected: F64) -> F64:
 
 def _reactions(d: Decisions, m: Learnings, found: Lived, there: Bool) -> Iterator[tuple[Finding, bool]]:
     """What users said, whether and when it was learned, and in which order."""
+    if not len(d.t):
+        return  # nothing that was learned belongs to a decision
     at = d.find(m.lane, m.t_decided)
     known = (at >= 0) & ~m.reset
     at = np.where(known, at, 0)
-    judged = known & there[at] if len(d.t) else known
+    judged = known & there[at]
     code, due = found.reaction[at], found.arrives[at]
     worth = np.where(code >= 0, REWARDS[code], np.nan)
     other = np.where(np.isnan(worth), ~np.isnan(m.reaction), m.reaction != worth) | differs(m.reward, found.reward[at])

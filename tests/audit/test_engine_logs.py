@@ -42,6 +42,20 @@ def test_how_many_threads_judge_a_world_changes_nothing(tmp_path: Path) -> None:
         assert one.world.startswith("3 of 3 users")
 
 
+@pytest.mark.parametrize("scenario", ["tiny_sets", "linear"])
+def test_a_log_all_of_whose_decisions_are_refused_has_a_report(scenario: str, tmp_path: Path) -> None:
+    """What was learned then belongs to no decision, and nothing is wrong with the scenario."""
+    out = tmp_path / "run"
+    oo_sim.run(scenario, policies=["linucb"], users=3, rounds=4, events=True, out=out, plot=False)
+    path = out / "decisions.parquet"
+    table = pq.read_table(path)
+    place, field = table.schema.get_field_index("t"), table.schema.field("t").with_nullable(True)
+    pq.write_table(table.set_column(place, field, pa.nulls(len(table), field.type)), path)
+    report = audit_directory(out)
+    assert [(each.table, each.reason, each.count) for each in report.refused] == [("decisions", "t is null", 12)]
+    assert not report.clean
+
+
 @pytest.mark.parametrize("wrong", [False, True])
 def test_texts_that_no_dictionary_holds_are_read_as_they_are(
     wrong: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
