@@ -3,24 +3,43 @@
 from __future__ import annotations
 
 import io
+import warnings
 
 import numpy as np
 import pytest
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.text import Text
+from numpy.typing import NDArray
 from PIL import Image
 
+U8 = NDArray[np.uint8]
 
-def assert_painted(content: bytes, figure: Figure | None = None, *, all_over: bool = True) -> None:
+
+def assert_painted(file: bytes, figure: Figure | None = None, *, all_over: bool = True) -> None:
     """A PNG that can be decoded, of the figure's size, white but for text, lines and areas."""
-    with Image.open(io.BytesIO(content)) as image:
+    with Image.open(io.BytesIO(file)) as image:
         assert image.format == "PNG"
-        pixels = np.asarray(image.convert("RGB"), dtype=int)
+        pixels = np.asarray(image.convert("RGB"))
     if figure is not None:
         width, height = figure.get_size_inches() * figure.dpi
         assert pixels.shape[:2] == pytest.approx((height, width), abs=1)
-    inked = pixels.min(axis=2) < 250
+    _assert_inked(pixels, all_over)
+
+
+def assert_drawn(figure: Figure) -> None:
+    """The same of the figure as it is drawn for a file; to write and read a PNG takes longer than to draw it."""
+    buffer = io.BytesIO()
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Glyph .* missing from")  # as where a file is written
+        figure.savefig(buffer, format="rgba", dpi=figure.dpi)
+    pixels = np.frombuffer(buffer.getvalue(), np.uint8)
+    width, height = figure.canvas.get_width_height()
+    _assert_inked(pixels.reshape(height, width, 4), all_over=True)
+
+
+def _assert_inked(pixels: U8, all_over: bool) -> None:
+    inked = np.minimum.reduce([pixels[..., channel] for channel in range(3)]) < 250
     assert 0.003 < inked.mean() < 0.7
     # Ink in all thirds of the width and of the height, so that it is not a heading above nothing.
     for lines in (inked, inked.T):

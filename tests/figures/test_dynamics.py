@@ -11,13 +11,13 @@ from results.made import BuildRun
 from rich.console import Console
 
 from oo_sim import Run, load_run, run
-from oo_sim.figures import curves_figure, png
+from oo_sim.figures import curves_figure
 from oo_sim.figures.curves import loglog_figure
 from oo_sim.results.run import fates
 from oo_sim.results.series import regret_lines
 from oo_sim.scenario import validate
 
-from .painted import assert_painted
+from .painted import assert_drawn
 
 PEOPLE = [{"name": "all", "preferences": {"intercept": -1, "priority": 2}}]
 USERS, ROUNDS, REPLICATES = 40, 30, 2
@@ -123,4 +123,4 @@ def test_a_run_in_which_nobody_came_is_shown_as_it_is() -> None:
     assert found is not None
     assert found.rows == [["random", "0.0%", "0.0"]]
     for figure in (curves_figure([result]), curves_figure([result], log=True), loglog_figure(result)):
-        assert_painted(png(figure), figure)
+        assert_drawn(figure)

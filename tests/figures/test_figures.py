@@ -20,7 +20,7 @@ from oo_sim.logs import LoggedPolicy
 from oo_sim.results.series import blocks, regret_lines, reward_lines
 from oo_sim.stats import mean_interval
 
-from .painted import assert_painted
+from .painted import assert_drawn
 
 SEVEN = ("linucb", "egreedy", "linucb:alpha=0.5,features=oo7x", "thompson", "greedy", "random", "oracle")
 
@@ -103,7 +103,7 @@ def test_spread_moves_nothing_that_has_room() -> None:
 @pytest.mark.parametrize(("users", "rounds"), [(1, 1), (1, 3), (4, 500)])
 def test_labels_do_not_touch_and_are_not_cut(build: BuildRun, users: int, rounds: int, log: bool) -> None:
     figure = build(SEVEN, users=users, rounds=rounds).figure(log=log)
-    assert_painted(png(figure), figure)
+    assert_drawn(figure)
     for axes in figure.axes:
         boxes = [text.get_window_extent() for text in names(axes)]
         assert len(boxes) == len(SEVEN)
@@ -138,7 +138,7 @@ def test_a_policy_looks_the_same_in_all_runs_of_a_figure(build: BuildRun) -> Non
 
 def test_names_are_no_mathematics_and_missing_glyphs_no_failure(build: BuildRun) -> None:
     figure = build(("a$b$c", "$\\frac{", "多"), name="$x$").figure()
-    assert_painted(png(figure), figure)
+    assert_drawn(figure)
     assert {text.get_text() for text in names(figure.axes[0])} == {"a$b$c", "$\\frac{", "多"}
 
 
@@ -194,7 +194,7 @@ def test_what_is_said_of_bands_is_what_is_drawn(
     run = build(rounds=20, users=users, segments=("a",), marks=marks)
     for kind, words in said.items():
         figure = run.figure(kind, style=style)
-        assert_painted(png(figure), figure)
+        assert_drawn(figure)
         for axes, word in zip(figure.axes, words, strict=True):
             bands, bars = (
                 [each for each in axes.findobj(of) if np.isfinite(each.get_datalim(axes.transData).x0)]
@@ -215,7 +215,7 @@ def test_there_is_no_band_before_the_first_checkpoint(build: BuildRun) -> None:
 
 def test_a_run_without_results_is_an_empty_figure(build: BuildRun) -> None:
     figure = build(("linucb",), missing=["linucb"]).figure()
-    assert_painted(png(figure), figure)
+    assert_drawn(figure)
     assert [len(axes.get_lines()) for axes in figure.axes] == [0, 0]
 
 

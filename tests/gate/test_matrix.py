@@ -54,15 +54,29 @@ def test_processes_change_nothing(few: list[Cell]) -> None:
     assert fingerprints(few[:4], workers=1) == fingerprints(few[:4], workers=2)
 
 
+def one_cell(patch: pytest.MonkeyPatch) -> None:
+    """There is but one cell to record and to check."""
+    cell = Cell(mechanisms.scenario("plain"), "egreedy", None)
+    patch.setattr("oo_sim.gate.matrix.cells", lambda scenarios=(): [cell])
+
+
+@pytest.fixture(scope="module")
+def one(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where a matrix of one cell is recorded."""
+    at = tmp_path_factory.mktemp("matrix")
+    with pytest.MonkeyPatch.context() as patch:
+        one_cell(patch)
+        record_matrix(directory=at, workers=1)
+        assert check_matrix(directory=at, workers=1).exit_code == 0
+    return at
+
+
 @pytest.mark.parametrize("column", ["chosen", "score", "probs", "propensity", "x"])
 def test_one_bit_shows_with_its_round_its_users_and_its_column(
-    column: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    column: str, one: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """In round 8 of the last user one column is another."""
-    one = [Cell(mechanisms.scenario("plain"), "egreedy", None)]
-    monkeypatch.setattr("oo_sim.gate.matrix.cells", lambda scenarios=(): one)
-    record_matrix(directory=tmp_path, workers=1)
-    assert check_matrix(directory=tmp_path, workers=1).exit_code == 0
+    one_cell(monkeypatch)
     from oo_sim.decide import decide  # noqa: PLC0415 (what is patched)
 
     def once(*given: Any) -> Any:
@@ -73,7 +87,7 @@ def test_one_bit_shows_with_its_round_its_users_and_its_column(
         return decision._replace(**{column: values})
 
     monkeypatch.setattr("oo_sim.engine.run.decide", once)
-    report = check_matrix(directory=tmp_path, workers=1)
+    report = check_matrix(directory=one, workers=1)
     assert report.exit_code == 1
     difference, *logs = report.differences
     assert all(each.cell.startswith("log ") for each in logs)

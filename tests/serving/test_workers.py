@@ -37,7 +37,7 @@ def _alive(pid: int) -> bool:
         return False
 
 
-def _wait(what: Callable[[], bool], seconds: float = 30) -> None:
+def _wait(what: Callable[[], bool], seconds: float = 90) -> None:
     deadline = time.monotonic() + seconds
     while not what():
         assert time.monotonic() < deadline
