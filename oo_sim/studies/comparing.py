@@ -120,6 +120,8 @@ def _until(
     looks: list[Look] = []
     for population in planned:
         found = compared(population)
+        if not found.pairs:
+            return found  # policies failed, and more users would not help
         looks.append(look(found.pairs, planned))
         if looked is not None:
             looked(looks[-1])

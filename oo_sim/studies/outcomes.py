@@ -110,7 +110,8 @@ def _joined(runs: Sequence[tuple[str, Run]], metric: Metric) -> Outcomes:
     )
     check_metric(manifest.name, metric, own_trajectory=manifest.own_trajectory)
     tables = [(source, run, run.require_users()) for source, run in runs]
-    marks = reduce(np.intersect1d, [np.unique(table["round"].to_numpy(float)) for _, _, table in tables])
+    rounds = [np.unique(table["round"].to_numpy(float)) for _, _, table in tables if len(table)]  # or all failed
+    marks = reduce(np.intersect1d, rounds) if rounds else np.empty(0)
     found = [
         (label, source, table[table["round"].isin(marks)])
         for source, run, table in tables

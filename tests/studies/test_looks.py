@@ -9,6 +9,8 @@ import numpy as np
 import pytest
 
 import oo_sim
+from oo_sim.contract import F64, Batch, Policy, Probs
+from oo_sim.policies import make
 from oo_sim.stats import Interval, confidence_sequence
 from oo_sim.studies import ComparisonError, Look, compare_outcomes, gather, look, sizes
 
@@ -94,3 +96,17 @@ def test_looks_that_make_no_sense_are_refused() -> None:
 def test_what_cannot_be_asked_is_refused_before_any_work(asked: dict[str, Any], said: str) -> None:
     with pytest.raises(ComparisonError, match=said):
         oo_sim.compare("quickstart", **asked)
+
+
+def test_no_users_are_added_where_no_two_policies_have_results() -> None:
+    def broken(scores: F64, batch: Batch) -> Probs:
+        raise ValueError("no idea")
+
+    heard: list[Look] = []
+    policies: list[str | Policy] = ["random", make("greedy")._replace(name="broken", probs=broken)]
+    found = oo_sim.compare("quickstart", policies=policies, until=0.1, unchecked=True, looked=heard.append, **SMALL)
+    assert not heard
+    assert not found.pairs
+    assert list(found.failures) == ["quickstart: broken"]
+    assert "Stopped" not in " ".join(found.notes)
+    assert "broken failed" in str(found.table())

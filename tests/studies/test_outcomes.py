@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -113,3 +115,17 @@ def test_labels_of_a_run_are_taken_as_they_stand(name: str, bank: str) -> None:
     policies = [make("random")._replace(name=label) for label in labels]
     found = oo_sim.compare(oo_sim.run("quickstart", policies=policies, users=20, rounds=5), policies=labels)
     assert {found.pairs[0].baseline, found.pairs[0].candidate} == set(labels)
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_a_run_all_of_whose_policies_failed_takes_no_round_from_the_others(order: int) -> None:
+    facts: dict[str, Any] = {
+        "users": 3,
+        "policies": [{"label": "c", "name": "c"}],
+        "failures": {"c": "round 1: raised"},
+    }
+    whole, failed = made({"a": A, "b": B}), made({"c": [[]]}, **facts)
+    [found] = gather([whole, failed][::order])
+    assert set(found.values) == {"a", "b"}
+    assert found.marks.tolist() == sorted(set(whole.users["round"]))
+    assert found.failures == {"c": "round 1: raised"}
