@@ -8,11 +8,13 @@ import threading
 from pathlib import Path
 
 import pytest
+from serving.conftest import serving
 from typer.testing import CliRunner
 
 from oo_sim.cli import bench, serve
 from oo_sim.serving import ServingError
 from oo_sim.serving.bench import DriveError, drive, memory, rewards, scores, started
+from oo_sim.serving.server import _listen
 
 pytestmark = pytest.mark.e2e
 
@@ -45,8 +47,8 @@ def test_a_server_is_told_to_stop_and_finishes_what_it_accepted(tmp_path: Path) 
 
 
 def test_migrate_says_what_it_did(tmp_path: Path) -> None:
-    with started(tmp_path / "state") as (port, _):
-        drive("127.0.0.1", port, rewards(30, users=3), connections=2)
+    with serving(tmp_path / "state") as client:
+        drive("127.0.0.1", client.port, rewards(30, users=3), connections=2)
     said = RUN.invoke(serve.app, ["migrate", str(tmp_path / "state"), "--policy", "linucb:prior=2"])
     assert said.exit_code == 0, said.output
     assert "linucb: 30 learnings of 3 users" in said.output
@@ -75,7 +77,8 @@ def test_log_levels_are_checked() -> None:
 
 
 def test_a_port_in_use_is_told(tmp_path: Path) -> None:
-    with started(tmp_path / "state") as (port, _):
+    with _listen("127.0.0.1", 0) as listening:  # as a server does
+        port = listening.getsockname()[1]
         said = RUN.invoke(serve.app, ["serve", "--port", str(port), "--state-dir", str(tmp_path / "other")])
     assert isinstance(said.exception, ServingError)
     assert f"port {port}" in str(said.exception)

@@ -156,7 +156,7 @@ def test_what_does_not_call_itself_json_is_refused(server: Client, state: Path, 
 def test_json_is_taken_from_programs_and_from_our_own_page(server: Client, kind: str | None) -> None:
     headers = {} if kind is None else {"Content-Type": kind}
     assert server.call("POST", "/score", SCORE, headers).status == 200
-    own = f"http://127.0.0.1:{server._connection.port}"
+    own = f"http://127.0.0.1:{server.port}"
     assert server.call("POST", "/score", SCORE, {**headers, "Origin": own}).status == 200
 
 
@@ -206,7 +206,7 @@ def test_bodies_over_a_megabyte_are_refused(server: Client, state: Path) -> None
 @pytest.mark.parametrize("megabytes", [1.2, 6])
 def test_a_chunked_body_over_a_megabyte_is_refused(state: Path, server: Client, megabytes: float) -> None:
     """And read to its end where that is near: who is cut off while sending might never see why."""
-    connection = HTTPConnection("127.0.0.1", server._connection.port, timeout=30)
+    connection = HTTPConnection("127.0.0.1", server.port, timeout=30)
     try:
         connection.request("POST", "/score", iter([b" " * 200_000] * round(5 * megabytes)), encode_chunked=True)
         assert connection.getresponse().status == 413
@@ -215,7 +215,7 @@ def test_a_chunked_body_over_a_megabyte_is_refused(state: Path, server: Client, 
 
 
 def test_a_body_without_end_is_cut_off(server: Client) -> None:
-    connection = HTTPConnection("127.0.0.1", server._connection.port, timeout=30)
+    connection = HTTPConnection("127.0.0.1", server.port, timeout=30)
     sent = 0
 
     def endless() -> Iterator[bytes]:
@@ -231,7 +231,7 @@ def test_a_body_without_end_is_cut_off(server: Client) -> None:
 
 
 def test_who_asks_before_sending_a_large_body_is_told_at_once(server: Client) -> None:
-    with socket.create_connection(("127.0.0.1", server._connection.port), timeout=1) as peer:
+    with socket.create_connection(("127.0.0.1", server.port), timeout=1) as peer:
         peer.sendall(b"POST /score HTTP/1.1\r\nHost: x\r\nContent-Length: 2000000\r\nExpect: 100-continue\r\n\r\n")
         assert peer.recv(100).startswith(b"HTTP/1.1 413")
 

@@ -26,7 +26,7 @@ def port(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
     patch = pytest.MonkeyPatch()
     patch.setattr(BoundedProtocol, "limits", Limits(head=0.4, request=1.2, unread=0.8))
     with patch.context(), serving(tmp_path_factory.mktemp("connections") / "state", seed=1) as client:
-        yield client._connection.port
+        yield client.port
     patch.undo()
 
 
@@ -93,7 +93,7 @@ def test_a_silent_connection_is_ended(tmp_path: Path, monkeypatch: pytest.Monkey
     """Before its first request as after the last."""
     with serving(tmp_path / "state", seed=1, idle=1) as client:
         client.get("/health")
-        with _connected(client._connection.port) as never, _connected(client._connection.port) as once:
+        with _connected(client.port) as never, _connected(client._connection.port) as once:
             once.sendall(b"GET /health HTTP/1.1\r\nHost: x\r\n\r\n")
             start = time.monotonic()
             assert _all(never) == b""
