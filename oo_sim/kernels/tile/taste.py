@@ -13,6 +13,7 @@ from oo_sim.kernels.tips import LARGEST_UTILITY, reward_at
 
 from . import draws
 from .plan import (
+    ABREAST,
     AGE,
     ANSWERED,
     BASE,
@@ -49,21 +50,21 @@ def weigh(S: F64, P: F64) -> None:
     candidate's in EXPECTED where a policy asks for the truth."""
     for i in range(LANES):
         S[TOP + i] = -np.inf
-    for k in range(K):
-        j = k * LANES
+    for first in range(0, K, ABREAST):
         for i in range(LANES):
-            u = S[BASE + i] + S[SLOPE + i] * S[OVERDUE + j + i] + S[SLOPE + LANES + i] * S[AGE + j + i]
-            is_llm = S[LLM + j + i] if PLACES else (1.0 if k >= TASKS else 0.0)
-            u = u + (S[SLOPE + 2 * LANES + i] * S[LEVEL + j + i] + S[SLOPE + 3 * LANES + i] * is_llm)
-            S[UTILITY + j + i] = u
-        if TIRES and k < TASKS:
-            for i in range(LANES):
-                S[UTILITY + j + i] += -S[TIRED + j + i]
-        for i in range(LANES):
-            u = S[UTILITY + j + i]
-            if PLACES:
-                u = u if S[MASK + j + i] > 0.0 else -np.inf
-            S[TOP + i] = u if u > S[TOP + i] else S[TOP + i]
+            top = S[TOP + i]
+            for k in range(first, first + ABREAST):
+                j = k * LANES + i
+                u = S[BASE + i] + S[SLOPE + i] * S[OVERDUE + j] + S[SLOPE + LANES + i] * S[AGE + j]
+                is_llm = S[LLM + j] if PLACES else (1.0 if k >= TASKS else 0.0)
+                u = u + (S[SLOPE + 2 * LANES + i] * S[LEVEL + j] + S[SLOPE + 3 * LANES + i] * is_llm)
+                if TIRES:
+                    u = u - S[TIRED + min(k, TASKS - 1) * LANES + i] if k < TASKS else u
+                S[UTILITY + j] = u
+                if PLACES:
+                    u = u if S[MASK + j] > 0.0 else -np.inf
+                top = u if u > top else top
+            S[TOP + i] = top
     if TRUTH or _best_by_utility(S, P) > 0:
         _best_of_all(S, P)
 

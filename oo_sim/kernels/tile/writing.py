@@ -93,6 +93,7 @@ def plan(form: Form) -> str:
         "TASKS": scene.tasks,
         "TIPS": scene.tips,
         "K": K,
+        "ABREAST": _abreast(K, 5),
         "D": d,
         "DIMENSION": scene.dimension,
         "CHANGES": scene.changes,
@@ -146,6 +147,12 @@ def plan(form: Form) -> str:
     for function in _functions(form, at):
         lines += ["", "@lane", *function, ""]
     return "\n".join(lines).rstrip("\n") + "\n"
+
+
+def _abreast(count: int, most: int) -> int:
+    """How many of `count` candidates, and at most how many, a loop over lanes goes through at once: all share what is
+    read. A divisor; small, since such a loop is vectorised only where the compiler writes out the one within it."""
+    return max(width for width in range(1, max(most, 1) + 1) if count % width == 0)
 
 
 _HEAD = '''"""The plan of an instance: see `writing.py`, which writes it."""
