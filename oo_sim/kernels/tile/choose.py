@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from oo_sim.contract import F64, U64
-from oo_sim.kernels.compile import inner, scalar
+from oo_sim.kernels.compile import inner, lane, scalar
 from oo_sim.kernels.elementary import exp, log
 from oo_sim.kernels.philox import DECIDE
 from oo_sim.kernels.philox import SCORE as SCORE_DRAW
@@ -18,10 +18,12 @@ from oo_sim.kernels.tile import numbers as at
 
 from . import draws, forget, wide
 from .plan import (
+    ABREAST,
     BEST,
     BOOTSTRAPS,
     CHOSEN,
     DISCOUNTS,
+    DISTINCT,
     DRAWN,
     EXPECTED,
     IS_EPSILON,
@@ -43,6 +45,7 @@ from .plan import (
     SAMPLES_THETA,
     SCORE,
     SCORED,
+    SCORED_ABREAST,
     SCORES_TRUTH,
     SCRATCH,
     SLIDES,
@@ -63,6 +66,7 @@ from .plan import (
 
 _16 = np.uint64(16)
 FORGETS = SLIDES or DISCOUNTS
+COMPARES = IS_SOFTMAX or IS_INVERSE_GAP  # how much better one candidate's score is than another's
 _PRIOR = 3 if DISCOUNTS else 1  # where it stands among the policy's numbers
 
 
@@ -105,6 +109,9 @@ def _solve(S: F64, prior: float) -> None:
 @inner
 def _spread(S: F64, P: F64, t: int) -> None:
     """The probabilities that a choice is drawn from; shares of samples are such as they are."""
+    if COMPARES:  # tips beyond the first score as that one does
+        for j in range((K - DISTINCT) * LANES):
+            S[SCORE + DISTINCT * LANES + j] = S[SCORE + (DISTINCT - 1) * LANES + j]
     if IS_EPSILON:
         _explore(S, P, t)
     if IS_SOFTMAX:
@@ -129,46 +136,56 @@ def _score(S: F64, P: F64) -> int:
     """Scores, and the first of the highest in BEST (`choice.argmax`); how many lanes have one that is not finite, or so
     large that their sum is not."""
     alpha = P[at.POLICY]
-    for i in range(LANES):
-        S[PEAK + i] = -np.inf
-        S[BEST + i] = 0.0
-        S[SOUND + i] = 0.0
-    for k in range(K):
-        place, j = float(k), k * LANES
+    _fill(S, PEAK, -np.inf)
+    _fill(S, BEST, 0.0)
+    _fill(S, SOUND, 0.0)
+    for first in range(0, DISTINCT, SCORED_ABREAST):
         if WIDE and not SCORES_TRUTH:
-            _score_by_rows(S, P, k)
+            _score_by_rows(S, P, first)
         for i in range(LANES):
-            if SCORES_TRUTH:
-                score = S[EXPECTED + j + i]
-            elif WIDE:
-                score = S[SCORE + j + i]
-            elif UPPER:
-                score = mean(S, k, i) + alpha * np.sqrt(quadratic(S, k, i))
-            else:
-                score = mean(S, k, i)
-            if not IS_GREEDY and not IS_EPSILON:
-                S[SCORE + j + i] = score
-            if PLACES:
-                there = _there(S, k, i)
-                S[SOUND + i] += score if there else 0.0
-                score = score if there else -np.inf
-            else:
-                S[SOUND + i] += score
-            better = score > S[PEAK + i]
-            S[PEAK + i] = score if better else S[PEAK + i]
-            S[BEST + i] = place if better else S[BEST + i]
+            peak, best, sound = S[PEAK + i], S[BEST + i], S[SOUND + i]
+            for k in range(first, first + SCORED_ABREAST):
+                j = k * LANES + i
+                if SCORES_TRUTH:
+                    score = S[EXPECTED + j]
+                elif WIDE:
+                    score = S[SCORE + j]
+                elif UPPER:
+                    score = mean(S, k, i) + alpha * np.sqrt(quadratic(S, k, i))
+                else:
+                    score = mean(S, k, i)
+                if COMPARES:
+                    S[SCORE + j] = score
+                if PLACES:
+                    there = _there(S, k, i)
+                    sound += score if there else 0.0
+                    score = score if there else -np.inf
+                else:
+                    sound += score
+                better = score > peak
+                peak = score if better else peak
+                best = float(k) if better else best
+            S[PEAK + i], S[BEST + i], S[SOUND + i] = peak, best, sound
     broken = 0
     for i in range(LANES):
         broken += 0 if S[SOUND + i] - S[SOUND + i] == 0.0 else 1
     return broken
 
 
+@lane
+def _fill(S: F64, row: int, value: float) -> None:
+    """A row of one value: each in a loop of its own, which is vectorised; three in one are stored number by number."""
+    for i in range(LANES):
+        S[row + i] = value
+
+
 @inner
-def _score_by_rows(S: F64, P: F64, k: int) -> None:
-    if FORGETS:
-        forget.score(S, k, P[at.POLICY], P[at.POLICY + _PRIOR])
-    else:
-        wide.score(S, k, P[at.POLICY])
+def _score_by_rows(S: F64, P: F64, first: int) -> None:
+    for k in range(first, first + SCORED_ABREAST):
+        if FORGETS:
+            forget.score(S, k, P[at.POLICY], P[at.POLICY + _PRIOR])
+        else:
+            wide.score(S, k, P[at.POLICY])
 
 
 @inner
@@ -255,11 +272,12 @@ def _explore(S: F64, P: F64, t: int) -> None:
             S[SCRATCH + LANES + i] = now
     for i in range(LANES):
         S[SCRATCH + i] = S[SCRATCH + LANES + i] / S[SCRATCH + i]
-    for k in range(K):
-        place = float(k)
+    for first in range(0, K, ABREAST):
         for i in range(LANES):
-            share = S[SCRATCH + i] if _there(S, k, i) else 0.0
-            S[TOTAL + k * LANES + i] = share + (1.0 - S[SCRATCH + LANES + i] if S[BEST + i] == place else 0.0)
+            share, most, best = S[SCRATCH + i], 1.0 - S[SCRATCH + LANES + i], S[BEST + i]
+            for k in range(first, first + ABREAST):
+                explored = share if _there(S, k, i) else 0.0
+                S[TOTAL + k * LANES + i] = explored + (most if best == float(k) else 0.0)
 
 
 @inner
@@ -306,17 +324,19 @@ def _weigh_gaps(S: F64, P: F64, t: int) -> None:
 @inner
 def _draw(S: F64, U: U64, t: int, seed: np.uint64, replicate: np.uint64) -> None:
     """`choice.draw`: the candidate at which the sum of the probabilities passes the uniform."""
-    uniform, total, last = SCRATCH, SCRATCH + 2 * LANES, SCRATCH + 3 * LANES
+    uniform, reached, last = SCRATCH, SCRATCH + 2 * LANES, SCRATCH + 3 * LANES
     draws.own_pairs(S, U, t, DECIDE << _16, seed, replicate, uniform)
-    for i in range(LANES):
-        S[total + i] = 0.0
-        S[last + i] = 0.0
-        S[CHOSEN + i] = 0.0
-    for k in range(K):
-        place, j = float(k), TOTAL + k * LANES
+    _fill(S, reached, 0.0)
+    _fill(S, last, 0.0)
+    _fill(S, CHOSEN, 0.0)
+    for first in range(0, K, ABREAST):
         for i in range(LANES):
-            S[total + i] += S[j + i]
-            S[CHOSEN + i] += 1.0 if S[total + i] <= S[uniform + i] else 0.0
-            S[last + i] = place if S[j + i] > 0.0 else S[last + i]
+            total, chosen, positive = S[reached + i], S[CHOSEN + i], S[last + i]
+            for k in range(first, first + ABREAST):
+                share = S[TOTAL + k * LANES + i]
+                total += share
+                chosen += 1.0 if total <= S[uniform + i] else 0.0
+                positive = float(k) if share > 0.0 else positive
+            S[reached + i], S[CHOSEN + i], S[last + i] = total, chosen, positive
     for i in range(LANES):
         S[CHOSEN + i] = min(S[CHOSEN + i], S[last + i])

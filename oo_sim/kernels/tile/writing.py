@@ -80,6 +80,8 @@ class Form(NamedTuple):
         return self.scored if self.column is None else 2 * self.scored
 
 
+_STEPS = 130
+"""Lines of a score's formula up to which a compiler writes out loops within loops."""
 _THROUGH_SAMPLE = ("sample", "bootstrap", "discounted", "window")
 """Scores whose theta stands in SAMPLE."""
 
@@ -88,12 +90,19 @@ def plan(form: Form) -> str:
     """The text of the instance's plan."""
     scene, d = form.scene, len(form.features)
     K, vectors, at = scene.tasks + scene.tips, scene.kind != "tips", rows(form)
+    functions = list(_functions(form, at))
+    upper = form.score in ("upper confidence", "upper confidence by kind", "discounted", "window")
+    formulas = ("def mean", "def quadratic") if upper else ("def mean",)
+    steps = sum(len(lines) for lines in functions if lines[0].startswith(formulas))
+    distinct = K if vectors or scene.places else scene.tasks + min(scene.tips, 1)  # tips in fixed places are all alike
     facts: dict[str, int | bool] = {
         "LANES": LANES,
         "TASKS": scene.tasks,
         "TIPS": scene.tips,
         "K": K,
         "ABREAST": _abreast(K, 5),
+        "DISTINCT": distinct,
+        "SCORED_ABREAST": _abreast(distinct, min(_STEPS // steps, 5)),
         "D": d,
         "DIMENSION": scene.dimension,
         "CHANGES": scene.changes,
@@ -119,7 +128,7 @@ def plan(form: Form) -> str:
         "TRUTH": form.score == "truth" or "expected_reward" in form.features,
         "SCORED": form.score != "nothing",
         "SCORES_TRUTH": form.score == "truth",
-        "UPPER": form.score in ("upper confidence", "upper confidence by kind", "discounted", "window"),
+        "UPPER": upper,
         "BOOTSTRAPS": form.score == "bootstrap",
         "DISCOUNTS": form.score == "discounted",
         "SLIDES": form.score == "window",
@@ -144,7 +153,7 @@ def plan(form: Form) -> str:
     facts["KEPT"] = facts["STATE"] + (d + d * (d + 1) // 2) * LANES
     facts["ROWS"] = at["ROWS"]
     lines = [_HEAD, *(f"{name} = {value}" for name, value in facts.items()), ""]
-    for function in _functions(form, at):
+    for function in functions:
         lines += ["", "@lane", *function, ""]
     return "\n".join(lines).rstrip("\n") + "\n"
 
