@@ -123,28 +123,22 @@ def _draw_clock(S: F64, U: U64, P: F64, t: int, seed: np.uint64, replicate: np.u
     """`worlds.clock._random`: instead of the hour, what stands in the tables for it, so that nothing is looked up."""
     draws.pairs(S, U, t, CLOCK_DRAW << _16, seed, replicate, SCRATCH)
     for i in range(LANES):
-        S[CLOCK + i] = HOUR_SIN[0]
-        S[CLOCK + LANES + i] = HOUR_COS[0]
-    for j in range(23):
-        low, sin, cos = P[at.HOURS + j], HOUR_SIN[j + 1], HOUR_COS[j + 1]
-        if low < 1.0:  # no uniform is 1
-            for i in range(LANES):
-                later = S[SCRATCH + i] >= low
-                S[CLOCK + i] = sin if later else S[CLOCK + i]
-                S[CLOCK + LANES + i] = cos if later else S[CLOCK + LANES + i]
+        u, sin, cos = S[SCRATCH + i], HOUR_SIN[0], HOUR_COS[0]
+        for j in range(23):
+            later = u >= P[at.HOURS + j]
+            sin = HOUR_SIN[j + 1] if later else sin
+            cos = HOUR_COS[j + 1] if later else cos
+        S[CLOCK + i], S[CLOCK + LANES + i] = sin, cos
     if WEEKDAYS:
         for i in range(LANES):
-            S[CLOCK + 2 * LANES + i] = DAY_SIN[0]
-            S[CLOCK + 3 * LANES + i] = DAY_COS[0]
-            S[DAY + i] = 0.0
-        for j in range(6):
-            low, sin, cos = P[at.DAYS + j], DAY_SIN[j + 1], DAY_COS[j + 1]
-            for i in range(LANES):
-                later = S[SCRATCH + LANES + i] >= low
-                S[CLOCK + 2 * LANES + i] = sin if later else S[CLOCK + 2 * LANES + i]
-                S[CLOCK + 3 * LANES + i] = cos if later else S[CLOCK + 3 * LANES + i]
+            u, day, sin, cos = S[SCRATCH + LANES + i], 0.0, DAY_SIN[0], DAY_COS[0]
+            for j in range(6):
+                later = u >= P[at.DAYS + j]
                 if WEEKLY:
-                    S[DAY + i] += 1.0 if later else 0.0
+                    day = j + 1.0 if later else day
+                sin = DAY_SIN[j + 1] if later else sin
+                cos = DAY_COS[j + 1] if later else cos
+            S[DAY + i], S[CLOCK + 2 * LANES + i], S[CLOCK + 3 * LANES + i] = day, sin, cos
     return t / P[at.PER_DAY]
 
 
