@@ -21,7 +21,8 @@ from oo_sim.engine import Memory, run_policy, tile
 from oo_sim.engine.blocks import Block
 from oo_sim.engine.run import loop, simulate
 from oo_sim.kernels import compile
-from oo_sim.kernels.tile import instances, writing
+from oo_sim.kernels.encode import AGE_LIMIT
+from oo_sim.kernels.tile import instances, offers, writing
 from oo_sim.kernels.tile.written import WIDEST
 from oo_sim.policies import POLICIES, factory, make
 from oo_sim.scenario import Scenario, load, parse_spec, shipped, validate
@@ -152,6 +153,11 @@ FEW = [
 @pytest.mark.parametrize(("name", "text"), FEW, ids=str)
 def test_tiles_play_a_little_of_what_the_loop_plays(name: str, text: str) -> None:
     assert_plays(name, text, users=3, rounds=3)
+
+
+def test_whole_days_are_divided_by_two_products() -> None:
+    days = np.arange(AGE_LIMIT + 1)
+    np.testing.assert_array_equal(days * offers._30TH + days * offers._REST, days / AGE_LIMIT)
 
 
 @pytest.mark.slow

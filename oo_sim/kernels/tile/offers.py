@@ -58,6 +58,9 @@ from .plan import (
 )
 
 _16, _ONE = np.uint64(16), np.uint64(1)
+_30TH = 0.03333333507180214  # 24 bits of 1 / 30, so that products with the whole numbers up to 30 are exact
+_REST = -1.7384688059488933e-09  # of it
+AT_ONCE = DUE_UNIFORM and not BACKLOG  # tasks have ages as soon as they are drawn
 _FIRST: Any = np.int64(0)  # task: a plain 0 would compile `fresh_tasks` once more, for this number alone
 
 
@@ -167,11 +170,14 @@ def fresh_tasks(S: F64, U: U64, P: F64, days: F64, cdf: F64, first: int, seed: n
         for i in range(LANES):
             u, v = S[DRAWN + drawn + i], S[DRAWN + LANES + drawn + i]
             S[LEVEL + j + i] = _level(u, c[0], c[1], c[2])
-            S[DATED + j + i] = 1.0 if _is_dated(u, c[0], c[1], c[2], g[0], g[1], g[2], g[3]) else 0.0
-            S[DUE + j + i] = low + span * v if DUE_UNIFORM else v
+            is_dated, due = _is_dated(u, c[0], c[1], c[2], g[0], g[1], g[2], g[3]), low + span * v
+            if AT_ONCE:
+                S[OVERDUE + j + i], S[AGE + j + i], S[AGED + j + i] = _age(0.0 - due, is_dated)
+            else:
+                S[DATED + j + i], S[DUE + j + i] = 1.0 if is_dated else 0.0, due if DUE_UNIFORM else v
     if not DUE_UNIFORM:
         _turn_due(S, P, days, cdf)
-    if not BACKLOG:
+    if not BACKLOG and not AT_ONCE:
         _age_tasks(S)
 
 
@@ -225,12 +231,18 @@ def _age_tasks(S: F64) -> None:
         j = k * LANES
         for i in range(LANES):
             days = (S[TIME + i] if BACKLOG else 0.0) - S[DUE + j + i]
-            days = np.floor(days) if WHOLE else days
-            days = days if S[DATED + j + i] > 0.0 else 0.0
-            S[OVERDUE + j + i] = 1.0 if days > 0.0 else 0.0
-            age = min(max(days, 0.0), AGE_LIMIT)
-            S[AGE + j + i] = age
-            S[AGED + j + i] = age / AGE_LIMIT
+            S[OVERDUE + j + i], S[AGE + j + i], S[AGED + j + i] = _age(days, S[DATED + j + i] > 0.0)
+
+
+@lane
+def _age(days: float, is_dated: bool) -> Any:
+    """Whether a task is overdue, its age in days, and that as the feature has it. Quotients by 30 take long: for the
+    whole numbers up to 30, the two products' sum is the quotient to the bit."""
+    days = np.floor(days) if WHOLE else days
+    is_overdue = 1.0 if days > 0.0 else 0.0
+    age = min(max(days, 0.0), AGE_LIMIT)
+    aged = age * _30TH + age * _REST if WHOLE else age / AGE_LIMIT
+    return is_overdue if is_dated else 0.0, age if is_dated else 0.0, aged if is_dated else 0.0
 
 
 @inner
