@@ -73,7 +73,7 @@ def play(
     weight, `changes` (J, 35) how users change, and `start` (rows,) a policy's state before the first decision.
     Returns how many lanes met a score that is not finite; then nothing of this is to be used.
     """
-    S, U, running = np.zeros(ROWS * LANES), np.empty(2 * LANES, np.uint64), np.zeros(4 * LANES, np.int64)
+    S, U, running = _room(ROWS * LANES), _room(2 * LANES).view(np.uint64), np.zeros(4 * LANES, np.int64)
     broken, slots = 0, int(P[at.WINDOW]) + 1 if LATE else 0
     ring, links = np.empty(slots * (D + 2) * LANES), np.empty(slots * late.FIELDS * LANES, np.int64)
     many, fates = np.zeros(LANES, np.int64), np.zeros(4, np.int64)
@@ -114,6 +114,14 @@ def play(
                 mark += 1
         _remember(S, running, ring, links, words, stretch[1] > 0, live, tile)
     return broken
+
+
+@inner
+def _room(numbers: int) -> F64:
+    """So many zeros from a multiple of 64 bytes on, so that no group of eight lies in two lines of a cache."""
+    room = np.zeros(numbers + 7)
+    first = -(np.int64(room.ctypes.data) // 8) % 8
+    return room[first : first + numbers]
 
 
 @inner

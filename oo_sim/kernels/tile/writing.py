@@ -247,7 +247,10 @@ def rows(form: Form) -> dict[str, int]:
         "DRAWN": drawn,
         "NORMAL": drawn,
     }
-    return dict(zip([*sizes, "ROWS"], accumulate([0, *sizes.values()]), strict=True))
+    at = dict(zip([*sizes, "ROWS"], accumulate([0, *sizes.values()]), strict=True))
+    if not (scene.comes or scene.churns or form.late):  # then all answers arrive, and at once
+        at["HEARD"] = at["LEARNED"] = at["ANSWERED"]
+    return at
 
 
 def _functions(form: Form, at: dict[str, int]) -> Iterator[list[str]]:
