@@ -143,33 +143,38 @@ def _score(S: F64, P: F64) -> int:
         if WIDE and not SCORES_TRUTH:
             _score_by_rows(S, P, first)
         for i in range(LANES):
-            peak, best, sound = S[PEAK + i], S[BEST + i], S[SOUND + i]
-            for k in range(first, first + SCORED_ABREAST):
-                j = k * LANES + i
-                if SCORES_TRUTH:
-                    score = S[EXPECTED + j]
-                elif WIDE:
-                    score = S[SCORE + j]
-                elif UPPER:
-                    score = mean(S, k, i) + alpha * np.sqrt(quadratic(S, k, i))
-                else:
-                    score = mean(S, k, i)
-                if COMPARES:
-                    S[SCORE + j] = score
-                if PLACES:
-                    there = _there(S, k, i)
-                    sound += score if there else 0.0
-                    score = score if there else -np.inf
-                else:
-                    sound += score
-                better = score > peak
-                peak = score if better else peak
-                best = float(k) if better else best
-            S[PEAK + i], S[BEST + i], S[SOUND + i] = peak, best, sound
+            so_far = S[PEAK + i], S[BEST + i], S[SOUND + i]
+            if SCORED_ABREAST == 1:  # not a loop: what is the same for all lanes is then decided before them
+                so_far = _with(S, alpha, first, i, so_far)
+            else:
+                for k in range(first, first + SCORED_ABREAST):
+                    so_far = _with(S, alpha, k, i, so_far)
+            S[PEAK + i], S[BEST + i], S[SOUND + i] = so_far
     broken = 0
     for i in range(LANES):
         broken += 0 if S[SOUND + i] - S[SOUND + i] == 0.0 else 1
     return broken
+
+
+@lane
+def _with(S: F64, alpha: float, k: int, i: int, so_far: tuple[float, float, float]) -> tuple[float, float, float]:
+    """The highest score, whose it is and the sum of scores, where k is among the candidates too."""
+    peak, best, sound = so_far
+    if SCORES_TRUTH:
+        score = S[EXPECTED + k * LANES + i]
+    elif WIDE:
+        score = S[SCORE + k * LANES + i]
+    elif UPPER:
+        score = mean(S, k, i) + alpha * np.sqrt(quadratic(S, k, i))
+    else:
+        score = mean(S, k, i)
+    if COMPARES:
+        S[SCORE + k * LANES + i] = score
+    there = _there(S, k, i)
+    sound += score if there else 0.0
+    score = score if there else -np.inf
+    better = score > peak
+    return score if better else peak, float(k) if better else best, sound
 
 
 @lane
