@@ -292,8 +292,10 @@ def create(directory: Path, seed: int | None = None) -> None:
     try:
         directory.mkdir(parents=True, exist_ok=True)
         _create(directory / FILE, seed)
+    except FileExistsError as error:
+        raise ServingError(f"{directory} is a file; a directory for the state is expected") from error
     except (OSError, sqlite3.DatabaseError) as error:
-        raise ServingError(f"{directory / FILE} cannot be made: {error}") from error
+        raise ServingError(f"{directory / FILE} cannot be made: {getattr(error, 'strerror', error)}") from error
     store = open_store(directory)
     store.close()
     if seed is not None and seed != store.seed:

@@ -116,8 +116,10 @@ def test_what_is_no_state_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ServingError, match="does not exist"):
         connect(tmp_path / "nowhere")
     (tmp_path / "file").write_text("")
-    with pytest.raises(ServingError, match="cannot be made"):
+    with pytest.raises(ServingError, match="cannot be made: Not a directory"):
         create_app(tmp_path / "file" / "state")
+    with pytest.raises(ServingError, match="file is a file; a directory for the state is expected"):
+        create_app(tmp_path / "file")
 
 
 @pytest.mark.parametrize(

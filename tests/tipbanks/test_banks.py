@@ -83,6 +83,7 @@ def test_files_that_are_no_banks_and_names_that_do_not_tell_apart(banks: Path, t
     shutil.copy(banks / "good.parquet", tmp_path / "small.parquet")
     wrong: list[tuple[Any, str]] = [
         ([tmp_path / "gone.parquet"], "does not exist"),
+        ([tmp_path], "is a directory; a tip bank is one file"),
         ([tmp_path / "text.parquet"], "not a readable Parquet"),
         ([banks / "small.parquet", tmp_path / "small.parquet"], "two tip banks are called small"),
         ([], "a list of files"),

@@ -96,6 +96,8 @@ def write_bank(path: Path, bank: Bank) -> None:
 
 def read_bank(path: Path) -> Bank:
     """A bank from its file. Raises `GeneratorInputError`."""
+    if path.is_dir():
+        raise GeneratorInputError(f"{path}: is a directory; a tip bank is one file")
     try:
         table = pq.read_table(path, partitioning=None)
     except FileNotFoundError:
