@@ -8,7 +8,7 @@ import numpy as np
 
 from oo_sim.audit import philox
 from oo_sim.audit.arrays import F64, I64, TOLERANCE, U64, Bool, anywhere, blocks, differs
-from oo_sim.audit.features import derive, plausible
+from oo_sim.audit.features import derive, each, plausible
 from oo_sim.audit.report import Finding
 from oo_sim.audit.rows import Decisions, Learnings
 
@@ -45,10 +45,10 @@ def features(d: Decisions, names: tuple[str, ...]) -> Finding:
     wrong = np.zeros(len(d.t), np.bool_)
     for part in blocks(len(d.t)):
         cells = d.is_overdue[:, part], d.age[:, part], d.priority[:, part], d.is_llm[:, part]
-        x = derive(names, d.hour[part], d.day[part], *cells)
-        other = differs(d.x[:, :, part], x)
-        if other.any():
-            wrong[part] = anywhere(other & d.standing[:, None, part])
+        for j, column in enumerate(each(names, d.hour[part], d.day[part], *cells)):
+            other = differs(d.x[:, j, part], column)
+            if other.any():
+                wrong[part] |= anywhere(other & d.standing[:, part])
 
     def first(i: int) -> tuple[tuple[int, int], float]:
         one = slice(i, i + 1)
@@ -70,15 +70,15 @@ def features(d: Decisions, names: tuple[str, ...]) -> Finding:
     )
 
 
-def learned(m: Learnings, d: Decisions, names: tuple[str, ...] | None, complete: Bool) -> Finding:
-    """What was learned is the chosen candidate's vector, once.
+def learned(m: Learnings, d: Decisions, at: I64, names: tuple[str, ...] | None, complete: Bool) -> Finding:
+    """What was learned is the chosen candidate's vector, once. `at` (m,) is where the decisions stand, -1 for none.
 
     A served reward that names no decision brings its own hour, so that its vector need only be one that some hour and
     candidate give.
     """
-    at = d.find(m.lane, m.t_decided)
     known = at >= 0
-    own = np.where(known, d.x[d.chosen[at], :, at].T, 0.0) if len(d.t) else np.zeros_like(m.x)
+    chosen = np.stack([d.of_chosen(d.x[:, j]) for j in range(len(m.x))]) if len(m.x) else m.x[:, :0]
+    own = np.where(known, np.take(chosen, at, axis=1, mode="clip"), 0.0) if len(d.t) else np.zeros_like(m.x)
     wrong = ~known | anywhere(differs(m.x, own)) | _again(m)
     loose = m.served & (m.t_decided < 0)
     if loose.any():

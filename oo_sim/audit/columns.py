@@ -10,11 +10,12 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from oo_sim.audit.arrays import F64, I64, Bool
+from oo_sim.audit.arrays import F64, I64, Bool, blocks
 
 WILD = 1e6
 """Above this size no feature or reward is believed."""
-_BLOCK = 512
+_NUMBERS = 1 << 14
+"""Numbers that are turned together: few enough for the caches."""
 T = TypeVar("T")
 
 
@@ -68,6 +69,24 @@ def floats(column: pa.Array) -> F64:
     return found
 
 
+def narrow(column: pa.Array) -> Any:
+    """Numbers as they are held; as float64, nan where null, where some are null or no whole numbers."""
+    return numbers(column) if pa.types.is_integer(column.type) and column.null_count == 0 else floats(column)
+
+
+def beyond(column: pa.Array, low: float, high: float) -> Bool:
+    """Which numbers of a column are below `low` or above `high`; null is."""
+    number = narrow(column)
+    if _within(number, low, high):
+        return np.zeros(len(number), np.bool_)
+    return np.asarray(~((number >= low) & (number <= high)))
+
+
+def _within(number: Any, low: float, high: float) -> bool:
+    """Whether all numbers are at least `low` and at most `high`."""
+    return len(number) == 0 or bool(number.min() >= low and number.max() <= high)
+
+
 def is_null(column: pa.Array) -> Bool:
     """Which values are null."""
     if column.null_count == 0:
@@ -84,10 +103,14 @@ def coded(column: pa.Array) -> tuple[I64, list[Any]]:
 def among(column: pa.Array, values: Collection[str]) -> Bool:
     """Which texts are among `values`; null is not."""
     encoded = column if pa.types.is_dictionary(column.type) else column.dictionary_encode()
-    known = np.array([value in values for value in encoded.dictionary.to_pylist()] or [False])
-    if encoded.null_count:
-        return np.asarray(known[np.where(is_null(encoded), 0, numbers(encoded.indices))] & ~is_null(encoded))
-    return np.asarray(known[numbers(encoded.indices)])
+    known = [code for code, value in enumerate(encoded.dictionary.to_pylist()) if value in values]
+    if len(known) == len(encoded.dictionary):
+        return ~is_null(encoded)
+    codes = numbers(encoded.indices)
+    found = np.zeros(len(codes), np.bool_)
+    for code in known:
+        found |= codes == code
+    return found & ~is_null(encoded) if encoded.null_count else found
 
 
 def looked_up(column: pa.Array, values: Callable[[Any], float]) -> F64:
@@ -104,11 +127,14 @@ def lengths(column: pa.Array) -> I64:
 
 
 def lanes_last(values: F64 | Bool, order: I64) -> Any:
-    """Rows (n, ...) as (..., n), in an order: some hundred rows at a time, few enough for the caches."""
+    """Rows (n, ...) as (..., n), in an order."""
     flat = values.reshape(len(values), math.prod(values.shape[1:]))
     out = np.empty((flat.shape[1], len(order)), values.dtype)
-    for i in range(0, len(order), _BLOCK):
-        out[:, i : i + _BLOCK] = flat[order[i : i + _BLOCK]].T
+    held = np.empty((max(_NUMBERS // max(flat.shape[1], 1), 1), flat.shape[1]), values.dtype)
+    for part in blocks(len(order), len(held)):
+        some = held[: part.stop - part.start]
+        np.take(flat, order[part], axis=0, out=some, mode="clip")  # which needs no copy; all are there
+        out[:, part] = some.T
     return out.reshape(*values.shape[1:], len(order))
 
 
@@ -210,7 +236,7 @@ class Columns:
     def outside(self, name: str, low: float, high: float) -> Bool:
         """Which rows' lists hold a number below `low` or above `high`, or none where one should stand."""
         number = self.flat(name)
-        if len(number) == 0 or (number.min() >= low and number.max() <= high):
+        if _within(number, low, high):
             return np.zeros(len(self), np.bool_)
         wrong = ~((number >= low) & (number <= high))
         if pa.types.is_list(self.inside(name).type):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 
@@ -23,22 +23,26 @@ def derivable(names: Sequence[str]) -> bool:
 
 
 def derive(names: Sequence[str], hour: I64, day: I64, is_overdue: Bool, age: F64, priority: F64, is_llm: Bool) -> F64:
-    """The features `names` of n decisions over K candidates, x (K, d, n).
+    """The features `names` of n decisions over K candidates, x (K, d, n); see `each`."""
+    return np.stack(list(each(names, hour, day, is_overdue, age, priority, is_llm)), axis=1)
+
+
+def each(
+    names: Sequence[str], hour: I64, day: I64, is_overdue: Bool, age: F64, priority: F64, is_llm: Bool
+) -> Iterator[F64]:
+    """The features `names` of n decisions over K candidates one by one, (K, n).
 
     `hour` and `day` are (n,), the others (K, n); age in days since the due date, priority 1 to 4.
     """
-    columns = _clock(hour, day) | {
+    columns = {name: np.broadcast_to(values, age.shape) for name, values in _clock(hour, day).items()} | {
         "is_overdue": is_overdue.astype(np.float64),
         "task_age": np.clip(age, 0.0, 30.0) / 30.0,
         "priority": (priority - 1.0) / 3.0,
         "is_llm": is_llm.astype(np.float64),
     }
-    K, n = age.shape
-    x = np.empty((K, len(names), n))
-    for j, name in enumerate(names):
+    for name in names:
         first, _, second = name.partition("*")
-        x[:, j] = columns[first] * columns[second] if second else columns[first]
-    return x
+        yield columns[first] * columns[second] if second else columns[first]
 
 
 def _clock(hour: I64, day: I64) -> dict[str, F64]:

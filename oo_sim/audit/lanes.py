@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 
 from oo_sim.audit.arrays import I32, I64
-from oo_sim.audit.columns import arrow, coded, numbers, whole
+from oo_sim.audit.columns import arrow, coded, ints, numbers, whole
 from oo_sim.audit.refusals import Refuse
 from oo_sim.audit.sources import COLUMNS, KEYS, SAID, TRUTH, More, Source
 
@@ -82,14 +82,11 @@ def _lanes(keys: pa.Table, known: dict[Lane, int]) -> I32:
         values.append(named)
     codes[nulls] = -1
     distinct = arrow(codes).dictionary_encode()  # in the order in which they first appear
-    found = [
-        -1 if code < 0 else known.setdefault(_decode(code, values), len(known))
-        for code in distinct.dictionary.to_pylist()
-    ]
-    return np.asarray(np.array(found, np.int32)[numbers(distinct.indices)])
-
-
-def _decode(code: int, values: list[list[object]]) -> Lane:
-    code, user = divmod(code, len(values[2]))
-    policy, replicate = divmod(code, len(values[1]))
-    return Lane(str(values[0][policy]), int(str(values[1][replicate])), str(values[2][user]))
+    found = np.full(len(distinct.dictionary), -1, np.int32)
+    whose = ints(distinct.dictionary) >= 0
+    code, parts = ints(distinct.dictionary)[whose], []
+    for value in reversed(values):
+        code, own = np.divmod(code, max(len(value), 1))
+        parts.append([value[i] for i in own.tolist()])
+    found[whose] = [known.setdefault(lane, len(known)) for lane in map(Lane, *reversed(parts))]
+    return np.asarray(found[numbers(distinct.indices)])

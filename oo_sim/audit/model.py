@@ -208,7 +208,7 @@ def explored_share(d: Decisions, s: Scored | None, rule: Rule, sure: Bool) -> tu
         nothing = np.zeros(n, np.int64)
         found = rule.explored(d.probs, d.standing, nothing, d.chosen, d.t)
         return None if found is None else (found, np.ones(n, np.bool_))
-    if s is None:
+    if s is None or rule.family != "squarecb":
         return None
     greedy, known = _greedy(d, rule)
     found = rule.explored(s.scores, d.standing, greedy, d.chosen, d.t)

@@ -9,7 +9,7 @@ from typing import TypeAlias
 import numpy as np
 
 from oo_sim.audit.arrays import I64, Bool
-from oo_sim.audit.columns import WILD, Columns, among, floats, is_null
+from oo_sim.audit.columns import WILD, Columns, among, beyond, is_null
 
 REWARDS: Mapping[str, float] = {"dismiss": -1.0, "not_helpful": -0.5, "snooze": 0.0, "helpful": 0.5, "done": 1.0}
 """What each reaction is worth."""
@@ -21,6 +21,7 @@ Reason: TypeAlias = tuple[str, Callable[[Columns], Bool]]
 
 RAW = ("is_overdue", "source", "task_age_days", "priority")
 """The raw columns of a candidate."""
+_LARGEST = float(np.finfo(np.float64).max)
 _WILD = f"null, not finite or above {WILD:g} in size"
 
 
@@ -114,7 +115,6 @@ def _no_propensity(rows: Columns) -> Bool:
 
 def _raw_wrong(rows: Columns) -> Bool:
     overdue, source, age, priority = (rows.field("candidates", name) for name in RAW)
-    number = floats(priority)
-    wrong = ~((number >= 1.0) & (number <= 4.0)) | ~np.isfinite(floats(age))
-    wrong |= is_null(overdue) | ~among(source, ("todoist", "llm"))
+    wrong = is_null(overdue) | ~among(source, ("todoist", "llm"))
+    wrong |= beyond(priority, 1.0, 4.0) | beyond(age, -_LARGEST, _LARGEST)
     return rows.holding("candidates", wrong)

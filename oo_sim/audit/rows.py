@@ -16,7 +16,19 @@ import pyarrow.compute as pc
 
 from oo_sim.audit import refusals
 from oo_sim.audit.arrays import F64, I64, Bool
-from oo_sim.audit.columns import Columns, among, arrow, floats, ints, is_null, lanes_last, looked_up, spread, truths
+from oo_sim.audit.columns import (
+    Columns,
+    among,
+    arrow,
+    floats,
+    ints,
+    is_null,
+    lanes_last,
+    looked_up,
+    narrow,
+    spread,
+    truths,
+)
 from oo_sim.audit.refusals import REWARDS, Refuse
 from oo_sim.audit.sources import SAID
 
@@ -67,9 +79,15 @@ class Decisions(NamedTuple):
         """Where the decisions (lane, t) stand; -1 where they do not."""
         if len(self.t) == 0:
             return np.full(len(lane), -1)
-        keys, wanted = self.t << 32 | self.lane, t << 32 | lane
+        width, length = int(self.lane.max()) + 1, int(self.t.max()) + 1
+        there = (t >= 0) & (t < length) & (lane < width)
+        keys, wanted = self.t * width + self.lane, np.where(there, t * width + lane, 0)
+        if width * length <= 4 * len(keys):  # as where everybody decides about as often
+            place = np.full(width * length, -1)
+            place[keys] = np.arange(len(keys))
+            return np.where(there, place[wanted], -1)
         at = np.minimum(np.searchsorted(keys, wanted), len(keys) - 1)
-        return np.where((keys[at] == wanted) & (t >= 0), at, -1)
+        return np.where(there & (keys[at] == wanted), at, -1)
 
     def serials(self) -> I64:
         """The serial numbers (K, n) of the tasks that candidates are about, by their ids: -1 where there is none,
@@ -141,18 +159,20 @@ def _dense_decisions(rows: Columns, d: int) -> Decisions:
         probs[has] = 0.0
         probs[standing & has[:, None]] = rows.flat("probs")
         probs = lanes_last(probs, order)
-    places, within = arrow(order), arrow(_places(count, order))
-    tasks, tips = (_texts(rows.field("candidates", name), within) for name in ("task_id", "id"))
+    places = arrow(order)
+    texts = [rows.field("candidates", name) for name in ("task_id", "id")]
+    within = None if all(each is None for each in texts) else arrow(_places(count, order))
+    tasks, tips = (_texts(each, within) for each in texts)
     return Decisions(
         row=rows.ints("row")[order],
         lane=rows.ints("lane")[order],
         t=rows.ints("t")[order],
         hour=rows.ints("hour")[order],
         day=rows.ints("day")[order],
-        standing=lanes_last(standing, order),
+        standing=np.ones(standing.shape[::-1], np.bool_) if standing.all() else lanes_last(standing, order),
         is_overdue=spread(truths(overdue), standing, order),
         age=spread(floats(age), standing, order),
-        priority=spread(floats(priority), standing, order),
+        priority=spread(narrow(priority), standing, order).astype(np.float64, copy=False),
         is_llm=spread(among(source, ("llm",)), standing, order),
         x=spread(rows.flat("x").reshape(int(count.sum()), d), standing, order),
         probs=probs,

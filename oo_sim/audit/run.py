@@ -218,10 +218,12 @@ class _Way(NamedTuple):
 
 
 class _Part(NamedTuple):
-    """A shard as arrays; `gaps` are lanes with refused decisions, `holes` lanes with refused learnings."""
+    """A shard as arrays; `at` is where the decision of each learning stands, -1 for none; `gaps` are lanes with refused
+    decisions, `holes` lanes with refused learnings."""
 
     decisions: Decisions
     learnings: Learnings
+    at: I64
     ways: list[_Way]
     decided: Rows
     learned: Rows
@@ -250,6 +252,7 @@ def _part(shard: Shard, rule: Rule, ledger: Ledger) -> _Part:
     return _Part(
         d,
         m,
+        d.find(m.lane, m.t_decided),
         ways,
         Rows(users, replicates, d.lane, d.t),
         Rows(users, replicates, m.lane, np.where(m.t_decided >= 0, m.t_decided, np.maximum(m.t_now, 0))),
@@ -272,7 +275,7 @@ def _findings(part: _Part, rule: Rule, reactions: bool) -> Iterator[tuple[Findin
     yield checks.learning_order(m, ~part.holes[m.lane]), part.learned
     if rule.names is not None and derivable(rule.names):
         yield checks.features(d, rule.names), part.decided
-    yield checks.learned(m, d, rule.names, ~part.gaps[m.lane]), part.learned
+    yield checks.learned(m, d, part.at, rule.names, ~part.gaps[m.lane]), part.learned
     if d.served.any() or m.served.any():
         for finding, about_learned in checks.times(d, m):
             yield finding, part.learned if about_learned else part.decided
@@ -292,14 +295,14 @@ def _said(part: _Part, rule: Rule, label: str, made: Made) -> Iterator[tuple[Fin
     d, m = part.decisions, part.learnings
     yield said.ids(d, rule.hashes, made.ids(label, part.decided, d.t)), part.decided
     due = partial(made.ids, label, part.learned, np.maximum(m.t_decided, 0))
-    yield said.learned_ids(m, d, due, ~part.gaps[m.lane]), part.learned
+    yield said.learned_ids(m, d, part.at, due, ~part.gaps[m.lane]), part.learned
     for finding in said.kinds(d, ((way.rule, way.own) for way in part.ways), label, made):
         yield finding, part.decided
     for finding, about_learned in said.times(d, m, made):
         yield finding, part.learned if about_learned else part.decided
     if made.export:
         yield said.untold(d), part.decided
-    tips = said.tips(d, m, made)
+    tips = said.tips(d, m, part.at, made)
     if tips is not None:
         yield tips, part.learned
 

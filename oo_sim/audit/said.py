@@ -73,10 +73,10 @@ def _first_of_their_own(names: pa.Array) -> Bool:
     return np.asarray(first & (codes >= 0))
 
 
-def learned_ids(m: Learnings, d: Decisions, ids: Callable[[], pa.Array | None], complete: Bool) -> Finding:
-    """What was learned names the id of the decision that it belongs to, or the one that it should have: `ids` (m,),
-    made where some do not name the former."""
-    at, named = d.find(m.lane, m.t_decided), m.t_decided >= 0
+def learned_ids(m: Learnings, d: Decisions, at: I64, ids: Callable[[], pa.Array | None], complete: Bool) -> Finding:
+    """What was learned names the id of the decision that it belongs to, which stands `at` (m,), or the one that it
+    should have: `ids` (m,), made where some do not name the former."""
+    named = m.t_decided >= 0
     due = d.ids.take(arrow(np.maximum(at, 0))) if len(d.ids) else pa.nulls(len(at), pa.string())
     other = ~truths(pc.equal(due, m.ids))
     if (other & named).any():
@@ -181,18 +181,17 @@ def untold(d: Decisions) -> Finding:
     )
 
 
-def tips(d: Decisions, m: Learnings, made: Made) -> Finding | None:
-    """What was learned of a decision that was served names the tip that was chosen; a run names none. None where that
-    is not in the log."""
+def tips(d: Decisions, m: Learnings, at: I64, made: Made) -> Finding | None:
+    """What was learned of a decision that was served, which stands `at` (m,), names the tip that was chosen; a run
+    names none. None where that is not in the log."""
     if "tip_id" not in m.said or not (made.run or (made.export and d.tip_ids is not None)):
         return None
-    at = np.maximum(d.find(m.lane, m.t_decided), 0)
     judged, due = np.ones(len(m.seq), np.bool_), pa.nulls(len(m.seq), pa.string())
     if made.export and len(d.t):
         assert d.tip_ids is not None
-        judged = ~m.reset & (m.t_decided >= 0) & (d.find(m.lane, m.t_decided) >= 0)
+        judged = ~m.reset & (at >= 0)
         count = d.standing.sum(axis=0)
-        due = d.tip_ids.take(arrow((np.cumsum(count) - count + d.chosen)[at]))
+        due = d.tip_ids.take(arrow((np.cumsum(count) - count + d.chosen)[np.maximum(at, 0)]))
     same = is_null(m.said["tip_id"]) if made.run else truths(pc.equal(m.said["tip_id"], due))
     return Finding(
         "learned",

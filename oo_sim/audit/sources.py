@@ -131,9 +131,10 @@ class ParquetSource:
         wanted = _wanted_leaves(leaves, columns, ids)
         try:
             try:
-                found = file.read_row_group(group, columns=wanted)
+                found = file.read_row_group(group, columns=wanted, use_threads=False)
             except pa.ArrowNotImplementedError:  # so many different texts that a dictionary comes in pieces
-                found = pq.ParquetFile(path, metadata=file.metadata).read_row_group(group, columns=wanted)
+                whole = pq.ParquetFile(path, metadata=file.metadata)
+                found = whole.read_row_group(group, columns=wanted, use_threads=False)
             return found.select(list(columns))
         except (pa.ArrowException, OSError) as error:
             raise UnusableLogError(f"{path}: row group {group} is damaged: {_first_line(error)}") from error
