@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
 
-from oo_sim.audit.arrays import F64, I64, TOLERANCE, U64, Bool, anywhere, differs, first_highest
+from oo_sim.audit.arrays import F64, I64, TOLERANCE, U64, Bool, anywhere, blocks, differs, first_highest
 from oo_sim.audit.models import Lessons, Offered, walk
 from oo_sim.audit.report import Finding
 from oo_sim.audit.rows import Decisions, Learnings
@@ -105,12 +105,7 @@ def _shares(d: Decisions, s: Scored, sure: Bool) -> Iterator[Finding]:
     assert s.high is not None
     has = d.has_probs
     wrong = anywhere(~_between(d.probs, s.low, s.high) & d.standing)
-    yield Finding("probs", sure & has, wrong, *_listed(d, s.scores))
-
-
-def _listed(d: Decisions, due: F64) -> tuple[Callable[[int], F64], Callable[[int], F64]]:
-    """The logged and the derived probabilities of one decision's candidates."""
-    return lambda i: d.probs[:, i], lambda i: due[:, i][d.standing[:, i]]
+    yield Finding(*("probs", sure & has, wrong), lambda i: d.probs[:, i], lambda i: s.scores[:, i][d.standing[:, i]])
 
 
 def _greedy(d: Decisions, rule: Rule) -> tuple[I64, Bool]:
@@ -133,21 +128,27 @@ def with_probs(d: Decisions, s: Scored | None, rule: Rule, sure: Bool) -> Decisi
     """
     if s is None or not rule.serves_best:
         return d
-    best = np.where(_near(d, s, d.chosen), d.chosen, first_highest(np.where(d.standing, s.scores, -np.inf)))
+    seen = _seen(d, s)
+    best = np.where(_near(seen, d.chosen), d.chosen, first_highest(seen))
     derived = rule.probabilities(s.scores, d.standing, best, d.t)
     return d._replace(probs=np.where(~d.has_probs & sure, derived, d.probs))
 
 
-def _near(d: Decisions, s: Scored, index: I64) -> Bool:
-    """Where candidate `index` (n,) has the highest score, within the tolerance."""
-    top = np.where(d.standing, s.scores, -np.inf).max(axis=0)
-    own = s.scores[index, np.arange(len(d.t))]
+def _seen(d: Decisions, s: Scored) -> F64:
+    """The scores (K, n) of those that stand; of others none is lower."""
+    return s.scores if d.standing.all() else np.where(d.standing, s.scores, -np.inf)
+
+
+def _near(seen: F64, index: I64) -> Bool:
+    """Where candidate `index` (n,) has the highest score (K, n), within the tolerance."""
+    top = seen.max(axis=0)
+    own = seen[index, np.arange(len(index))]
     return np.asarray(own >= top - TOLERANCE * np.maximum(1.0, np.abs(top)))
 
 
 def _best_served(d: Decisions, s: Scored, greedy: I64, judged: Bool) -> Iterator[Finding]:
-    scores = np.where(d.standing, s.scores, -np.inf)
-    near = _near(d, s, greedy)
+    scores = _seen(d, s)
+    near = _near(scores, greedy)
     yield Finding(
         "argmax",
         judged,
@@ -182,11 +183,23 @@ def _first_twin(d: Decisions, index: I64) -> I64:
 
 def probabilities(d: Decisions, scores: F64, rule: Rule, greedy: I64, judged: Bool) -> Iterator[Finding]:
     """Logged probabilities (and propensities, where there are no others) are those of the policy."""
-    due = rule.probabilities(scores, d.standing, greedy, d.t)
-    has = d.has_probs
-    wrong = anywhere(differs(d.probs, due) & d.standing)
-    yield Finding("probs", judged & has, wrong, *_listed(d, due))
-    own = d.of_chosen(due)
+    has, n = d.has_probs, len(d.t)
+    wrong, own = np.zeros(n, np.bool_), np.empty(n)
+
+    def due(part: slice) -> F64:
+        return rule.probabilities(scores[:, part], d.standing[:, part], greedy[part], d.t[part])
+
+    for part in blocks(n):
+        derived = due(part)
+        other = differs(d.probs[:, part], derived)
+        if other.any():
+            wrong[part] = anywhere(other & d.standing[:, part])
+        own[part] = derived[d.chosen[part], np.arange(derived.shape[1])]
+    yield Finding(
+        *("probs", judged & has, wrong),
+        lambda i: d.probs[:, i],
+        lambda i: due(slice(i, i + 1))[:, 0][d.standing[:, i]],
+    )
     if rule.sampled:
         told = has | ~np.isnan(d.propensity)
         yield Finding("propensity", judged, told, lambda i: d.propensity[i], lambda i: "null: one sample tells none")

@@ -6,8 +6,8 @@ was learned, to which each lesson is added when it came, and from which it is ta
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from typing import NamedTuple, Protocol, TypeAlias
+from collections.abc import Iterator
+from typing import NamedTuple, Protocol
 
 import numpy as np
 
@@ -34,13 +34,25 @@ class Lessons(NamedTuple):
 
 
 class Events(NamedTuple):
-    """Changes of states in order of time: lesson `lesson` comes (sign 1) or goes (-1); 0 is a reset of the lane."""
+    """Changes of states in order of time: lesson `lesson` comes (sign 1) or goes (-1); 0 is a reset of the lane. Events
+    of a lane at the same time keep their order, each in a later group than the one before."""
 
     time: I64
     lane: I64
     lesson: I64
     sign: F64
-    groups: list[tuple[int, int, int]]  # time, first and last event; in a group, no lane has two
+    groups: I64  # the first event of each group; in a group, no lane has two
+
+
+class Part(NamedTuple):
+    """The events that some rounds of n lanes are the first to know."""
+
+    round: I64  # of these rounds
+    lane: I64  # of these lanes
+    latest: I64  # the latest time that this round knows
+    lesson: I64
+    sign: F64
+    groups: I64  # as in `Events`
 
 
 class Scores(NamedTuple):
@@ -62,10 +74,6 @@ class Offered(NamedTuple):
     replicates: I64  # (n,)
 
 
-Learner: TypeAlias = Callable[[F64, int, int], None]
-"""Learns the events from one to another, in place; the state (n, numbers) has a row for each lane."""
-
-
 class Model(Protocol):
     """A policy's model."""
 
@@ -75,11 +83,12 @@ class Model(Protocol):
     def events(self, lessons: Lessons) -> Events:
         """What changes the states."""
 
-    def age(self, state: F64, rounds: int) -> None:
-        """So many rounds pass, in place; `state` (n, numbers) has a row for each lane."""
+    def aged(self, states: F64, rounds: I64 | int) -> F64:
+        """States (numbers, n) that so many rounds have passed over."""
 
-    def learner(self, lessons: Lessons, events: Events) -> Learner:
-        """What learns these events, group by group."""
+    def follow(self, state: F64, steps: list[int], lessons: Lessons, part: Part) -> F64:
+        """The states (numbers, rounds, n) of lanes that were in `state` (numbers, n) before the first of these rounds,
+        `steps` after each other."""
 
     def score(self, states: F64, offered: Offered) -> Scores:
         """The candidates' scores in the states (numbers, n) of their decisions."""
@@ -93,28 +102,39 @@ def walk(model: Model, lessons: Lessons, lane: I64, t: I64) -> Iterator[tuple[sl
 
     A decision knows what came while an earlier decision was the latest one: t_now < t.
     """
-    events, state = model.events(lessons), np.ascontiguousarray(model.fresh(len(lessons.users)).T)
-    learn, block = model.learner(lessons, events), _block(state.shape[1])
+    events, state = model.events(lessons), model.fresh(len(lessons.users))
     starts = np.flatnonzero(np.diff(t, prepend=-1))
-    times, ends = t[starts], [*starts[1:].tolist(), len(t)][: len(starts)]
-    held = np.empty((state.shape[1], block + len(state)))  # no round has more decisions than there are lanes
-    clock, following, begun = -1, 0, 0
-    for time, start, end in zip(times.tolist(), starts.tolist(), ends, strict=True):
-        while following < len(events.groups) and events.groups[following][0] < time:
-            now, first, last = events.groups[following]
-            if now > clock:
-                model.age(state, now - clock)
-                clock = now
-            learn(state, first, last)
-            following += 1
-        if time - 1 > clock:
-            model.age(state, time - 1 - clock)
-            clock = time - 1
-        own = state if end - start == len(state) else state[lane[start:end]]
-        held[:, start - begun : end - begun] = own.T
-        if end - begun >= block or end == len(t):
-            yield slice(begun, end), held[:, : end - begun]
-            begun = end
+    times, ends = t[starts], np.append(starts[1:], len(t))[: len(starts)]
+    knows = np.searchsorted(times, events.time, "right")  # the first round that knows each event
+    clock, most, r = np.full(state.shape[1], -1), _block(len(state)), 0
+    while r < len(times):
+        end = min(int(np.searchsorted(ends, starts[r] + most)) + 1, len(times))
+        while True:
+            rows, (first, last) = slice(starts[r], ends[end - 1]), np.searchsorted(knows, [r, end])
+            own = np.flatnonzero(np.bincount(np.append(lane[rows], events.lane[first:last]), minlength=len(clock)))
+            if end == r + 1 or (end - r) * len(own) <= 4 * most:
+                break
+            end = r + (end - r) // 2  # few lanes decide as often as others
+        place, step = np.zeros(len(clock), np.int64), times[r:end]
+        place[own] = np.arange(len(own))
+        round_ = knows[first:last]
+        begins, ending = np.searchsorted(events.groups, [first, last])
+        part = Part(
+            round_ - r,
+            place[events.lane[first:last]],
+            times[round_] - 1,
+            events.lesson[first:last],
+            events.sign[first:last],
+            events.groups[begins:ending] - first,
+        )
+        before = model.aged(state[:, own], step[0] - 1 - clock[own])
+        held = model.follow(before, [0, *np.diff(step).tolist()], lessons, part)
+        state[:, own], clock[own] = held[:, -1], step[-1] - 1
+        flat = held.reshape(len(held), -1)
+        if rows.stop - rows.start < flat.shape[1]:
+            flat = flat[:, (np.searchsorted(times, t[rows]) - r) * len(own) + place[lane[rows]]]
+        yield rows, flat
+        r = end
 
 
 def _block(numbers: int) -> int:
@@ -131,9 +151,7 @@ def ordered(time: I64, lane: I64, lesson: I64, sign: F64) -> Events:
     if turn.any():
         order = np.lexsort((lane, turn, time))
         time, lane, lesson, sign, turn = time[order], lane[order], lesson[order], sign[order], turn[order]
-    edges = np.flatnonzero((np.diff(time) != 0) | (np.diff(turn) != 0)) + 1
-    edges = np.r_[0, edges, len(time)] if len(time) else np.zeros(1, np.int64)
-    groups = [(int(time[a]), a, b) for a, b in zip(edges[:-1].tolist(), edges[1:].tolist(), strict=True)]
+    groups = np.flatnonzero((np.diff(time, prepend=-2) != 0) | (np.diff(turn, prepend=-1) != 0))
     return Events(time, lane, lesson, sign, groups)
 
 
@@ -147,6 +165,29 @@ def _next_reset(lessons: Lessons) -> I64:
     found = np.minimum(following, m - 1)
     same = (following < m) & (lessons.lane[found] == lessons.lane)
     return np.where(same, lessons.t_now[found], _NEVER)
+
+
+def outer(x: F64, out: F64) -> None:
+    """The upper triangle of x x', of x (d, n), row by row into `out` (d (d + 1) / 2, n)."""
+    first = 0
+    for i in range(len(x)):
+        np.multiply(x[i:], x[i], out=out[first : first + len(x) - i])
+        first += len(x) - i
+
+
+def _placed(change: F64, part: Part, shape: tuple[int, int]) -> F64:
+    """The sums of changes (numbers, events) by round and lane (numbers, rounds, n), zeros where nothing changes."""
+    at, (rounds, n) = part.round * shape[1] + part.lane, shape
+    if len(at) and not (at[1:] > at[:-1]).all():
+        order = np.argsort(at, kind="stable")
+        first = np.flatnonzero(np.diff(at[order], prepend=-1))
+        at, change = at[order][first], np.add.reduceat(change[:, order], first, axis=1)
+    if len(at) == rounds * n:
+        return change.reshape(-1, rounds, n)
+    out = np.zeros((len(change), rounds * n))
+    for row, values in zip(out, change, strict=True):
+        row[at] = values
+    return out.reshape(-1, rounds, n)
 
 
 class Sums:
@@ -180,46 +221,45 @@ class Sums:
         time = np.concatenate([lessons.t_now[come], until[go]])
         return ordered(time, lessons.lane[index], index, np.repeat([1.0, -1.0], [len(come), len(go)]))
 
-    def age(self, state: F64, rounds: int) -> None:
+    def aged(self, states: F64, rounds: I64 | int) -> F64:
         """Nothing ages."""
+        return states
 
     def vectors(self, x: F64) -> F64:
         """What is learned of x (d, n)."""
         return x
 
-    def learner(self, lessons: Lessons, events: Events) -> Learner:
-        """Adds what comes, takes away what goes. Changes are made for many groups at once."""
-        made, ready = 0, np.empty((0, 0))
+    def follow(self, state: F64, steps: list[int], lessons: Lessons, part: Part) -> F64:
+        """Adds what comes, takes away what goes: all changes are made at once, and each round has those before it."""
+        held = _placed(self.changes(lessons, part), part, (len(steps), state.shape[1]))
+        for r, step in enumerate(steps):
+            held[:, r] += self.aged(held[:, r - 1], step) if r else state
+        return held
 
-        def learn(state: F64, first: int, last: int) -> None:
-            nonlocal made, ready
-            if last > made + len(ready):
-                made, ready = (
-                    first,
-                    self.changes(lessons, events, slice(first, max(last, first + _block(state.shape[1])))),
-                )
-            change, lanes = ready[first - made : last - made], events.lane[first:last]
-            if len(lanes) == len(state):
-                state += change
-            else:
-                state[lanes] += change
-
-        return learn
-
-    def changes(self, lessons: Lessons, events: Events, part: slice) -> F64:
-        """What each event of a part does to a state (events, numbers)."""
-        take = events.lesson[part]
-        change = self.sums(self.vectors(lessons.x[:, take]), lessons.reward[take])
-        return np.ascontiguousarray((change * events.sign[part]).T)
+    def changes(self, lessons: Lessons, part: Part) -> F64:
+        """What each event of a part does to a state (numbers, events)."""
+        change = self.sums(self.vectors(np.take(lessons.x, part.lesson, axis=1)), lessons.reward[part.lesson])
+        if not (part.sign == 1.0).all():
+            change *= part.sign
+        return change
 
     def sums(self, x: F64, reward: F64) -> F64:
         """x x', r x and whether r is not 0, of each lesson (numbers, lessons)."""
-        return np.concatenate([x[self.upper[0]] * x[self.upper[1]], reward * x, (reward != 0.0)[None]])
+        out = np.empty((self.m + self.d + 1, len(reward)))
+        outer(x, out[: self.m])
+        np.multiply(reward, x, out=out[self.m : -1])
+        np.not_equal(reward, 0.0, out=out[-1])
+        return out
 
     def score(self, states: F64, offered: Offered) -> Scores:
         """x' theta + alpha sqrt(x' A^-1 x)."""
         mean, variance = self.moments(states, self.seen(offered.x))
-        return Scores(mean if variance is None else mean + self.alpha * np.sqrt(np.maximum(variance, 0.0)))
+        if variance is None:
+            return Scores(mean)
+        bonus = np.sqrt(np.maximum(variance, 0.0, out=variance), out=variance)
+        bonus *= self.alpha
+        bonus += mean
+        return Scores(bonus)
 
     def seen(self, x: F64) -> F64:
         """What is scored of x (d, K, n)."""
@@ -233,7 +273,10 @@ class Sums:
     def matrix(self, states: F64) -> F64:
         """A (d, d, n)."""
         A = np.empty((self.d, self.d, states.shape[1]))
-        A[self.upper] = A[self.upper[::-1]] = states[: self.m]
+        first = 0
+        for i in range(self.d):
+            A[i, i:] = A[i:, i] = states[first : first + self.d - i]
+            first += self.d - i
         return A
 
     def blank(self, states: F64) -> Bool:
@@ -289,21 +332,25 @@ class Discounted(Sums):
         """Empty sums."""
         return np.zeros((2 * self.m + self.d + 1, n))
 
-    def age(self, state: F64, rounds: int) -> None:
+    def aged(self, states: F64, rounds: I64 | int) -> F64:
         """All weights shrink, but not the start."""
-        factor = self.gamma**rounds
-        state[:, : self.m] *= factor
-        state[:, self.m : 2 * self.m] *= factor * factor
-        state[:, 2 * self.m : -1] *= factor
+        factor = self.gamma ** np.asarray(rounds, np.float64)
+        factors = np.ones((len(states), *factor.shape))
+        factors[:-1], factors[self.m : 2 * self.m] = factor, factor * factor
+        return states * (factors if factor.ndim else factors[:, None])
 
-    def changes(self, lessons: Lessons, events: Events, part: slice) -> F64:
+    def changes(self, lessons: Lessons, part: Part) -> F64:
         """A lesson comes with the weight of its age."""
-        take, sign = events.lesson[part], events.sign[part]
-        x, reward = lessons.x[:, take], lessons.reward[take]
-        weight = self.gamma ** (events.time[part] - lessons.decided[take]).astype(np.float64)
-        outer = x[self.upper[0]] * x[self.upper[1]]
-        change = [weight * outer, weight * weight * outer, weight * reward * x, (reward != 0.0)[None]]
-        return np.ascontiguousarray((np.concatenate(change) * sign).T)
+        x, reward = lessons.x[:, part.lesson], lessons.reward[part.lesson]
+        weight = self.gamma ** (part.latest - lessons.decided[part.lesson]).astype(np.float64)
+        out, m = np.empty((2 * self.m + self.d + 1, len(reward))), self.m
+        outer(x, out[:m])
+        out[:m] *= weight
+        np.multiply(out[:m], weight, out=out[m : 2 * m])
+        np.multiply(weight * reward, x, out=out[2 * m : -1])
+        np.not_equal(reward, 0.0, out=out[-1])
+        out *= part.sign
+        return out
 
     def moments(self, states: F64, x: F64) -> tuple[F64, F64 | None]:
         """The mean and the variance of the weighted sums."""

@@ -6,7 +6,7 @@ Philox4x32-10 is that of Salmon et al. (2011), "Parallel random numbers: as easy
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 from scipy import special
@@ -40,8 +40,9 @@ _MULTIPLIERS = np.uint64(0xD2511F53), np.uint64(0xCD9E8D57)
 _WEYL = np.uint64(0x9E3779B9), np.uint64(0xBB67AE85)
 
 
-def philox(counter: U64, key: U64) -> U64:
-    """Ten rounds of Philox: `counter` (4, n) and `key` (2, n) hold 32-bit words; words (4, n) come back."""
+def philox(counter: Sequence[U64], key: Sequence[U64 | np.uint64]) -> U64:
+    """Ten rounds of Philox: the four arrays of `counter` and the two of `key` hold 32-bit words, of one shape when
+    broadcast, (...); words (4, ...) come back."""
     c0, c1, c2, c3 = counter
     k0, k1 = key
     for _ in range(10):
@@ -55,12 +56,9 @@ def philox(counter: U64, key: U64) -> U64:
 def words(seed: int, replicate: I64, users: U64, t: I64, purpose: int, blocks: int = 1) -> U64:
     """The four words (4, blocks, n) of each block at the addresses of `users` (n,), hashed, at `t` (n,) in `replicate`
     (n,)."""
-    n = len(t)
-    key = np.stack([np.full(n, seed & 0xFFFFFFFF, np.uint64), replicate.astype(np.uint64) & _LOW])
-    last = np.repeat(np.arange(blocks, dtype=np.uint64) + np.uint64(purpose << 16), n)
-    place = np.stack([users & _LOW, users >> _HALF, t.astype(np.uint64) & _LOW])
-    counter = np.concatenate([np.tile(place, blocks), last[None]])
-    return philox(counter, np.tile(key, blocks)).reshape(4, blocks, n)
+    last = np.arange(blocks, dtype=np.uint64)[:, None] + np.uint64(purpose << 16)
+    counter = users & _LOW, users >> _HALF, t.astype(np.uint64) & _LOW, last
+    return philox(counter, (np.uint64(seed & 0xFFFFFFFF), replicate.astype(np.uint64) & _LOW))
 
 
 def uniforms(seed: int, replicate: I64, users: U64, t: I64, purpose: int, count: int) -> F64:

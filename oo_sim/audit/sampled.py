@@ -5,13 +5,12 @@ address, and scores are, but for one sample, shares of wins.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import partial
 
 import numpy as np
 
 from oo_sim.audit import philox
-from oo_sim.audit.arrays import F64, TOLERANCE, Bool
-from oo_sim.audit.models import Events, Learner, Lessons, Offered, Scores, Sums, ordered
+from oo_sim.audit.arrays import F64, I64, TOLERANCE, Bool
+from oo_sim.audit.models import Events, Lessons, Offered, Part, Scores, Sums, ordered
 from oo_sim.audit.solving import backward, cholesky, coefficients, forward
 
 
@@ -57,26 +56,33 @@ class Logistic(Sampled):
         every = np.arange(len(lessons.lane))
         return ordered(lessons.t_now, lessons.lane, every, np.where(lessons.reset, 0.0, 1.0))
 
-    def learner(self, lessons: Lessons, events: Events) -> Learner:
+    def follow(self, state: F64, steps: list[int], lessons: Lessons, part: Part) -> F64:
         """In turn, for what is learned depends on what was learned before."""
-        return partial(self._learn, lessons, events)
+        held = np.repeat(state[:, None], len(steps), axis=1)
+        ends, now = [*part.groups[1:].tolist(), len(part.lesson)], 0
+        for first, last in zip(part.groups.tolist(), ends, strict=False):
+            for r in range(now + 1, int(part.round[first]) + 1):
+                held[:, r] = held[:, r - 1]
+            now = int(part.round[first])
+            self._learn(held[:, now], lessons, part.lane[first:last], part.lesson[first:last], part.sign[first:last])
+        held[:, now + 1 :] = held[:, now : now + 1]
+        return held
 
-    def _learn(self, lessons: Lessons, events: Events, state: F64, first: int, last: int) -> None:
-        """One lesson a lane; a reset starts the lane afresh."""
-        lanes, take = events.lane[first:last], events.lesson[first:last]
-        gone = events.sign[first:last] == 0.0
+    def _learn(self, state: F64, lessons: Lessons, lanes: I64, take: I64, sign: F64) -> None:
+        """One lesson a lane, in place; a reset starts the lane afresh."""
+        gone = sign == 0.0
         if gone.any():
-            state[lanes[gone]] = self.fresh(int(gone.sum())).T
+            state[:, lanes[gone]] = self.fresh(int(gone.sum()))
             lanes, take = lanes[~gone], take[~gone]
         x = lessons.x[:, take]
         target = np.clip((lessons.reward[take] + 1.0) / 2.0, 0.0, 1.0)
-        own = state[lanes].T
+        own = state[:, lanes]
         L, theta = cholesky(self.matrix(own)), own[self.m : self.m + self.d]
         v = backward(L, forward(L, x))
         start, spread = (x * theta).sum(axis=0), (x * v).sum(axis=0)
         p = logistic(mode(start, spread, target))
         change = [p * (1.0 - p) * x[self.upper[0]] * x[self.upper[1]], (target - p) * v, (target != 0.5)[None]]
-        state[lanes] = (own + np.concatenate(change)).T
+        state[:, lanes] = own + np.concatenate(change)
 
     def mean(self, states: F64, M: F64) -> F64:
         """The mode itself."""
@@ -100,14 +106,15 @@ class Bootstrapped(Sums):
         parts = [np.concatenate([self.start[0][self.upper], self.prior * start, [0.0]]) for start in self.starts]
         return np.repeat(np.concatenate(parts)[:, None], n, axis=1)
 
-    def changes(self, lessons: Lessons, events: Events, part: slice) -> F64:
+    def changes(self, lessons: Lessons, part: Part) -> F64:
         """Each regression draws whether it counts the lesson."""
-        take, lanes = events.lesson[part], events.lane[part]
+        take = part.lesson
+        lanes = lessons.lane[take]
         where = lessons.replicates[lanes], lessons.users[lanes], lessons.decided[take]
         drawn = philox.uniforms(self.seed, *where, philox.UPDATE, self.R)
         change = self.sums(lessons.x[:, take], lessons.reward[take])
-        weight = np.where(drawn < 0.5, 2.0, 0.0) * events.sign[part]
-        return np.ascontiguousarray((weight[:, None] * change[None]).reshape(-1, len(lanes)).T)
+        weight = np.where(drawn < 0.5, 2.0, 0.0) * part.sign
+        return (weight[:, None] * change[None]).reshape(-1, len(take))
 
     def score(self, states: F64, offered: Offered) -> Scores:
         """The shares of the R regressions in which each candidate has the highest mean."""

@@ -35,7 +35,7 @@ KNOWN = [
 def test_philox_gives_the_published_words(
     counter: tuple[int, ...], key: tuple[int, ...], words: tuple[int, ...]
 ) -> None:
-    found = philox(np.array(counter, np.uint64)[:, None], np.array(key, np.uint64)[:, None])
+    found = philox(tuple(np.array(counter, np.uint64)[:, None]), tuple(np.array(key, np.uint64)[:, None]))
     assert found[:, 0].tolist() == list(words)
 
 
