@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 import oo_sim
+from oo_sim.cli.working import import_from_here
 
 app = typer.Typer(add_completion=False)
 
@@ -48,6 +49,7 @@ def serve(
     """
     if log_level not in ("debug", "info", "warning", "error"):
         raise typer.BadParameter(f"{log_level!r} is none of debug, info, warning, error", param_hint="--log-level")
+    import_from_here()
     from oo_sim.serving.server import Settings, serve  # noqa: PLC0415 (heavy)
 
     serve(Settings(str(state_dir), tuple(policy or ()), host, port, workers, seed, deadline, log_level))
@@ -89,6 +91,7 @@ def migrate(state_dir: State, policy: Policies = None) -> None:
 
     Example: oo-sim migrate state --policy linucb:prior=2
     """
+    import_from_here()
     for one in oo_sim.migrate(state_dir, policy or ()):
         what = f"{one.learnings:,} learnings of {one.users:,} users" if one.changed else "nothing to do"
         typer.echo(f"{one.label}: {what}")

@@ -125,7 +125,8 @@ def _found(d: Interval, band: Band, marks: Sequence[int], margin: float) -> tupl
     if d.lower > 0.0 and d.estimate >= margin / 2:
         return Finding.IMPROVED, "the lower bound is above 0, and the estimate beyond half the margin"
     if d.lower > -margin:
-        return Finding.EQUIVALENT, "the lower bound is above minus the margin"
+        some = "worse, by less than the margin: " if d.upper < 0.0 else ""
+        return Finding.EQUIVALENT, f"{some}the lower bound is above minus the margin"
     return Finding.INCONCLUSIVE, "the interval holds both no loss and a loss of the margin; record more users to decide"
 
 

@@ -189,6 +189,12 @@ def dynamics_of(manifest: Manifest) -> Dynamics:
     return Dynamics(bool(scenario.get("feedback")), bool(has & {"churn", "arrivals"}), bool(has & {"drift", "fatigue"}))
 
 
+def can_leave(manifest: Manifest) -> bool:
+    """Whether users of the run's scenario leave for good."""
+    world = manifest.scenario.get("world")
+    return not manifest.served and isinstance(world, dict) and bool(world.get("churn"))
+
+
 def dynamics_notes(manifest: Manifest) -> Iterator[str]:
     """What a reader must know to read rewards and regrets of such a run, one sentence or two a note."""
     found = dynamics_of(manifest)
@@ -199,6 +205,11 @@ def dynamics_notes(manifest: Manifest) -> Iterator[str]:
             "Users come or leave: each user's value is over its own decisions, so that a user who left early still "
             "counts, and a user who never decided does not. Curves of reward are means over the users who are there in "
             "a round."
+        )
+    if can_leave(manifest):
+        yield (
+            "Who leaves stops counting: a policy that drives users away may have more reward a decision, so look at "
+            "who stayed. Users who leave because of bad reactions make realised reward lie below reward."
         )
 
 

@@ -16,6 +16,9 @@ from oo_sim.scenario.scenario import Scenario
 HARDLY = 0.001
 """A probability below it means that nearly nothing happens."""
 
+MANY = 0.5
+"""A share of rewards above it is hardly lost on purpose."""
+
 
 def dynamics(scenario: Scenario) -> Iterator[Fault]:
     """What is written under feedback and under a tips world's dynamics, and shows nothing."""
@@ -59,11 +62,16 @@ def _feedback(feedback: Feedback, scenario: Scenario) -> Iterator[Fault]:
 def _delay(delay: Delay, window: int, rounds: int) -> Iterator[Fault]:
     if delay.constant == 0 or delay.uniform == (0, 0):
         yield Fault(("delay",), "is always 0: rewards arrive at once; leave it out", on_key=True)
-    elif _arrived(delay, window) < HARDLY:
-        yield Fault(("window",), f"is {window}, and hardly any delay is that short: nearly all rewards are lost")
+    elif (lost := 1.0 - _arrived(delay, window)) > MANY:
+        share = f"{_percent(lost)} of the delays are longer, so that as many rewards are lost"
+        yield Fault(("window",), f"is {window}, and {share}; lengthen it, or shorten the delay")
     elif _arrived(delay, rounds - 1) < HARDLY:
         message = f"is so long that hardly any reward arrives within {rounds} rounds; shorten it, or add rounds"
         yield Fault(("delay",), message, on_key=True)
+
+
+def _percent(share: float) -> str:
+    return "nearly all" if share > 1.0 - HARDLY else f"{share:.0%}"
 
 
 def _arrived(delay: Delay, by: int) -> float:

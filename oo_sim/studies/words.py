@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 
 from oo_sim.logs import Manifest
-from oo_sim.results.summary import unchecked_notes
+from oo_sim.results.summary import can_leave, unchecked_notes
 from oo_sim.show import count, minus, plain
 from oo_sim.stats import users_for
 from oo_sim.studies.outcomes import Metric, Outcomes
@@ -43,6 +43,11 @@ def _estimand(manifest: Manifest, metric: Metric) -> str:
 def notes(scenarios: Sequence[Outcomes], pairs: Sequence[Pair], metric: Metric, looks: Sequence[Look]) -> Iterator[str]:
     """What a reader must know, one note each."""
     yield from estimands(scenarios, metric)
+    if any(can_leave(each.manifest) for each in scenarios):
+        yield (
+            "Users leave, and stop counting: a policy that drives them away may have more reward a decision. "
+            "`oo-sim run` says who stayed."
+        )
     yield from unchecked_notes([label for each in scenarios for label in each.manifest.unchecked])
     yield from map(_unchanged, (pair for pair in pairs if pair.changed == 0))
     if pairs and all(pair.users < 2 for pair in pairs):

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import signal
+import sys
 import threading
 from pathlib import Path
 
@@ -53,6 +55,26 @@ def test_migrate_says_what_it_did(tmp_path: Path) -> None:
     assert said.exit_code == 0, said.output
     assert "linucb: 30 learnings of 3 users" in said.output
     assert "egreedy: nothing to do" in said.output
+
+
+@pytest.mark.parametrize(
+    ("command", "calls"), [("serve", "oo_sim.serving.server.serve"), ("migrate", "oo_sim.migrate")]
+)
+def test_a_private_policy_beside_is_found(
+    command: str, calls: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    module, found = f"beside_{command}", list[str]()
+
+    def called(*_: object) -> list[str]:
+        found.append(importlib.import_module(module).NAME)
+        return []
+
+    (tmp_path / f"{module}.py").write_text("NAME = 'found'\n")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", [each for each in sys.path if each])
+    monkeypatch.setattr(calls, called)
+    said = RUN.invoke(serve.app, [command, *["state"][: command == "migrate"], "--policy", f"{module}:policy"])
+    assert (said.exit_code, found) == (0, ["found"]), said.output
 
 
 @pytest.mark.parametrize(

@@ -120,3 +120,10 @@ def test_looks_rise_to_all_users(users: int) -> None:
     assert planned[-1] == users
     assert 64 <= planned[0] <= 512
     assert len(planned) <= 3
+
+
+@pytest.mark.parametrize(("mean", "worse"), [(-0.004, True), (0.0, False), (0.004, False)])
+def test_a_sure_loss_below_the_margin_is_called_one(mean: float, worse: bool) -> None:
+    judged = found(mean)
+    assert judged.finding is Finding.EQUIVALENT
+    assert judged.why.startswith("worse, by less than the margin") is worse

@@ -14,6 +14,7 @@ from matplotlib.text import Text
 from rich.console import Console
 
 from oo_sim.figures import png
+from oo_sim.results import summary
 from oo_sim.show import p_value, plus_minus, signed
 from oo_sim.stats import Interval
 from oo_sim.studies import Comparison, ComparisonError, compare_outcomes, gather, look
@@ -150,3 +151,11 @@ def test_without_pairs_there_is_no_figure() -> None:
 def test_the_same_comparison_is_the_same_picture() -> None:
     [one, two] = [compare_outcomes(gather([made({"a": [0.1, 0.5], "b": [0.3, 0.2]})]), "expected") for _ in "ab"]
     assert png(one.figure()) == png(two.figure())
+
+
+@pytest.mark.parametrize(("world", "leave"), [({"churn": {"hazard": 0.1}}, True), ({"arrivals": {"over": 9}}, False)])
+def test_who_leaves_stops_counting(world: dict[str, object], leave: bool) -> None:
+    found = comparison(2, scenario={"world": {"kind": "tips", **world}})
+    assert ("drives them away" in text_of(found)) is leave
+    [outcomes] = found.scenarios
+    assert any("look at who stayed" in each for each in summary.notes(outcomes.manifest)) is leave
