@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
@@ -15,7 +15,18 @@ from oo_sim.errors import together
 from oo_sim.features import FEATURES
 from oo_sim.kernels.philox import MAX_UNIFORMS
 from oo_sim.policies import UnknownPolicyError, factory, make, policy_hash
-from oo_sim.scenario import PolicyKey, PolicySpec, Problem, Scenario, SpecError, parse_spec, policy_key
+from oo_sim.scenario import (
+    PolicyKey,
+    PolicySpec,
+    Problem,
+    Reading,
+    Scenario,
+    ScenarioError,
+    SpecError,
+    judged,
+    parse_spec,
+    policy_key,
+)
 from oo_sim.worlds import TipBank, build
 
 
@@ -59,6 +70,35 @@ def entrants(world: World, wanted: Sequence[str | Policy]) -> list[Entrant]:
         )
 
     return together(together(wanted, lambda one: _entrant(world, one)), once)
+
+
+def playable(reading: Reading) -> Scenario:
+    """The scenario of a file, all of whose policies can be made. Raises ScenarioError with all that is wrong: where the
+    rest of the file is not valid, also with the names and parameters of its policies, which need no world. Private
+    modules are imported, as by a run."""
+    try:
+        scenario = judged(reading)
+    except ScenarioError as error:
+        raise ScenarioError([*error.problems, *_unmade(reading)]) from None
+    if problems := policy_problems(scenario):
+        raise ScenarioError(problems)
+    return scenario
+
+
+def _unmade(reading: Reading) -> Iterator[Problem]:
+    """What is wrong with the names and parameters of policies whose specs read."""
+    named = reading.data.get("policies") if isinstance(reading.data, Mapping) else None
+    for i, text in enumerate(named if isinstance(named, list) else ()):
+        if not isinstance(text, str) or reading.covers(("policies", i)):
+            continue
+        try:
+            spec = parse_spec(text)
+        except SpecError:
+            continue  # that is said already
+        try:
+            make(spec.name, {name: value for name, value in spec.parameters if name != "features"})
+        except UnknownPolicyError as error:
+            yield reading.source.problem(("policies", i), str(error))
 
 
 def policy_problems(scenario: Scenario) -> list[Problem]:

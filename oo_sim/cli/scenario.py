@@ -121,9 +121,7 @@ class Checked(TypedDict):
 def _checked(name: str) -> tuple[str, Checked]:
     """What validate says of one file, as text and as data."""
     try:
-        scenario = oo_sim.load_scenario(here().scenario(name))
-        if problems := oo_sim.entrants.policy_problems(scenario):
-            raise oo_sim.ScenarioError(problems)
+        scenario = oo_sim.entrants.playable(oo_sim.scenario.opened(here().scenario(name)))
         warnings = oo_sim.scenario.lint(scenario)
     except oo_sim.ScenarioError as error:
         return str(error), {"file": name, "valid": False, "problems": _data(error.problems), "warnings": []}

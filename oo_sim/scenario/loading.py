@@ -8,7 +8,7 @@ from pathlib import Path
 import oo_sim
 from oo_sim.scenario.decoding import MAX_BYTES
 from oo_sim.scenario.problems import Position, Problem, ScenarioError
-from oo_sim.scenario.reader import read
+from oo_sim.scenario.reader import Reading, read
 from oo_sim.scenario.scenario import Scenario, check
 from oo_sim.scenario.text import did_you_mean, plain
 
@@ -23,13 +23,22 @@ def load(path_or_name: str | Path) -> Scenario:
         raise TypeError(
             f"a scenario is a Scenario, a file's path or a shipped name, not a {kind}; validate() reads plain data"
         )
-    path = locate(path_or_name)
-    return loads(_bytes(path), str(path))
+    return judged(opened(path_or_name))
 
 
 def loads(text: str | bytes, name: str = "scenario") -> Scenario:
     """The scenario of a text; messages call it `name`. Raises ScenarioError with all problems."""
-    reading = read(text, name)
+    return judged(read(text, name))
+
+
+def opened(path_or_name: str | Path) -> Reading:
+    """What a file, or the shipped scenario of that name, holds, not yet judged. Raises ScenarioError without one."""
+    path = locate(path_or_name)
+    return read(_bytes(path), str(path))
+
+
+def judged(reading: Reading) -> Scenario:
+    """The scenario of what was read. Raises ScenarioError with all problems."""
     problems = list(reading.problems)
     scenario = None
     if () not in reading.refused:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, ClassVar, Literal, TypeAlias
 
-from pydantic import Discriminator, Field, Tag
+from pydantic import AfterValidator, Discriminator, Field, Tag
 
 from oo_sim.contract import MAX_CANDIDATES
 from oo_sim.scenario.dynamics import Arrivals, Churn, Drift, Fatigue
-from oo_sim.scenario.fields import Fault, Frozen, Listed, Unsigned
+from oo_sim.scenario.fields import Fault, Frozen, Listed, Unsigned, refuse
 from oo_sim.scenario.offers import Tasks, Tips
 from oo_sim.scenario.people import Reactions, Segment
 from oo_sim.scenario.text import did_you_mean
@@ -54,6 +54,22 @@ Clock: TypeAlias = Annotated[
 """By `mode`; without one the clock is random."""
 
 
+def _distinct(segments: tuple[Segment, ...]) -> tuple[Segment, ...]:
+    """Segments that can be told apart and weighed; checked apart from the other fields, whatever is wrong with them."""
+    refuse(_segment_faults(segments))
+    return segments
+
+
+def _segment_faults(segments: tuple[Segment, ...]) -> Iterator[Fault]:
+    first: dict[str, int] = {}
+    for i, segment in enumerate(segments):
+        if first.setdefault(segment.name, i) != i:
+            message = f"'{segment.name}' is the name of segments[{first[segment.name]}] too; use a name once"
+            yield Fault((i, "name"), message)
+    if not any(segment.weight for segment in segments):
+        yield Fault((), "the weights of all segments are 0; make at least one positive")
+
+
 class TipsWorld(Frozen):
     """Users of weighted segments who react to tasks and LLM tips."""
 
@@ -63,14 +79,14 @@ class TipsWorld(Frozen):
     tasks: Tasks
     tips: Tips = Tips()
     reactions: Reactions = Reactions()
-    segments: Annotated[tuple[Segment, ...], Field(min_length=1, max_length=64), Listed]
+    segments: Annotated[tuple[Segment, ...], Field(min_length=1, max_length=64), AfterValidator(_distinct), Listed]
     drift: Annotated[tuple[Drift, ...], Field(min_length=1, max_length=16), Listed] | None = None
     fatigue: Fatigue | None = None
     churn: Churn | None = None
     arrivals: Arrivals | None = None
 
     def faults(self) -> Iterator[Fault]:
-        """1 to 64 candidates in every round; segments that can be told apart and weighed."""
+        """1 to 64 candidates in every round; changes of segments that there are."""
         most = self.tasks.count.max + self.tips.count.max
         if most > MAX_CANDIDATES:
             message = f"up to {most} tasks and tips; offer at most {MAX_CANDIDATES} candidates together"
@@ -82,7 +98,6 @@ class TipsWorld(Frozen):
             yield Fault(("tips", "features"), "is task, and there are no tasks; write default, or offer tasks")
         if self.fatigue and self.fatigue.task and self.tasks.mode == "iid":
             yield Fault(("fatigue", "task"), "requires mode: backlog under tasks; fresh tasks are never shown twice")
-        yield from self._segment_faults()
         yield from self._drift_faults()
 
     def _drift_faults(self) -> Iterator[Fault]:
@@ -93,15 +108,6 @@ class TipsWorld(Frozen):
                 if name not in known:
                     hint = did_you_mean(name, known) or f"; there are {', '.join(known)}"
                     yield Fault(("drift", i, *place), f"'{name}' is not a segment{hint}")
-
-    def _segment_faults(self) -> Iterator[Fault]:
-        first: dict[str, int] = {}
-        for i, segment in enumerate(self.segments):
-            if first.setdefault(segment.name, i) != i:
-                message = f"'{segment.name}' is the name of segments[{first[segment.name]}] too; use a name once"
-                yield Fault(("segments", i, "name"), message)
-        if not any(segment.weight for segment in self.segments):
-            yield Fault(("segments",), "the weights of all segments are 0; make at least one positive")
 
 
 class LinearWorld(Frozen):

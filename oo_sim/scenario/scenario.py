@@ -38,6 +38,17 @@ def _known(version: int) -> int:
     return version
 
 
+def _once(policies: tuple[str, ...]) -> tuple[str, ...]:
+    """Checked apart from the other fields, so that it is said whatever else is wrong."""
+    first: dict[str, int] = {}
+    refuse(
+        Fault((i,), f"{spec} is policies[{first[spec]}] too; list it once")
+        for i, spec in enumerate(policies)
+        if first.setdefault(spec, i) != i
+    )
+    return policies
+
+
 Version: TypeAlias = Annotated[int, AfterValidator(_known), WithJsonSchema({"const": VERSION})]
 Spec: TypeAlias = Annotated[str, AfterValidator(_spelled)]
 
@@ -52,21 +63,17 @@ class Scenario(Frozen):
     rounds: int = Field(ge=1, le=1_000_000)
     replicates: int = Field(1, ge=1, le=1000)
     seed: int = Field(1, ge=0, le=2**32 - 1)
-    policies: Annotated[tuple[Spec, ...], Field(min_length=1, max_length=64), Listed]
+    policies: Annotated[tuple[Spec, ...], Field(min_length=1, max_length=64), AfterValidator(_once), Listed]
     world: World
     feedback: Feedback | None = None
     _source: Source = PrivateAttr(default_factory=Source)
 
     def faults(self) -> Iterator[Fault]:
-        """No policy twice; feedback that fits the world."""
+        """Feedback that fits the world."""
         if isinstance(self.world, LinearWorld) and self.feedback:
             for field in ("by_reaction", "by_source"):
                 if getattr(self.feedback.missing, field):
                     yield Fault(("feedback", "missing", field), "has no meaning in a linear world; write rate", True)
-        first: dict[str, int] = {}
-        for i, spec in enumerate(self.policies):
-            if first.setdefault(spec, i) != i:
-                yield Fault(("policies", i), f"{spec} is policies[{first[spec]}] too; list it once")
 
     @property
     def source(self) -> Source:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -90,6 +91,26 @@ def test_validate_refuses_a_policy_that_cannot_be_made_at_its_place(
     assert code == 2
     [line] = out.splitlines()
     assert line.startswith(f"{path}:{place}: policies[1]: {message}"), line
+
+
+@pytest.mark.parametrize(
+    "wrong", [("users: 9", "users: no"), ("kind: linear", "kind: linaer"), ("linear}", "linear, d: 0}")]
+)
+def test_validate_judges_policies_whatever_else_is_wrong(tmp_path: Path, wrong: tuple[str, str]) -> None:
+    specs = [*(spec for spec in WRONG if "features" not in spec), "random", "random"]
+    path = file(tmp_path, MINIMAL.replace("[random]", json.dumps(specs)).replace(*wrong))
+    code, out, _ = run("validate", path)
+    assert code == 2
+    for i in range(len(specs)):
+        assert (f": policies[{i}]: " in out) == (i != len(specs) - 2), out
+    assert len(out.splitlines()) == len(specs)
+
+
+def test_validate_judges_segments_whatever_else_is_wrong(tmp_path: Path) -> None:
+    text = shipped()["quickstart"].read_text().replace("count:", "cuont:")
+    _, out, _ = run("validate", file(tmp_path, re.sub("- name: .*", "- name: same", text)))
+    assert "cuont: unknown key" in out
+    assert "segments[1].name: 'same' is the name of segments[0] too" in out
 
 
 @pytest.mark.parametrize("spec", sorted(POLICIES))
