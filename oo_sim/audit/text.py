@@ -39,7 +39,7 @@ def _policy(policy: PolicyReport) -> Iterator[str]:
     if policy.first is not None:
         yield f"  first wrong: {policy.first}"
     for check, count in policy.checks.items():
-        wrong = f"{count.wrong:,} wrong" if count.wrong else "ok"
+        wrong = f"{count.wrong:,} wrong" if count.wrong else "ok" if count.judged else "the log has none"
         yield f"  {check:<11}{count.judged:>12,} checked  {wrong}"
     for note in policy.notes:
         yield f"  note: {note}"

@@ -14,6 +14,8 @@ import pytest
 from typer.testing import CliRunner
 
 from oo_sim.audit import audit_tables
+from oo_sim.audit.report import Count, PolicyReport, Report
+from oo_sim.audit.text import lines
 from oo_sim.cli.audit import app
 
 from .faulty import AgeOffByOne, NeverLast, PropensityOne
@@ -173,3 +175,9 @@ def test_the_command_and_its_exit_codes(tmp_path: Path) -> None:
     result = run(app, [str(tmp_path / "nowhere")])
     assert result.exit_code == 2
     assert "is not a directory" in result.output
+
+
+def test_a_check_without_rows_does_not_pass() -> None:
+    policy = PolicyReport("thompson", 7, {"scores": Count(7), "probs": Count(), "draw": Count(7, 2)}, None, {}, ())
+    said = [line.split("checked  ") for line in lines(Report((policy,), ())) if "checked  " in line]
+    assert [each[1] for each in said] == ["ok", "the log has none", "2 wrong"]
