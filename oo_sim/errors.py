@@ -31,6 +31,7 @@ An auditor that shares no code has an error of its own, `oo_sim.audit.UnusableLo
 
 from __future__ import annotations
 
+import traceback
 from collections.abc import Callable, Iterable
 from numbers import Integral, Real
 from pathlib import Path
@@ -120,6 +121,16 @@ def together(items: Iterable[Item], make: Callable[[Item], Made]) -> list[Made]:
     if refused:
         raise type(refused[0])("\n".join(dict.fromkeys(map(str, refused))))
     return made
+
+
+def raised(error: BaseException | None) -> str:
+    """That an error was raised: its type, what it says, and the file and line, of code outside of libraries where some
+    of it was running."""
+    frames = traceback.extract_tb(error.__traceback__ if error else None)
+    library = ("site-packages", str(Path(__file__).parent))
+    own = [frame for frame in frames if not any(part in frame.filename for part in library)] or frames
+    where = f" ({Path(own[-1].filename).name}, line {own[-1].lineno})" if own else ""
+    return f"raised {type(error).__name__}: {error}{'' if isinstance(error, SyntaxError) else where}"
 
 
 def whole(

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Literal, NamedTuple
 
 from oo_sim.contract import FeatureMap, Policy
-from oo_sim.errors import UnknownPolicyError
+from oo_sim.errors import UnknownPolicyError, raised
 from oo_sim.policies.baselines import oracle, random
 from oo_sim.policies.bootstrap_ts import bootstrap_ts
 from oo_sim.policies.dlinucb import dlinucb
@@ -183,7 +183,7 @@ def _private(name: str) -> Factory:
             f"policy {name}: cannot import {module}: {error}{_meant(module, attribute)}"
         ) from error
     except Exception as error:
-        raise UnknownPolicyError(f"policy {name}: importing {module} raised {type(error).__name__}: {error}") from error
+        raise UnknownPolicyError(f"policy {name}: importing {module} {raised(error)}") from error
     try:
         found = getattr(there, attribute)
     except AttributeError as error:
@@ -239,7 +239,8 @@ def make(
     try:
         policy = maker(**given)
     except Exception as error:
-        raise UnknownPolicyError(f"policy {name}: {error}") from error
+        what = raised(error) if ":" in name else error
+        raise UnknownPolicyError(f"policy {name}: {what}") from error
     if not isinstance(policy, Policy):
         raise UnknownPolicyError(f"policy {name}: the factory returned {type(policy).__name__}, not a Policy")
     return policy.sealed() if name in POLICIES or name in ALIASES else policy

@@ -14,7 +14,6 @@ import itertools
 import json
 import platform
 import time
-import traceback
 from collections.abc import Callable, Iterator, Sequence
 from importlib.metadata import version
 from pathlib import Path
@@ -27,7 +26,7 @@ from oo_sim.decide import PolicyError
 from oo_sim.engine import Begin, Memory, RoundError, Watch, can_go_on, remembered, run_policy
 from oo_sim.engine.tile import LEAST, compile_for
 from oo_sim.entrants import Entrant, entrants
-from oo_sim.errors import WorkError
+from oo_sim.errors import WorkError, raised
 from oo_sim.kernels.tally import TOTALS
 from oo_sim.policies import canonical
 from oo_sim.scenario import Scenario, parse_spec, validate
@@ -293,8 +292,4 @@ def blame(error: RoundError) -> str:
     cause = error.__cause__
     if isinstance(cause, PolicyError):
         return f"round {error.t + 1}, user-{error.user}: {cause.what}"
-    frames = traceback.extract_tb(cause.__traceback__ if cause else None)
-    library = ("site-packages", str(Path(__file__).parent.parent))
-    own = [frame for frame in frames if not any(part in frame.filename for part in library)] or frames
-    where = f"{Path(own[-1].filename).name}, line {own[-1].lineno}"
-    return f"round {error.t + 1}: raised {type(cause).__name__}: {cause} ({where})"
+    return f"round {error.t + 1}: {raised(cause)}"
