@@ -118,7 +118,8 @@ def run(
     loaded = [oo_sim.load_scenario(said.scenario(scenario)) for scenario in scenarios]
     sizes = {"users": users, "rounds": rounds, "replicates": replicates, "seed": seed}
     if not quiet:
-        _warn([each.with_(policies=policy, **sizes) for each in loaded])
+        for each in loaded:
+            _warn(each, users, rounds, policy)
     banks = llm and [bank for each in llm for bank in each.split(",") if bank]
     kinds = appeal and [kind for each in appeal for kind in each.split(",") if kind]
     part = _part(shard, out, loaded)
@@ -256,11 +257,14 @@ def _part(shard: str | None, out: Path | None, loaded: Sequence[Scenario]) -> tu
     return int(number), int(of)
 
 
-def _warn(scenarios: Sequence[Scenario]) -> None:
-    """What the lint finds, on stderr: a scenario that cannot show what it varies still runs."""
-    for scenario in scenarios:
-        for problem in oo_sim.scenario.lint(scenario):
-            typer.echo(f"warning: {problem}", err=True)
+def _warn(scenario: Scenario, users: int | None, rounds: int | None, policies: list[str] | None) -> None:
+    """What the lint finds, on stderr: a scenario that cannot show what it varies still runs. What it does not find in
+    the file as it is comes with the options that changed it."""
+    own = set(oo_sim.scenario.lint(scenario))
+    options = {f"--users {users}": users, f"--rounds {rounds}": rounds, "--policy": policies}
+    given = " ".join(option for option, value in options.items() if value)
+    for problem in oo_sim.scenario.lint(scenario.with_(users=users, rounds=rounds, policies=policies)):
+        typer.echo(f"warning: {'' if problem in own else f'with {given}: '}{problem}", err=True)
 
 
 @contextmanager

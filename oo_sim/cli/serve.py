@@ -9,6 +9,7 @@ import typer
 
 import oo_sim
 from oo_sim.cli.working import import_from_here
+from oo_sim.show import count
 
 app = typer.Typer(add_completion=False)
 
@@ -80,7 +81,7 @@ def export_log(
     Example: oo-sim export-log state served-log --window 86400
     """
     decisions, learnings = oo_sim.export_log(state_dir, out, window=window, own_trajectory=own_trajectory)
-    typer.echo(f"{out}: {decisions:,} decisions, {learnings:,} learnings")
+    typer.echo(f"{out}: {count(decisions, 'decision')}, {count(learnings, 'learning')}")
 
 
 @app.command()
@@ -93,5 +94,5 @@ def migrate(state_dir: State, policy: Policies = None) -> None:
     """
     import_from_here()
     for one in oo_sim.migrate(state_dir, policy or ()):
-        what = f"{one.learnings:,} learnings of {one.users:,} users" if one.changed else "nothing to do"
+        what = f"{count(one.learnings, 'learning')} of {count(one.users, 'user')}" if one.changed else "nothing to do"
         typer.echo(f"{one.label}: {what}")

@@ -21,6 +21,7 @@ from oo_sim.logs import Log
 from oo_sim.policies import POLICIES
 from oo_sim.policies.registry import ALIASES
 from oo_sim.results import Run, log_of
+from oo_sim.show import count
 from oo_sim.show.progress import Hears, Wanted, watched
 
 FEWEST_USERS = 30
@@ -163,7 +164,7 @@ def _refuse(data: Gathered, counts: tuple[int, ...]) -> list[str]:
     """Warnings; FitError where the log cannot tell."""
     users = int((data.reactions.sizes > 0).sum())
     if users < FEWEST_USERS:
-        raise FitError(f"{users} users reacted; at least {FEWEST_USERS} are required")
+        raise FitError(f"{count(users, 'user')} reacted; at least {FEWEST_USERS} are required")
     if missing := [REACTIONS[k] for k in np.flatnonzero(np.bincount(data.reactions.y, minlength=5) == 0)]:
         raise FitError(f"no reaction is {' or '.join(missing)}, so the cut points beside it cannot be estimated")
     if alike := singular(data.reactions):

@@ -12,6 +12,7 @@ from oo_sim.scenario.fields import Fault
 from oo_sim.scenario.models import TipsWorld
 from oo_sim.scenario.problems import Path
 from oo_sim.scenario.scenario import Scenario
+from oo_sim.show import count
 
 HARDLY = 0.001
 """A probability below it means that nearly nothing happens."""
@@ -66,7 +67,9 @@ def _delay(delay: Delay, window: int, rounds: int) -> Iterator[Fault]:
         share = f"{_percent(lost)} of the delays are longer, so that as many rewards are lost"
         yield Fault(("window",), f"is {window}, and {share}; lengthen it, or shorten the delay")
     elif _arrived(delay, rounds - 1) < HARDLY:
-        message = f"is so long that hardly any reward arrives within {rounds} rounds; shorten it, or add rounds"
+        message = (
+            f"is so long that hardly any reward arrives within {count(rounds, 'round')}; shorten it, or add rounds"
+        )
         yield Fault(("delay",), message, on_key=True)
 
 
@@ -99,10 +102,13 @@ def _when(drift: Drift, rounds: int, world: TipsWorld) -> Iterator[Fault]:
     if drift.periodic is not None:
         common = _weekdays(world, rounds) & set(drift.periodic.days)
         if not common:
-            yield Fault(("periodic", "days"), f"do not occur in {rounds} rounds of this clock, so nobody changes")
+            yield Fault(
+                ("periodic", "days"), f"do not occur in {count(rounds, 'round')} of this clock, so nobody changes"
+            )
         elif common == _weekdays(world, rounds):
             message = (
-                f"are all that occur in {rounds} rounds of this clock, so nobody changes; write it into the segments"
+                f"are all that occur in {count(rounds, 'round')} of this clock, so nobody changes; write it into the "
+                "segments"
             )
             yield Fault(("periodic", "days"), message)
 
@@ -146,7 +152,7 @@ def _fatigue(fatigue: Fatigue, world: TipsWorld) -> Iterator[Fault]:
 
 def _churn(churn: Churn, rounds: int) -> Iterator[Fault]:
     if churn.bad_reactions is not None and churn.bad_reactions >= rounds:
-        message = f"is {churn.bad_reactions}, and there are {rounds} rounds: nobody leaves because of it before the end"
+        message = f"is {churn.bad_reactions} in {count(rounds, 'round')}: nobody leaves because of it before the end"
         yield Fault(("bad_reactions",), message)
     if churn.hazard == 1:
         yield Fault(("hazard",), "is 1: everybody leaves after one decision, so nothing is learned")
@@ -157,4 +163,4 @@ def _arrivals(arrivals: Arrivals, rounds: int) -> Iterator[Fault]:
         yield Fault(("over",), "is 1, so that all are there from the first round; write more rounds, or leave it out")
     elif arrivals.over > rounds:
         share = f"{1 - rounds / arrivals.over:.0%}"
-        yield Fault(("over",), f"is {arrivals.over}, and there are {rounds} rounds: {share} of the users never come")
+        yield Fault(("over",), f"is {arrivals.over} in {count(rounds, 'round')}: {share} of the users never come")

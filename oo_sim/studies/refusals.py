@@ -13,6 +13,7 @@ import pandas as pd
 from oo_sim import ope
 from oo_sim.contract import U64, Bool
 from oo_sim.logs import Log, Part
+from oo_sim.show import count
 from oo_sim.studies.evaluation import Health
 from oo_sim.studies.gathered import Asked, Gathered
 
@@ -134,7 +135,9 @@ def about_the_policy(health: Health, largest: float, refused: Sequence[tuple[int
         against.append((3, f"{health.unsupported:.1%} of the policy's choices could never have been logged "
                            f"(probability 0); no data can narrow what they earned below {2 * u:.3f}"))  # fmt: skip
     if d.users < FEWEST_USERS:
-        against.append((1, f"{d.users} users; at least {FEWEST_USERS} are required, as intervals are over users"))
+        against.append(
+            (1, f"{count(d.users, 'user')}; at least {FEWEST_USERS} are required, as intervals are over users")
+        )
     elif not d.p_value >= WEIGHT_ALPHA:
         weight = d.mean_weight.estimate
         why = "hardly ever chose what the policy would" if weight < 1 else "gave what it chose too low a probability"

@@ -64,6 +64,19 @@ def test_options_reach_the_run(call: Call, scenarios: None) -> None:
     assert not Path("here/curves.png").exists()
 
 
+def test_a_warning_that_an_option_brings_about_names_the_option(call: Call) -> None:
+    err = call("run", "newcomers", "--rounds", "1", "--dry-run").err
+    assert len(err.splitlines()) == 2
+    assert all(line.startswith("warning: with --rounds 1: ") for line in err.splitlines()), err
+    assert "in 1 round:" in err
+
+
+def test_a_warning_of_the_file_as_it_is_names_no_option(call: Call, tmp_path: Path) -> None:
+    lone = load("tiny_sets").with_(users=1).canonical()
+    (tmp_path / "lone.yaml").write_text(yaml.safe_dump(lone))
+    assert call("run", "lone.yaml", "--rounds", "9", "--dry-run").err.startswith("warning: lone.yaml:")
+
+
 def test_each_scenario_gets_a_new_directory(call: Call, scenarios: None) -> None:
     assert call("run", "a.yaml", "--quiet", "--no-plot").out == "runs/a-1\n"
     assert call("run", "a.yaml", "b.yaml", "a.yaml", "-q", "--no-plot").out == "runs/a-2\nruns/b-1\nruns/a-3\n"
