@@ -101,9 +101,11 @@ class Run(Result):
         return pd.DataFrame([_flat(row) for row in self.rows], columns=list(_COLUMNS))
 
     def table(self) -> Tables:
-        """The summary; where users come and go, or rewards are late, a second table on that."""
-        more = fates(self.manifest, self.rows)
+        """The summary; where users come and go, or rewards are late, a second table on that; without results, why."""
         failed = [f"{plain(label, 60)} failed: {plain(why)}" for label, why in self.failures.items()]
+        if failed and not self.rows:
+            return Tables([], failed)
+        more = fates(self.manifest, self.rows)
         return Tables(
             [summary_table(self.manifest, self.rows), *([more] if more else [])], failed, [*notes(self.manifest)]
         )

@@ -101,6 +101,13 @@ def test_a_failed_policy_is_exit_code_1(call: Call, scenarios: None) -> None:
     assert answer.err.startswith(why)
 
 
+def test_without_any_results_the_failure_is_all_that_is_printed(call: Call, scenarios: None) -> None:
+    lines = call("run", "toy.yaml", "--no-plot", "--policy", "failing:bad").out.splitlines()
+    assert lines[0].startswith("failing:bad failed: round 1")
+    assert len(lines) <= 4, lines  # the failure, folded, and where the run is
+    assert lines[-1] == "Run directory: runs/toy-1"
+
+
 def test_an_existing_directory_is_refused(call: Call, scenarios: None) -> None:
     assert call("run", "toy.yaml", "--out", "here", "--no-plot").code == 0
     answer = call("run", "toy.yaml", "--out", "here")
