@@ -36,12 +36,14 @@ class Verdict(NamedTuple):
         start = f"{plain(self.bank)} against {plain(self.against)}, chosen by {plain(self.policy)}:"
         ways, found = self.ways, set(self.ways.values())
         told = ", ".join(f"{signed(pair.difference.estimate)} under {appeal}" for appeal, pair in self.pairs.items())
-        toy = " Keywords are a toy, so believe no verdict that they alone give." if set(ways) == {"keywords"} else ""
         if len(found) == 1:
             every = "every appeal model" if len(ways) > 1 else f"{next(iter(ways))} (one appeal model only)"
-            return f"{start} {found.pop()} under {every}: {told} a decision.{toy}"
+            return f"{start} {found.pop()} under {every}: {told} a decision."
         parts = "; ".join(f"{way} under {appeal}" for appeal, way in ways.items())
         return f"{start} {parts}. The verdict depends on the appeal model: {told} a decision."
+
+
+_TOY = "Keywords are a toy: believe no verdict that they alone give."
 
 
 class _Arm(NamedTuple):
@@ -82,7 +84,7 @@ def _of(policy: str, arms: Sequence[_Arm], outcomes: Outcomes) -> Iterator[Verdi
 
 
 def verdict_table(verdicts: Sequence[Verdict]) -> Tables:
-    """The verdicts as a table, and as sentences."""
+    """The verdicts as a table; where there are several appeal models, also as sentences on whether they agree."""
     rows = [
         (
             plain(verdict.policy),
@@ -97,4 +99,6 @@ def verdict_table(verdicts: Sequence[Verdict]) -> Tables:
     ]
     headers = ("policy", "tips", "appeal model", "reward per decision", "p", "shown")
     table = Table(headers, rows, "tips against tips", names=3, wordy=frozenset({5}))
-    return Tables([table], notes=[verdict.sentence() for verdict in verdicts])
+    sentences = [verdict.sentence() for verdict in verdicts if len(verdict.pairs) > 1]
+    toy = all(set(verdict.pairs) == {"keywords"} for verdict in verdicts)
+    return Tables([table], notes=[*sentences, *([_TOY] if toy else [])])

@@ -75,5 +75,5 @@ def test_one_bank_has_no_verdict_and_keywords_alone_are_called_a_toy() -> None:
     verdict = the(tip_verdicts(run({"b@keywords": 0.05})), "b", "a")
     alone = verdict._replace(pairs={"keywords": verdict.pairs["keywords"]})
     assert "better under keywords (one appeal model only)" in alone.sentence()
-    assert "Keywords are a toy" in alone.sentence()
-    assert "a toy" not in verdict.sentence()
+    assert [*verdict_table([alone, alone]).notes] == ["Keywords are a toy: believe no verdict that they alone give."]
+    assert "a toy" not in str(verdict_table([verdict]))
