@@ -20,6 +20,7 @@ from oo_sim.generator.metrics import Metric, Section, summarise
 from oo_sim.generator.metrics.prices import read_prices
 from oo_sim.generator.parser import ParserPolicy
 from oo_sim.scenario import Scenario, load
+from oo_sim.show import count
 from oo_sim.studies.tips import AppealFit, Measured, Tips
 from oo_sim.tipbanks import logged_samples, scenario_work
 
@@ -264,6 +265,7 @@ def _measured(name: str, bank: Bank, sections: Sequence[Section]) -> Measured:
     info = bank.info
     models = ", ".join(sorted({record.llm_model for record in bank.records}))[:200]
     title = f"{info.prompt_version} by {models} at {info.gateway}, {info.parser}, {info.retries} retries"
+    title += f"; intervals over {count(len({record.user_id for record in bank.records}), 'user')}"
     return Measured(name, title, tuple(sections), bank)
 
 

@@ -110,7 +110,7 @@ class AppealFit(Tips):
 def _table(part: Measured) -> Table:
     """A part's metrics, a block of rows for each section."""
     rows, breaks = list[tuple[str, ...]](), set[int]()
-    for section in part.sections:
+    for section in (each for each in part.sections if each.metrics):
         breaks.add(len(rows))
         rows.append((plain(section.title), "", "", ""))
         rows += [_cells(metric) for metric in section.metrics]

@@ -65,6 +65,8 @@ def test_generate_prints_a_table_and_keeps_the_tips(contexts: Path, tmp_path: Pa
     assert result.exit_code == 0
     assert "12 of 12 generations" in result.stdout
     assert "simulated" in result.stdout
+    assert "intervals over 3 users" in " ".join(result.stdout.split())
+    assert "failed tries" not in result.stdout  # a heading without anything below
     assert (tmp_path / "tips.parquet").exists()
     assert "\x1b" not in result.stdout
 
