@@ -15,10 +15,10 @@ from oo_sim.audit import PolicyReport, UnusableLogError
 from oo_sim.contract import I64, Policy
 from oo_sim.engine.forks import processes
 from oo_sim.entrants import Entrant, entrants
-from oo_sim.errors import GateError, RunFailedError
+from oo_sim.errors import GateError, RunFailedError, UnknownPolicyError
 from oo_sim.experiment import lanes
 from oo_sim.gate import environment
-from oo_sim.gate.baseline import DIRECTORY, Baseline, find, stored
+from oo_sim.gate.baseline import DIRECTORY, Baseline, find, path_of, stored
 from oo_sim.gate.judge import Finding, Judgement, alpha_at, judge
 from oo_sim.gate.measure import Measured, Stage
 from oo_sim.gate.recording import source_hash, stage
@@ -84,7 +84,9 @@ def jobs(
         if not own:
             raise GateError(f"{plain(ready.scenario.name)}: there is no baseline {where}")
         found += [
-            _job(ready, each, wanted) for each in own if wanted is None or policy_key(each.facts.policy) in wanted
+            _job(ready, each, wanted, directory)
+            for each in own
+            if wanted is None or policy_key(each.facts.policy) in wanted
         ]
     recorded = {policy_key(job.baseline.facts.policy) for job in found}
     missing = {_label(each) for key, each in (wanted or {}).items() if key not in recorded}
@@ -100,12 +102,16 @@ def _label(policy: str | Policy) -> str:
     return policy.name if isinstance(policy, Policy) else str(parse_spec(policy))
 
 
-def _job(ready: Stage, baseline: Baseline, wanted: Mapping[PolicyKey, str | Policy] | None) -> Job:
+def _job(ready: Stage, baseline: Baseline, wanted: Mapping[PolicyKey, str | Policy] | None, directory: Path) -> Job:
     """The scenario runs as long as it was recorded; whether it is the same one otherwise is for the check to say."""
     label, rounds = baseline.facts.policy, baseline.facts.marks[-1]
     scenario = ready.scenario.with_(rounds=rounds)
     ready = ready._replace(scenario=scenario, world=build(scenario))
-    (entrant,) = entrants(ready.world, [label if wanted is None else wanted[policy_key(label)]])
+    try:
+        (entrant,) = entrants(ready.world, [label if wanted is None else wanted[policy_key(label)]])
+    except UnknownPolicyError as error:
+        path = path_of(directory, baseline.facts.scenario, label)
+        raise UnknownPolicyError(f"{plain(path)}: {error}; delete the baseline of a policy that is gone") from error
     return Job(ready, entrant, baseline)
 
 

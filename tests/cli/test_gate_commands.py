@@ -55,6 +55,16 @@ def test_record_check_and_what_is_written(call: Call) -> None:
     assert json.loads(call("check", "quickstart", "--json").out)["cases"][0]["verdict"] == "identical"
 
 
+def test_a_policy_that_is_gone_is_refused_with_its_baseline(call: Call) -> None:
+    private()
+    assert call("record", "quickstart", "--policy", "private:mine", *SMALL).code == 0
+    Path("private.py").unlink()
+    answer = call("check")
+    [path] = Path("scenarios/baselines").glob("*.json")
+    assert answer.code == 2
+    assert answer.err.startswith(f"{path}: policy private:mine: cannot import private: ")
+
+
 def test_a_worse_policy_is_exit_code_1_and_told_to_github(call: Call, monkeypatch: pytest.MonkeyPatch) -> None:
     private()
     assert call("record", "quickstart", "--policy", "private:mine", "--users=128", *SMALL[1:]).code == 0
