@@ -21,6 +21,7 @@ from rich.progress import Progress as Bars
 import oo_sim
 from oo_sim.cli.ending import is_stopping, stop_if_asked
 from oo_sim.cli.printing import whole
+from oo_sim.errors import OoSimError
 from oo_sim.settings import settings
 
 if TYPE_CHECKING:
@@ -119,9 +120,18 @@ def continued(resume: Path | None) -> Iterator[None]:
             free = next(name for name in names if not Path(name).exists())
             said = f"Nothing of it is kept; to be able to continue a run, start it with: {command} --resume {free}"
         else:
-            said = f"What is done is kept. To continue: {command}"
+            said = f"What is done is kept{_done(resume)}. To continue: {command}"
         typer.echo(said, err=True)
         raise
+
+
+def _done(resume: Path) -> str:
+    """How much of the work in a directory is done, where that is known: several scenarios have a directory each."""
+    try:
+        found = oo_sim.experiment.status(resume)
+    except OoSimError:
+        return ""
+    return f" ({found.units_done:,} of {oo_sim.show.count(found.units, 'unit')})"
 
 
 @contextmanager

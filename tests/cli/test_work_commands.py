@@ -15,6 +15,7 @@ from typer.testing import CliRunner
 
 from oo_sim import load_run, run
 from oo_sim.cli import app
+from oo_sim.cli.working import continued
 from oo_sim.experiment import estimate, plan
 
 pytestmark = pytest.mark.e2e
@@ -240,3 +241,11 @@ def test_threads_is_another_name_of_workers(tmp_path: Path) -> None:
         out = str(tmp_path / option)
         ok("run", "quickstart", "--users", "4", "--rounds", "2", "--no-plot", "-q", option, "1", "--out", out)
         assert load_run(out).manifest.threads == 1
+
+
+def test_an_interrupted_run_says_how_much_of_it_is_kept(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    run("quickstart", policies=["random"], users=3, rounds=2, resume=tmp_path / "work", threads=1)
+    for name, kept in (("work", " (1 of 1 unit)"), ("none yet", "")):
+        with pytest.raises(KeyboardInterrupt), continued(tmp_path / name):
+            raise KeyboardInterrupt
+        assert capsys.readouterr().err.startswith(f"What is done is kept{kept}. To continue: oo-sim ")
