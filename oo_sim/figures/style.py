@@ -85,8 +85,9 @@ def label_font(count: int, height: float) -> float:
 
 
 def label_ends(axes: Axes, height: float) -> None:
-    """Name each line at its right end; labels that would touch are moved apart and tied to their line."""
-    lines = [line for line in axes.get_lines() if len(_points(line))]
+    """Name each line with a label at its right end; labels that would touch are moved apart and tied to their line."""
+    named = [line for line in axes.get_lines() if not str(line.get_label()).startswith("_child")]  # as matplotlib's own
+    lines = [line for line in named if len(_points(line))]
     if not lines:
         return
     axes.autoscale_view()

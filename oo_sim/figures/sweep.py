@@ -49,7 +49,9 @@ def picture(sweep: Sweep) -> Figure:
     if not columns:
         raise ValueError("there is nothing to draw: no policy of the sweep has results")
     grids = [lines(series) for series in columns]
-    names = [plain(name, _NAME) for grid in grids for name in grid] + [plain(point.policy, _NAME) for point in level]
+    names = [plain(name, _NAME) for grid in grids if len(grid) > 1 for name in grid] + [
+        plain(point.policy, _NAME) for point in level
+    ]
     width = _AXIS + _WIDTH + text_width(names) + 0.35
     height = _HEIGHT + _FOOT + _GAP + _LOW + _FOOT + _GAP
     across, down = min(len(columns), _COLUMNS), -(-len(columns) // _COLUMNS)
@@ -110,7 +112,14 @@ def _column(
         _x_axis(axes, along)
     for i, (name, points) in enumerate(grid.items()):
         x = _beside(along, along.places(points), i - (len(grid) - 1) / 2)
-        _line(above, x, [point.reward for point in points], style[name], along, plain(name, _NAME))
+        _line(
+            above,
+            x,
+            [point.reward for point in points],
+            style[name],
+            along,
+            plain(name, _NAME) if len(grid) > 1 else "",
+        )
         _line(below, x, [point.behind for point in points], style[name], along, "")
     for point in level:
         _level(above, point, style[point.policy])

@@ -58,7 +58,7 @@ def _panel(sheet: Sheet, place: int, case: Case, judgement: Judgement) -> None:
     band_panel(axes, line)
     axes.axhline(-judgement.margin, color=_LOSS, linewidth=1.2, linestyle=(0, (5, 3)))
     axes.yaxis.set_major_locator(MaxNLocator(5))
-    axes.set_xlabel(f"round; {judgement.difference.n:,} users", fontsize=FONT, color=FAINT, labelpad=1)
+    axes.set_xlabel(f"round, logarithmic; {judgement.difference.n:,} users", fontsize=FONT, color=FAINT, labelpad=1)
 
 
 def for_paper(report: Report, style: str) -> Figure:

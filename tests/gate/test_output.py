@@ -123,6 +123,7 @@ def test_lines_are_loud_about_improvements() -> None:
 def test_the_picture_has_a_panel_for_each_case_with_statistics() -> None:
     cases = [case(Verdict.REGRESSED, "$x$ & a long name " * 9), case(Verdict.IMPROVED), case(Verdict.EQUIVALENT)]
     figure = picture(Report((*cases, Case("a", "b", Verdict.IDENTICAL, (), None, 64, 0.1))))
+    assert all("logarithmic" in axes.get_xlabel() for axes in figure.axes)
     assert len(figure.axes) == 3
     assert figure.axes[0].get_title(loc="left").startswith("quickstart $x$")
     for axes in figure.axes:

@@ -158,6 +158,14 @@ def test_the_heading_of_a_narrow_figure_keeps_its_margin() -> None:
     assert "simultaneous 95 % bars" in figure.texts[1].get_text()
 
 
+@pytest.mark.parametrize(
+    ("pattern", "names"), [("alpha=[1,2]", []), ("alpha=[1,2],prior=[1,3]", ["prior=1", "prior=3"])]
+)
+def test_lines_are_named_where_the_title_does_not_name_them(pattern: str, names: list[str]) -> None:
+    upper = oo_sim.sweep("quickstart", policies=[f"linucb:{pattern}"], users=3, rounds=2).figure().axes[0]
+    assert [text.get_text() for text in upper.texts] == names
+
+
 def test_one_user_has_no_interval_but_a_figure() -> None:
     found = oo_sim.sweep("quickstart", policies=["linucb:alpha=[1,2]"], users=1, rounds=2)
     assert_drawn(found.figure())
