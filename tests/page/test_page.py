@@ -73,6 +73,12 @@ def test_it_needs_nothing_from_outside(page: str) -> None:
     assert len(page) < 3_000_000
 
 
+def test_no_figures_share_a_row_so_that_text_is_of_one_size_in_all(page: str) -> None:
+    style = page.partition("<style>")[2].partition("</style>")[0]
+    assert "figure img" in style
+    assert not re.search(r"display: *(inline-)?(grid|flex)|float:|columns:", re.sub(r"@media.*", "", style, flags=re.S))
+
+
 def test_it_says_what_a_colleague_asks(page: str, run: Run) -> None:
     for words in (
         "20 users, 30 decisions each",
