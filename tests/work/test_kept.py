@@ -136,15 +136,14 @@ def test_a_unit_under_anothers_name_is_not_taken(tmp_path: Path) -> None:
 
 
 def _noting(work: Path, notes: Path, together: int = 1, **changes: Any) -> None:
-    """The run, and in `notes` a line for each unit that was computed, the first when so many processes are there."""
-    plain, alone = play, True
+    """The run, and in `notes` a line for each unit that is computed, none before so many processes have one."""
+    plain = play
 
     def noted(unit: Unit, *arguments: Any) -> Played:
-        nonlocal alone
-        while alone:
-            alone = len(status(work).holders) < together
         with notes.open("a") as file:
             file.write(f"{unit.recipe.policy} {unit.first} {os.getpid()}\n")
+        while len({line.split()[-1] for line in notes.read_text().splitlines()}) < together:
+            time.sleep(0.001)
         return plain(unit, *arguments)
 
     with pytest.MonkeyPatch.context() as patch:
