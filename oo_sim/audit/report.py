@@ -28,7 +28,7 @@ CHECKS: Mapping[str, str] = {
     "tie": "of identical candidates the first is served",
     "probs": "the probabilities sum to 1 and are the policy's",
     "propensity": "the propensity is the probability of the candidate chosen",
-    "explored": "the exploration flag follows from the second uniform",
+    "explored": "the exploration flag follows from the second uniform; without exploring there is none",
     "best": "the oracle serves the highest true expected reward",
     "rate": "exploration is as frequent as the probabilities say (e-value)",
     "choice": "exploration picks candidates as often as the probabilities say (e-value)",

@@ -95,6 +95,11 @@ class Rule(NamedTuple):
         return tuple(part for part in PARTS if part in missing)
 
     @property
+    def explores(self) -> bool:
+        """Whether a part of each candidate's probability is exploration."""
+        return self.family in ("egreedy", "random", "squarecb")
+
+    @property
     def sampled(self) -> bool:
         """Whether one posterior sample decides, so that no probability is known."""
         return self.family in ("thompson", "logistic_ts") and not self.shares

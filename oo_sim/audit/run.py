@@ -300,6 +300,8 @@ def _said(part: _Part, rule: Rule, label: str, made: Made) -> Iterator[tuple[Fin
         yield finding, part.decided
     for finding, about_learned in said.times(d, m, made):
         yield finding, part.learned if about_learned else part.decided
+    if made.run or made.export:
+        yield said.unexplored(d, ((way.rule, way.own) for way in part.ways)), part.decided
     if made.export:
         yield said.untold(d), part.decided
     tips = said.tips(d, m, part.at, made)

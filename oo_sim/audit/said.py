@@ -5,7 +5,7 @@ How much follows depends on who made the log: a run and a server name rows in on
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -178,6 +178,19 @@ def untold(d: Decisions) -> Finding:
         ~(np.isnan(d.expected) & np.isnan(d.best)),
         lambda i: f"expected reward {d.expected[i]:.17g}, best {d.best[i]:.17g}",
         lambda i: "null: what was served has none",
+    )
+
+
+def unexplored(d: Decisions, ways: Iterable[tuple[Rule, Bool]]) -> Finding:
+    """Policies that have no notion of exploring do not say that they did. `ways` are rules with the rows that they own
+    (n,)."""
+    parts = [own for rule, own in ways if rule.family and not rule.explores]
+    return Finding(
+        "explored",
+        np.logical_or.reduce(parts) if parts else np.zeros(len(d.t), np.bool_),
+        d.explored >= 0,
+        lambda i: "explored" if d.explored[i] else "not explored",
+        lambda i: "null: the policy has no such notion",
     )
 
 
