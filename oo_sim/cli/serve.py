@@ -9,7 +9,6 @@ import typer
 
 import oo_sim
 from oo_sim.cli.working import import_from_here
-from oo_sim.show import count
 
 app = typer.Typer(add_completion=False)
 
@@ -81,7 +80,7 @@ def export_log(
     Example: oo-sim export-log state served-log --window 86400
     """
     decisions, learnings = oo_sim.export_log(state_dir, out, window=window, own_trajectory=own_trajectory)
-    typer.echo(f"{out}: {count(decisions, 'decision')}, {count(learnings, 'learning')}")
+    typer.echo(f"{out}: {oo_sim.show.count(decisions, 'decision')}, {oo_sim.show.count(learnings, 'learning')}")
 
 
 @app.command()
@@ -94,5 +93,9 @@ def migrate(state_dir: State, policy: Policies = None) -> None:
     """
     import_from_here()
     for one in oo_sim.migrate(state_dir, policy or ()):
-        what = f"{count(one.learnings, 'learning')} of {count(one.users, 'user')}" if one.changed else "nothing to do"
+        what = (
+            f"{oo_sim.show.count(one.learnings, 'learning')} of {oo_sim.show.count(one.users, 'user')}"
+            if one.changed
+            else "nothing to do"
+        )
         typer.echo(f"{one.label}: {what}")

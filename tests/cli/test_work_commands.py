@@ -248,4 +248,4 @@ def test_an_interrupted_run_says_how_much_of_it_is_kept(tmp_path: Path, capsys: 
     for name, kept in (("work", " (1 of 1 unit)"), ("none yet", "")):
         with pytest.raises(KeyboardInterrupt), continued(tmp_path / name):
             raise KeyboardInterrupt
-        assert capsys.readouterr().err.startswith(f"What is done is kept{kept}. To continue: oo-sim ")
+        assert capsys.readouterr().err.startswith(f"What is done is kept{kept}. To continue: oo-sim")
