@@ -216,13 +216,12 @@ def probabilities(d: Decisions, scores: F64, rule: Rule, greedy: I64, judged: Bo
 def explored_share(d: Decisions, s: Scored | None, rule: Rule, sure: Bool) -> tuple[F64, Bool] | None:
     """The probability (n,) of drawing the candidate by exploring, and where that is known; None where the policy has no
     such notion."""
-    n = len(d.t)
-    if rule.family in ("egreedy", "random"):
-        nothing = np.zeros(n, np.int64)
-        found = rule.explored(d.probs, d.standing, nothing, d.chosen, d.t)
-        return None if found is None else (found, np.ones(n, np.bool_))
-    if s is None or rule.family != "squarecb":
+    if not rule.explores:
+        return None
+    if rule.family != "squarecb":
+        n = len(d.t)
+        return rule.explored(d.probs, d.standing, np.zeros(n, np.int64), d.chosen, d.t), np.ones(n, np.bool_)
+    if s is None:
         return None
     greedy, known = _greedy(d, rule)
-    found = rule.explored(s.scores, d.standing, greedy, d.chosen, d.t)
-    return None if found is None else (found, sure & known)
+    return rule.explored(s.scores, d.standing, greedy, d.chosen, d.t), sure & known

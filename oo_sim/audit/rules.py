@@ -162,14 +162,14 @@ class Rule(NamedTuple):
         total[best, rows] += 1.0 - epsilon
         return np.asarray(total)
 
-    def explored(self, scores: F64, standing: Bool, best: I64, chosen: I64, t: I64) -> F64 | None:
-        """The probability (n,) of drawing the candidate `chosen` by exploring; None where there is no such notion."""
+    def explored(self, scores: F64, standing: Bool, best: I64, chosen: I64, t: I64) -> F64:
+        """The probability (n,) of drawing the candidate `chosen` by exploring, where the policy `explores`."""
         count = standing.sum(axis=0)
         if self.family == "egreedy":
             return np.asarray(self.epsilon(t) / count)
         if self.family == "squarecb":
             return np.asarray(self._inverse_gap(scores, standing, best, t)[chosen, np.arange(len(t))])
-        return np.asarray(1.0 / count) if self.family == "random" else None
+        return np.asarray(1.0 / count)
 
     def _inverse_gap(self, scores: F64, standing: Bool, best: I64, t: I64) -> F64:
         """1 / (K + gamma_t (best - score)) of all but the best (Foster & Rakhlin 2020, Alg. 1)."""

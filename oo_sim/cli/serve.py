@@ -93,9 +93,6 @@ def migrate(state_dir: State, policy: Policies = None) -> None:
     """
     import_from_here()
     for one in oo_sim.migrate(state_dir, policy or ()):
-        what = (
-            f"{oo_sim.show.count(one.learnings, 'learning')} of {oo_sim.show.count(one.users, 'user')}"
-            if one.changed
-            else "nothing to do"
-        )
+        counted = oo_sim.show.count(one.learnings, "learning"), oo_sim.show.count(one.users, "user")
+        what = " of ".join(counted) if one.changed else "nothing to do"
         typer.echo(f"{one.label}: {what}")

@@ -36,7 +36,7 @@ _DISK_ROW, _KEPT_ROW = (15, 24), (13, 18)  # on disk: of a row of the users tabl
 _PART_ROW = 55  # on disk, until it is joined: of a policy whose rows do not fit into `_WRITTEN`
 _CURVE, _KEPT_CURVE = 26, 25  # on disk: of a round's sums, of the run and of each unit
 _FILES = 15_000, 6_000  # on disk: of what describes a run, and of what describes kept work
-"""Measured on Linux over a table of sizes, which tests/slow/test_memory.py has, and tests/work/test_sizes.py."""
+"""Measured on Linux over the sizes of `test_memory.py`, a slow test, and `test_sizes.py`."""
 _NUMBER, _DECISION = 9, 60  # on disk: of a number of a logged candidate, and of a decision, at the most
 _SAMPLE = 100, 64  # users and rounds of which a log is made to see what it takes
 _CALIBRATED = 832, 100  # users and rounds of a calibration

@@ -172,27 +172,28 @@ def notes(manifest: Manifest) -> Iterator[str]:
 
 
 class Dynamics(NamedTuple):
-    """Which dynamics there are: rewards that are late or missing, users who come or leave, users who change."""
+    """Which dynamics there are: rewards that are late or missing, users who come or leave, users who change, and users
+    whom a policy can drive away."""
 
     reporting: bool
     presence: bool
     change: bool
+    churn: bool
 
 
 def dynamics_of(manifest: Manifest) -> Dynamics:
     """The dynamics of a run's scenario; people who are served come and leave, and answer when they like."""
     if manifest.served:
-        return Dynamics(reporting=True, presence=True, change=False)
+        return Dynamics(reporting=True, presence=True, change=False, churn=False)
     scenario = manifest.scenario
     world = scenario.get("world")
     has = {name for name in ("drift", "fatigue", "churn", "arrivals") if isinstance(world, dict) and world.get(name)}
-    return Dynamics(bool(scenario.get("feedback")), bool(has & {"churn", "arrivals"}), bool(has & {"drift", "fatigue"}))
-
-
-def can_leave(manifest: Manifest) -> bool:
-    """Whether users of the run's scenario leave for good."""
-    world = manifest.scenario.get("world")
-    return not manifest.served and isinstance(world, dict) and bool(world.get("churn"))
+    return Dynamics(
+        reporting=bool(scenario.get("feedback")),
+        presence=bool(has & {"churn", "arrivals"}),
+        change=bool(has & {"drift", "fatigue"}),
+        churn="churn" in has,
+    )
 
 
 def dynamics_notes(manifest: Manifest) -> Iterator[str]:
@@ -206,7 +207,7 @@ def dynamics_notes(manifest: Manifest) -> Iterator[str]:
             "counts, and a user who never decided does not. Curves of reward are means over the users who are there in "
             "a round."
         )
-    if can_leave(manifest):
+    if found.churn:
         yield (
             "Who leaves stops counting: a policy that drives users away may have more reward a decision, so look at "
             "who stayed. Users who leave because of bad reactions make realised reward lie below reward."

@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 
 from oo_sim.logs import Manifest
-from oo_sim.results.summary import can_leave, unchecked_notes
+from oo_sim.results.summary import dynamics_of, unchecked_notes
 from oo_sim.show import count, minus, plain
 from oo_sim.stats import users_for
 from oo_sim.studies.outcomes import Metric, Outcomes
@@ -43,7 +43,7 @@ def _estimand(manifest: Manifest, metric: Metric) -> str:
 def notes(scenarios: Sequence[Outcomes], pairs: Sequence[Pair], metric: Metric, looks: Sequence[Look]) -> Iterator[str]:
     """What a reader must know, one note each."""
     yield from estimands(scenarios, metric)
-    if any(can_leave(each.manifest) for each in scenarios):
+    if any(dynamics_of(each.manifest).churn for each in scenarios):
         yield (
             "Users leave, and stop counting: a policy that drives them away may have more reward a decision. "
             "`oo-sim run` says who stayed."
